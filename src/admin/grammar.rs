@@ -1,0 +1,299 @@
+//! What an operator typed -> a command. Pure.
+//!
+//! The text of EXPLAIN ROUTE is taken as it stands; what clients send by themselves is read in [`super::chatter`].
+
+use thiserror::Error;
+
+use super::chatter::{self, Chatter};
+use super::config::ConsoleRole;
+use super::tokens::{Token, Words, unexpected};
+use crate::model::{Epoch, ForbidKind};
+
+/// What the console knows, as HELP and every syntax error tell it.
+pub const VERBS: &[(&str, &str)] = &[
+    ("SHOW UNITS | GROUPS | INSTANCES | POOLS | SESSIONS | PINS | FORBIDS | EPOCH", "the state of this node"),
+    (
+        "FORBID [WRITES | UPDATES | ALL] ON UNIT '<unit>' REASON '<why>' [IF EPOCH = <n>]",
+        "refuse writes (default), updates of rows that exist, or reads too, until someone lifts it",
+    ),
+    ("ALLOW WRITES ON UNIT '<unit>' [IF EPOCH = <n>]", "lift the forbid of the unit"),
+    (
+        "EXPLAIN ROUTE [AT UNIT '<unit>'] [IN SCHEMA <schema>] [AS USER '<user>'] <sql>",
+        "where a statement would go, and why",
+    ),
+    ("RELOAD USERS", "read the users' file again"),
+    ("HELP", "this list"),
+];
+
+/// What SHOW shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// The units and what they own.
+    Units,
+    /// The groups and their owners.
+    Groups,
+    /// The instances and their health.
+    Instances,
+    /// Connections to instances.
+    Pools,
+    /// Client sessions.
+    Sessions,
+    /// Why sessions keep connections.
+    Pins,
+    /// Standing forbids.
+    Forbids,
+    /// The epoch.
+    Epoch,
+}
+
+const SUBJECTS: &[(&str, Subject)] = &[
+    ("UNITS", Subject::Units),
+    ("GROUPS", Subject::Groups),
+    ("INSTANCES", Subject::Instances),
+    ("POOLS", Subject::Pools),
+    ("SESSIONS", Subject::Sessions),
+    ("PINS", Subject::Pins),
+    ("FORBIDS", Subject::Forbids),
+    ("EPOCH", Subject::Epoch),
+];
+
+/// A command of the console.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// SHOW …
+    Show(Subject),
+    /// FORBID … ON UNIT …
+    Forbid {
+        /// The unit's name.
+        unit: String,
+        /// What is refused.
+        kind: ForbidKind,
+        /// Why.
+        reason: String,
+        /// The epoch that must hold.
+        if_epoch: Option<Epoch>,
+    },
+    /// ALLOW WRITES ON UNIT …
+    Allow {
+        /// The unit's name.
+        unit: String,
+        /// The epoch that must hold.
+        if_epoch: Option<Epoch>,
+    },
+    /// EXPLAIN ROUTE …
+    ExplainRoute {
+        /// The unit's name; the console's unit where none is given.
+        unit: Option<String>,
+        /// The session's schema.
+        schema: Option<String>,
+        /// The session's user.
+        user: Option<String>,
+        /// The statement.
+        sql: String,
+    },
+    /// RELOAD USERS
+    ReloadUsers,
+    /// HELP
+    Help,
+    /// What a client or driver asks by itself.
+    Chatter(Chatter),
+}
+
+impl Command {
+    /// The role an account needs for it.
+    pub fn least_role(&self) -> ConsoleRole {
+        match self {
+            Command::Show(_) | Command::ExplainRoute { .. } | Command::Help | Command::Chatter(_) => {
+                ConsoleRole::Viewer
+            }
+            Command::Forbid { .. } | Command::Allow { .. } | Command::ReloadUsers => ConsoleRole::Operator,
+        }
+    }
+}
+
+/// Why a text is no command.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum GrammarError {
+    /// Something else was expected.
+    #[error("found {found}, expected {expected}")]
+    Expected {
+        /// What stands there.
+        found: String,
+        /// What may stand there.
+        expected: String,
+    },
+    /// A system variable the console does not have.
+    #[error("unknown system variable '{0}'")]
+    UnknownVariable(String),
+}
+
+/// Reads one command; a `;` at the end is dropped. Errors: what was found and what was expected.
+pub fn parse(text: &str) -> Result<Command, GrammarError> {
+    let mut words = Words::new(text);
+    let first = words.next();
+    let Token::Word(verb) = &first else {
+        return Err(unexpected(&first, "a verb: SHOW, FORBID, ALLOW, EXPLAIN ROUTE, RELOAD USERS or HELP"));
+    };
+    match verb.to_ascii_uppercase().as_str() {
+        "SHOW" => parse_show(words),
+        "FORBID" => parse_forbid(words),
+        "ALLOW" => parse_allow(words),
+        "EXPLAIN" => parse_explain(words),
+        "RELOAD" => words.expect("USERS").and_then(|()| words.end(Command::ReloadUsers)),
+        "HELP" => words.end(Command::Help),
+        "SELECT" => chatter::parse_select(words.rest()).map(Command::Chatter),
+        // The console has no settings and no transactions, so these change nothing. BEGIN and ROLLBACK would promise something.
+        "SET" | "COMMIT" => Ok(Command::Chatter(Chatter::Nothing)),
+        _ => Err(unexpected(&first, "a verb: SHOW, FORBID, ALLOW, EXPLAIN ROUTE, RELOAD USERS or HELP")),
+    }
+}
+
+fn parse_show(mut words: Words<'_>) -> Result<Command, GrammarError> {
+    let subject = words.next();
+    if subject.is_word("WARNINGS") {
+        return Ok(Command::Chatter(Chatter::Warnings));
+    }
+    match SUBJECTS.iter().find(|(word, _)| subject.is_word(word)) {
+        Some((_, found)) => words.end(Command::Show(*found)),
+        None => Err(unexpected(&subject, "UNITS, GROUPS, INSTANCES, POOLS, SESSIONS, PINS, FORBIDS or EPOCH")),
+    }
+}
+
+fn parse_forbid(mut words: Words<'_>) -> Result<Command, GrammarError> {
+    const KINDS: &[(&str, ForbidKind)] =
+        &[("WRITES", ForbidKind::Writes), ("UPDATES", ForbidKind::Updates), ("ALL", ForbidKind::All)];
+    let kind = match KINDS.iter().find(|(word, _)| words.peek().is_word(word)) {
+        Some((_, kind)) => {
+            words.next();
+            *kind
+        }
+        None => ForbidKind::Writes,
+    };
+    words.expect("ON")?;
+    words.expect("UNIT")?;
+    let unit = words.name("a unit")?;
+    words.expect("REASON")?;
+    let token = words.next();
+    let Token::Text(reason) = &token else { return Err(unexpected(&token, "the reason in quotes")) };
+    let reason = reason.trim().to_owned();
+    if reason.is_empty() || reason.chars().count() > 200 || reason.chars().any(char::is_control) {
+        return Err(unexpected(&token, "a reason of 1 to 200 printable characters"));
+    }
+    let if_epoch = words.epoch_condition()?;
+    words.end(Command::Forbid { unit, kind, reason, if_epoch })
+}
+
+fn parse_allow(mut words: Words<'_>) -> Result<Command, GrammarError> {
+    words.expect("WRITES")?;
+    words.expect("ON")?;
+    words.expect("UNIT")?;
+    let unit = words.name("a unit")?;
+    let if_epoch = words.epoch_condition()?;
+    words.end(Command::Allow { unit, if_epoch })
+}
+
+fn parse_explain(mut words: Words<'_>) -> Result<Command, GrammarError> {
+    words.expect("ROUTE")?;
+    let (mut unit, mut schema, mut user) = (None, None, None);
+    loop {
+        let (what, slot) = match words.peek() {
+            token if token.is_word("AT") => ("UNIT", &mut unit),
+            token if token.is_word("IN") => ("SCHEMA", &mut schema),
+            token if token.is_word("AS") => ("USER", &mut user),
+            _ => break,
+        };
+        words.next();
+        words.expect(what)?;
+        *slot = Some(words.name("a name")?);
+    }
+    let sql = words.rest().trim();
+    if sql.is_empty() {
+        return Err(unexpected(&Token::End, "a statement to explain"));
+    }
+    Ok(Command::ExplainRoute { unit, schema, user, sql: sql.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(text: &str) -> String {
+        match parse(text) {
+            Ok(command) => panic!("{text} was read as {command:?}"),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn verbs_are_read_in_any_case_with_comments_and_a_semicolon() {
+        assert_eq!(parse("show units"), Ok(Command::Show(Subject::Units)));
+        assert_eq!(parse("/* tool */ SHOW /* x */ Epoch ; "), Ok(Command::Show(Subject::Epoch)));
+        assert_eq!(parse("reload users"), Ok(Command::ReloadUsers));
+    }
+
+    #[test]
+    fn a_forbid_has_a_kind_a_unit_a_reason_and_an_epoch() {
+        let full = parse(r"FORBID UPDATES ON UNIT 'bj' REASON 'it''s a \'drill\'' IF EPOCH = 7");
+        let expected = Command::Forbid {
+            unit: "bj".to_owned(),
+            kind: ForbidKind::Updates,
+            reason: "it's a 'drill'".to_owned(),
+            if_epoch: Some(Epoch(7)),
+        };
+        assert_eq!(full, Ok(expected));
+        let short = parse("forbid on unit bj reason \"drill\"");
+        let expected = Command::Forbid {
+            unit: "bj".to_owned(),
+            kind: ForbidKind::Writes,
+            reason: "drill".to_owned(),
+            if_epoch: None,
+        };
+        assert_eq!(short, Ok(expected));
+    }
+
+    #[test]
+    fn a_forbid_without_a_reason_is_refused() {
+        assert_eq!(found("FORBID WRITES ON UNIT 'bj'"), "found the end, expected REASON");
+        assert!(found("FORBID WRITES ON UNIT 'bj' REASON '  '").ends_with("a reason of 1 to 200 printable characters"));
+        assert_eq!(
+            found("FORBID WRITES ON UNIT 'bj' REASON 'x"),
+            "found an open quote ', expected the reason in quotes"
+        );
+    }
+
+    #[test]
+    fn nothing_may_follow_a_change() {
+        let text = "ALLOW WRITES ON UNIT 'bj' IF EPOCH = 3 OR 1";
+        assert_eq!(found(text), "found OR, expected the end of the command");
+        assert_eq!(found("ALLOW WRITES ON UNIT bj; SHOW UNITS"), "found ';', expected the end of the command");
+    }
+
+    #[test]
+    fn the_statement_to_explain_is_taken_as_it_stands() {
+        let sql = "UPDATE orders SET note = 'a;  b' WHERE user_id = 6000 /* IN SCHEMA y */";
+        let text = format!("explain route at unit 'bj' in schema `shop` as user app {sql};");
+        let expected = Command::ExplainRoute {
+            unit: Some("bj".to_owned()),
+            schema: Some("shop".to_owned()),
+            user: Some("app".to_owned()),
+            sql: sql.to_owned(),
+        };
+        assert_eq!(parse(&text), Ok(expected));
+        assert_eq!(found("EXPLAIN ROUTE"), "found the end, expected a statement to explain");
+    }
+
+    #[test]
+    fn a_bad_verb_says_what_is_known() {
+        assert!(found("SWITCH GLOBAL ZONE").starts_with("found SWITCH, expected a verb: SHOW, FORBID"));
+        assert_eq!(
+            found("SHOW TABLES"),
+            "found TABLES, expected UNITS, GROUPS, INSTANCES, POOLS, SESSIONS, PINS, FORBIDS or EPOCH"
+        );
+    }
+
+    #[test]
+    fn a_transaction_that_could_not_be_rolled_back_is_not_begun() {
+        assert!(parse("BEGIN").is_err());
+        assert!(parse("ROLLBACK").is_err());
+    }
+}

@@ -1,0 +1,179 @@
+//! What the console needs from the running node: pictures to show and changes to hand on.
+//!
+//! The server implements it. Rows hold plain values; passwords are in none of them.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use thiserror::Error;
+
+use crate::model::{Epoch, ForbidKind, Snapshot, UnitId};
+
+/// The running node as operators see and steer it.
+#[async_trait]
+pub trait Operations: Send + Sync {
+    /// The newest published snapshot.
+    fn snapshot(&self) -> Arc<Snapshot>;
+
+    /// Connections to instances, a row for each pool.
+    fn pools(&self) -> Vec<PoolRow>;
+
+    /// Client sessions of this process.
+    fn sessions(&self) -> Vec<SessionRow>;
+
+    /// Why sessions keep their connection, a row for each reason.
+    fn pins(&self) -> Vec<PinRow>;
+
+    /// Instances with what was measured of them.
+    fn instances(&self) -> Vec<InstanceRow>;
+
+    /// Applies `command`, if the epoch is still `if_epoch` where one is given. `by` is the console account. Idempotent.
+    async fn change(
+        &self,
+        command: ConsoleChange,
+        if_epoch: Option<Epoch>,
+        by: &str,
+    ) -> Result<ChangeReport, ChangeRefused>;
+
+    /// Where a statement would go and why: the line of a fixture, or several lines for several statements. Sends nothing.
+    fn explain(&self, request: ExplainRequest) -> String;
+
+    /// Reads the users' file again. The number of users; or, when it was refused whole, every fault in it.
+    async fn reload_users(&self) -> Result<usize, String>;
+}
+
+/// A change an operator asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ConsoleChange {
+    /// Refuse writes of everything the unit owns, until someone lifts it.
+    ForbidWrites {
+        /// The unit.
+        unit: UnitId,
+        /// What is refused.
+        kind: ForbidKind,
+        /// Why, in the operator's words.
+        reason: String,
+    },
+    /// Lift the forbid of the unit.
+    AllowWrites {
+        /// The unit.
+        unit: UnitId,
+    },
+}
+
+/// What a change did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangeReport {
+    /// The epoch that holds now.
+    pub epoch: Epoch,
+    /// What happened, in one sentence; also when there was nothing to do.
+    pub result: String,
+}
+
+/// Why a change was not made. The state is as before.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum ChangeRefused {
+    /// The state moved on since the operator looked.
+    #[error("the epoch is {found}, not {expected}: look again, then decide")]
+    EpochMoved {
+        /// The epoch the operator named.
+        expected: Epoch,
+        /// The epoch that holds.
+        found: Epoch,
+    },
+    /// The change breaks a rule of the control state.
+    #[error("{0}")]
+    Invalid(String),
+    /// The store did not take it.
+    #[error("the store did not take the change: {0}")]
+    Store(String),
+}
+
+/// A statement to explain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExplainRequest {
+    /// Its text.
+    pub sql: String,
+    /// The unit whose client sends it.
+    pub unit: UnitId,
+    /// The session's schema.
+    pub schema: Option<String>,
+    /// The session's user, for its grants.
+    pub user: Option<String>,
+}
+
+/// One client session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionRow {
+    /// The connection id the client knows.
+    pub id: u64,
+    /// Its user.
+    pub user: String,
+    /// Its address.
+    pub client: String,
+    /// The unit of its listener.
+    pub unit: String,
+    /// Its schema.
+    pub schema: Option<String>,
+    /// What it is doing.
+    pub state: String,
+    /// Its transaction: `none`, `queued`, or where it is open.
+    pub transaction: String,
+    /// Why it keeps its connection, if it does.
+    pub pinned: Option<String>,
+    /// Statements since it logged in.
+    pub statements: u64,
+    /// The instance it holds a connection to, if it does.
+    pub backend: Option<String>,
+}
+
+/// One pool of connections.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolRow {
+    /// The instance.
+    pub instance: String,
+    /// The account on the instance.
+    pub user: String,
+    /// The capability class its connections share.
+    pub class: String,
+    /// Connections that wait for work.
+    pub idle: u64,
+    /// Connections that are checked out.
+    pub used: u64,
+    /// Statements that wait for a connection.
+    pub waiting: u64,
+    /// Connections opened since start.
+    pub opened: u64,
+    /// How many connections the node opens to the instance at most.
+    pub limit: u64,
+}
+
+/// One reason to keep a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PinRow {
+    /// The reason.
+    pub reason: String,
+    /// Sessions pinned by it now.
+    pub sessions: u64,
+    /// Pins since start.
+    pub since_start: u64,
+}
+
+/// One instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InstanceRow {
+    /// Its name.
+    pub name: String,
+    /// Its unit.
+    pub unit: String,
+    /// Its group.
+    pub group: String,
+    /// `primary` or `replica`.
+    pub role: String,
+    /// Where it listens.
+    pub address: String,
+    /// What the last probes said.
+    pub health: String,
+    /// More of what they said: the server's version, or why it is unhealthy.
+    pub detail: String,
+}

@@ -1,0 +1,281 @@
+//! Rows for people and scripts: what is decided and what is measured, as named columns. Pure.
+//!
+//! The last column of every table is the epoch of the snapshot it was made from. No table has a password in it.
+
+use super::operations::{InstanceRow, PinRow, PoolRow, SessionRow};
+use crate::model::{
+    ControlState, Epoch, Forbid, ForbidKind, ForbidScope, Group, Health, Snapshot, TableClass, Transform, UnitId,
+};
+
+/// One value of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cell {
+    /// NULL.
+    Null,
+    /// A text.
+    Text(String),
+    /// A number.
+    Number(u64),
+}
+
+impl From<&str> for Cell {
+    fn from(text: &str) -> Self {
+        Cell::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Cell {
+    fn from(text: String) -> Self {
+        Cell::Text(text)
+    }
+}
+
+impl From<u64> for Cell {
+    fn from(number: u64) -> Self {
+        Cell::Number(number)
+    }
+}
+
+impl<T: Into<Cell>> From<Option<T>> for Cell {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Cell::Null, Into::into)
+    }
+}
+
+/// Whether a column holds texts or numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ColumnKind {
+    /// Texts.
+    Text,
+    /// Whole numbers.
+    Number,
+}
+
+/// A table to show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Table {
+    /// Names and kinds of the columns.
+    pub columns: Vec<(String, ColumnKind)>,
+    /// The rows; each has a cell for each column.
+    pub rows: Vec<Vec<Cell>>,
+}
+
+impl Table {
+    /// A table with these columns, the epoch last, and no rows. A `#` before a name makes it a column of numbers.
+    pub fn new(columns: &[&str]) -> Self {
+        let columns = columns.iter().chain(&["#epoch"]).map(|name| match name.strip_prefix('#') {
+            Some(name) => (name.to_owned(), ColumnKind::Number),
+            None => ((*name).to_owned(), ColumnKind::Text),
+        });
+        Table { columns: columns.collect(), rows: Vec::new() }
+    }
+
+    /// The table with one row more.
+    pub fn with(mut self, cells: Vec<Cell>, epoch: Epoch) -> Self {
+        self.push(cells, epoch);
+        self
+    }
+
+    fn push(&mut self, mut cells: Vec<Cell>, epoch: Epoch) {
+        cells.push(Cell::Number(epoch.0));
+        debug_assert_eq!(cells.len(), self.columns.len());
+        self.rows.push(cells);
+    }
+}
+
+/// SHOW UNITS: what each unit owns, and whether it takes writes.
+pub fn units(snapshot: &Snapshot) -> Table {
+    let state = &snapshot.state;
+    let mut table = Table::new(&["unit", "#shards", "global_zones", "#instances", "#healthy", "writes", "reason"]);
+    for (id, unit) in (0u16..).map(UnitId).zip(&state.units) {
+        let owned = |group: &Group| -> u64 {
+            let own = group.shards.ranges.iter().filter(|owned| owned.owner == id);
+            own.map(|owned| u64::from(owned.range.last.0 - owned.range.first.0 + 1)).sum()
+        };
+        let zones = state.groups.iter().filter(|group| group.global_master == id && has_global_tables(group));
+        let instances = instances_in(state, id);
+        let healthy =
+            instances.iter().filter(|index| snapshot.observations.health.get(**index) == Some(&Health::Healthy));
+        let forbid = state.forbids.iter().find(|forbid| forbid.scope == ForbidScope::Unit(id));
+        let cells = vec![
+            unit.name.as_str().into(),
+            state.groups.iter().map(owned).sum::<u64>().into(),
+            joined(zones.map(|group| group.name.clone())).into(),
+            (instances.len() as u64).into(),
+            (healthy.count() as u64).into(),
+            forbid.map_or("open".to_owned(), |forbid| format!("forbidden: {}", kind_word(forbid.kind))).into(),
+            forbid.map(|forbid| forbid.reason.as_str()).into(),
+        ];
+        table.push(cells, state.epoch);
+    }
+    table
+}
+
+fn instances_in(state: &ControlState, unit: UnitId) -> Vec<usize> {
+    state.instances.iter().enumerate().filter(|(_, instance)| instance.unit == unit).map(|(index, _)| index).collect()
+}
+
+fn has_global_tables(group: &Group) -> bool {
+    group.tables.iter().any(|rule| rule.class == TableClass::Global)
+}
+
+fn joined(parts: impl Iterator<Item = String>) -> String {
+    parts.collect::<Vec<_>>().join(", ")
+}
+
+/// SHOW GROUPS: schemas, key types, owners, table rules.
+pub fn groups(state: &ControlState) -> Table {
+    let columns = ["group", "schemas", "#shards", "key_types", "owners", "global_master", "schema_unit", "tables"];
+    let mut table = Table::new(&columns);
+    for group in &state.groups {
+        let name = |unit: UnitId| state.unit(unit).name.clone();
+        let key_types = group
+            .key_types
+            .iter()
+            .map(|key_type| format!("{} {}", key_type.name, transform_words(&key_type.transform)));
+        let owners = group.shards.ranges.iter().map(|owned| format!("{} {}", owned.range, name(owned.owner)));
+        let cells = vec![
+            group.name.as_str().into(),
+            group.schemas.join(", ").into(),
+            u64::from(group.shards.count).into(),
+            joined(key_types).into(),
+            joined(owners).into(),
+            name(group.global_master).into(),
+            name(group.schema_unit()).into(),
+            joined(group.tables.iter().map(|rule| format!("{} {}", rule.name, class_words(group, &rule.class)))).into(),
+        ];
+        table.push(cells, state.epoch);
+    }
+    table
+}
+
+fn transform_words(transform: &Transform) -> String {
+    match transform {
+        Transform::Mod { modulus } => format!("mod {modulus}"),
+        Transform::Hash => "hash".to_owned(),
+        Transform::Range { ranges } => format!("range ({} ranges)", ranges.len()),
+    }
+}
+
+fn class_words(group: &Group, class: &TableClass) -> String {
+    match class {
+        TableClass::Global => "global".to_owned(),
+        TableClass::Local => "local".to_owned(),
+        TableClass::Sharded { key_type, column } => {
+            let name = group.key_types.get(*key_type).map_or("", |key_type| key_type.name.as_str());
+            format!("sharded by {column} ({name})")
+        }
+    }
+}
+
+/// SHOW INSTANCES.
+pub fn instances(rows: Vec<InstanceRow>, epoch: Epoch) -> Table {
+    let mut table = Table::new(&["instance", "unit", "group", "role", "address", "health", "detail"]);
+    for row in rows {
+        let InstanceRow { name, unit, group, role, address, health, detail } = row;
+        let cells = [name, unit, group, role, address, health, detail];
+        table.push(cells.into_iter().map(Cell::Text).collect(), epoch);
+    }
+    table
+}
+
+/// SHOW POOLS.
+pub fn pools(rows: Vec<PoolRow>, epoch: Epoch) -> Table {
+    let columns = ["instance", "user", "class", "#idle", "#used", "#waiting", "#opened", "#limit"];
+    let mut table = Table::new(&columns);
+    for row in rows {
+        let PoolRow { instance, user, class, idle, used, waiting, opened, limit } = row;
+        let mut cells = vec![instance.into(), user.into(), class.into()];
+        cells.extend([idle, used, waiting, opened, limit].map(Cell::Number));
+        table.push(cells, epoch);
+    }
+    table
+}
+
+/// SHOW SESSIONS.
+pub fn sessions(rows: Vec<SessionRow>, epoch: Epoch) -> Table {
+    let columns =
+        ["#id", "user", "client", "unit", "schema", "state", "transaction", "pinned", "#statements", "backend"];
+    let mut table = Table::new(&columns);
+    for row in rows {
+        let SessionRow { id, user, client, unit, schema, state, transaction, pinned, statements, backend } = row;
+        let cells = vec![
+            id.into(),
+            user.into(),
+            client.into(),
+            unit.into(),
+            schema.into(),
+            state.into(),
+            transaction.into(),
+            pinned.into(),
+            statements.into(),
+            backend.into(),
+        ];
+        table.push(cells, epoch);
+    }
+    table
+}
+
+/// SHOW PINS.
+pub fn pins(rows: Vec<PinRow>, epoch: Epoch) -> Table {
+    let mut table = Table::new(&["reason", "#sessions", "#since_start"]);
+    for PinRow { reason, sessions, since_start } in rows {
+        table.push(vec![reason.into(), sessions.into(), since_start.into()], epoch);
+    }
+    table
+}
+
+/// SHOW FORBIDS.
+pub fn forbids(state: &ControlState) -> Table {
+    let mut table = Table::new(&["unit", "forbidden", "reason", "by", "since"]);
+    for Forbid { scope, kind, reason, by, at } in &state.forbids {
+        let ForbidScope::Unit(unit) = scope;
+        let cells = vec![
+            state.unit(*unit).name.as_str().into(),
+            kind_word(*kind).into(),
+            reason.as_str().into(),
+            by.as_str().into(),
+            utc(*at).into(),
+        ];
+        table.push(cells, state.epoch);
+    }
+    table
+}
+
+/// The word for what a forbid refuses.
+pub fn kind_word(kind: ForbidKind) -> &'static str {
+    match kind {
+        ForbidKind::Writes => "writes",
+        ForbidKind::Updates => "updates",
+        ForbidKind::All => "all",
+    }
+}
+
+/// Seconds since 1970 as `2026-11-21 03:12:00`, UTC; the days by the proleptic Gregorian calendar.
+pub fn utc(seconds: u64) -> String {
+    let (days, time) = (seconds / 86_400, seconds % 86_400);
+    // Eras of 400 years that begin on 1 March, so that the leap day is the last of its year.
+    let from_era = days + 719_468;
+    let (era, day_of_era) = (from_era / 146_097, from_era % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}", time / 3600, time / 60 % 60, time % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::utc;
+
+    #[test]
+    fn times_are_shown_in_utc() {
+        assert_eq!(utc(0), "1970-01-01 00:00:00");
+        assert_eq!(utc(951_782_399), "2000-02-28 23:59:59");
+        assert_eq!(utc(951_782_400), "2000-02-29 00:00:00");
+        assert_eq!(utc(1_078_099_200), "2004-03-01 00:00:00");
+        assert_eq!(utc(4_107_542_400), "2100-03-01 00:00:00");
+    }
+}

@@ -1,0 +1,373 @@
+//! The console over real sockets with a real client; only the node behind it is a fake. The command line's tests ask it too.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, OptsBuilder, Row};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+
+use super::{
+    Account, ChangeRefused, ChangeReport, Config, ConsoleChange, ConsoleRole, ExplainRequest, InstanceRow, Operations,
+    PinRow, PoolRow, SessionRow, serve,
+};
+use crate::model::control_state::InstanceAddress;
+use crate::model::shard::OwnedRange;
+use crate::model::{
+    Catalog, ControlState, Epoch, Forbid, ForbidScope, Group, GroupId, Health, Instance, KeyType, Observations,
+    ReadPolicy, Role, Shard, ShardMap, ShardRange, Snapshot, TableClass, TableRule, Transform, Unit, UnitId,
+    WrongUnitPolicy,
+};
+
+/// A node that keeps its state in memory.
+struct FakeNode {
+    state: Mutex<ControlState>,
+    changed_by: Mutex<Vec<String>>,
+}
+
+fn two_units() -> ControlState {
+    let unit = |name: &str| Unit { name: name.to_owned() };
+    let owned = |first, last, owner| OwnedRange {
+        range: ShardRange { first: Shard(first), last: Shard(last) },
+        owner: UnitId(owner),
+        epoch: Epoch(1),
+    };
+    let rule = |name: &str, class| TableRule {
+        name: name.to_owned(),
+        class,
+        wrong_unit: WrongUnitPolicy::Forward,
+        read: ReadPolicy::Local,
+    };
+    let instance = |name: &str, unit| Instance {
+        name: name.to_owned(),
+        unit: UnitId(unit),
+        group: GroupId(0),
+        role: Role::Primary,
+        address: InstanceAddress::Tcp("127.0.0.1".to_owned(), 3306),
+    };
+    let state = ControlState {
+        epoch: Epoch(1),
+        units: vec![unit("hz"), unit("bj")],
+        groups: vec![Group {
+            name: "main".to_owned(),
+            schemas: vec!["shop".to_owned()],
+            key_types: vec![KeyType { name: "user".to_owned(), transform: Transform::Mod { modulus: 10_000 } }],
+            tables: vec![
+                rule("orders", TableClass::Sharded { key_type: 0, column: "user_id".to_owned() }),
+                rule("product", TableClass::Global),
+            ],
+            shards: ShardMap { count: 10_000, ranges: vec![owned(0, 4_999, 0), owned(5_000, 9_999, 1)] },
+            global_master: UnitId(0),
+            global_epoch: Epoch(1),
+            schema_unit: None,
+        }],
+        instances: vec![instance("hz-main-1", 0), instance("bj-main-1", 1)],
+        default_group: GroupId(0),
+        forbids: Vec::new(),
+    };
+    assert_eq!(state.check(), Ok(()));
+    state
+}
+
+#[async_trait]
+impl Operations for FakeNode {
+    fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::new(Snapshot {
+            state: Arc::new(self.state.lock().unwrap().clone()),
+            observations: Arc::new(Observations { health: vec![Health::Healthy, Health::Unhealthy] }),
+            catalog: Arc::new(Catalog::default()),
+        })
+    }
+
+    fn pools(&self) -> Vec<PoolRow> {
+        vec![PoolRow {
+            instance: "hz-main-1".to_owned(),
+            user: "app".to_owned(),
+            class: "0x0".to_owned(),
+            idle: 3,
+            used: 1,
+            waiting: 0,
+            opened: 9,
+            limit: 32,
+        }]
+    }
+
+    fn sessions(&self) -> Vec<SessionRow> {
+        vec![SessionRow {
+            id: 2_147_483_649,
+            user: "app".to_owned(),
+            client: "127.0.0.1:5000".to_owned(),
+            unit: "hz".to_owned(),
+            schema: None,
+            state: "idle".to_owned(),
+            transaction: "none".to_owned(),
+            pinned: Some("temporary table".to_owned()),
+            statements: 12,
+            backend: Some("hz-main-1".to_owned()),
+        }]
+    }
+
+    fn pins(&self) -> Vec<PinRow> {
+        vec![PinRow { reason: "temporary table".to_owned(), sessions: 1, since_start: 4 }]
+    }
+
+    fn instances(&self) -> Vec<InstanceRow> {
+        Vec::new()
+    }
+
+    async fn change(
+        &self,
+        command: ConsoleChange,
+        if_epoch: Option<Epoch>,
+        by: &str,
+    ) -> Result<ChangeReport, ChangeRefused> {
+        let mut state = self.state.lock().unwrap();
+        if let Some(expected) = if_epoch.filter(|expected| *expected != state.epoch) {
+            return Err(ChangeRefused::EpochMoved { expected, found: state.epoch });
+        }
+        self.changed_by.lock().unwrap().push(by.to_owned());
+        match command {
+            ConsoleChange::ForbidWrites { unit, kind, reason } => {
+                let scope = ForbidScope::Unit(unit);
+                state.forbids.push(Forbid { scope, kind, reason, by: by.to_owned(), at: 0 });
+            }
+            ConsoleChange::AllowWrites { .. } => state.forbids.clear(),
+        }
+        state.epoch = state.epoch.next();
+        Ok(ChangeReport { epoch: state.epoch, result: "done".to_owned() })
+    }
+
+    fn explain(&self, request: ExplainRequest) -> String {
+        format!("unit {} schema {:?}\n{}", request.unit.0, request.schema, request.sql)
+    }
+
+    async fn reload_users(&self) -> Result<usize, String> {
+        Err("users.toml:3: user.password: found nothing, expected a secret".to_owned())
+    }
+}
+
+/// A console that serves until this is dropped.
+pub(crate) struct Running {
+    pub(crate) address: SocketAddr,
+    node: Arc<FakeNode>,
+    stop: Option<oneshot::Sender<()>>,
+    served: tokio::task::JoinHandle<()>,
+}
+
+/// A console of unit bj over two units at epoch 1, with the accounts admin and watch (viewer), passwords `<name>pw`.
+pub(crate) async fn running(connections: usize) -> Running {
+    let node = Arc::new(FakeNode { state: Mutex::new(two_units()), changed_by: Mutex::default() });
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let account = |name: &str, role| Account { name: name.to_owned(), password: format!("{name}pw"), role };
+    let accounts = vec![account("admin", ConsoleRole::Admin), account("watch", ConsoleRole::Viewer)];
+    let (stop, stopped) = oneshot::channel::<()>();
+    let config = Config { unit: UnitId(1), address, accounts, connections };
+    let operations: Arc<dyn Operations> = node.clone();
+    let served = tokio::spawn(serve(listener, config, operations, async move {
+        // Dropped counts as sent: either way the test is over.
+        stopped.await.unwrap_or_default();
+    }));
+    Running { address, node, stop: Some(stop), served }
+}
+
+impl Running {
+    async fn connect(&self, user: &str, password: &str) -> Result<Conn, mysql_async::Error> {
+        let options = OptsBuilder::default()
+            .ip_or_hostname("127.0.0.1")
+            .tcp_port(self.address.port())
+            .user(Some(user))
+            .pass(Some(password))
+            .prefer_socket(false);
+        Conn::new(options).await
+    }
+
+    async fn admin(&self) -> Conn {
+        self.connect("admin", "adminpw").await.unwrap()
+    }
+}
+
+/// The rows of `sql`, each as its values by column name, in a form that is easy to compare.
+async fn rows(conn: &mut Conn, sql: &str) -> Vec<String> {
+    let rows: Vec<Row> = conn.query(sql).await.unwrap();
+    let shown = |row: &Row| -> String {
+        let columns = row.columns();
+        let cells = columns.iter().enumerate().map(|(index, column)| {
+            let value = row.as_ref(index).unwrap().as_sql(true);
+            format!("{}={}", column.name_str(), value.trim_matches('\''))
+        });
+        cells.collect::<Vec<_>>().join(" ")
+    };
+    rows.iter().map(shown).collect()
+}
+
+async fn refusal(conn: &mut Conn, sql: &str) -> (u16, String) {
+    match conn.query_drop(sql).await {
+        Err(mysql_async::Error::Server(error)) => (error.code, error.message),
+        other => panic!("{sql} gave {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn the_node_is_shown_with_its_epoch() {
+    let console = running(4).await;
+    let mut conn = console.admin().await;
+    assert_eq!(rows(&mut conn, "SHOW EPOCH").await, ["epoch=1"]);
+    assert_eq!(
+        rows(&mut conn, "show units;").await,
+        [
+            "unit=hz shards=5000 global_zones=main instances=1 healthy=1 writes=open reason=NULL epoch=1",
+            "unit=bj shards=5000 global_zones= instances=1 healthy=0 writes=open reason=NULL epoch=1",
+        ]
+    );
+    assert_eq!(
+        rows(&mut conn, "SHOW GROUPS").await,
+        [
+            "group=main schemas=shop shards=10000 key_types=user mod 10000 owners=0-4999 hz, 5000-9999 bj global_master=hz \
+          schema_unit=hz tables=orders sharded by user_id (user), product global epoch=1"
+        ]
+    );
+    assert_eq!(
+        rows(&mut conn, "SHOW POOLS").await,
+        ["instance=hz-main-1 user=app class=0x0 idle=3 used=1 waiting=0 opened=9 limit=32 epoch=1"]
+    );
+    assert_eq!(
+        rows(&mut conn, "SHOW SESSIONS").await,
+        ["id=2147483649 user=app client=127.0.0.1:5000 unit=hz schema=NULL state=idle transaction=none \
+          pinned=temporary table statements=12 backend=hz-main-1 epoch=1"]
+    );
+    assert_eq!(rows(&mut conn, "SHOW PINS").await, ["reason=temporary table sessions=1 since_start=4 epoch=1"]);
+    assert!(rows(&mut conn, "SHOW FORBIDS").await.is_empty());
+    assert!(rows(&mut conn, "SHOW WARNINGS").await.is_empty());
+    assert_eq!(rows(&mut conn, "HELP").await.len(), super::grammar::VERBS.len());
+}
+
+#[tokio::test]
+async fn a_forbid_is_set_shown_and_lifted() {
+    let console = running(4).await;
+    let mut conn = console.admin().await;
+    let text = "FORBID WRITES ON UNIT 'bj' REASON 'a drill' IF EPOCH = 1";
+    assert_eq!(rows(&mut conn, text).await, ["result=done epoch=2"]);
+    assert_eq!(
+        rows(&mut conn, "SHOW FORBIDS").await,
+        ["unit=bj forbidden=writes reason=a drill by=admin since=1970-01-01 00:00:00 epoch=2"]
+    );
+    let (code, message) = refusal(&mut conn, text).await;
+    assert_eq!((code, message.as_str()), (1105, "the epoch is 2, not 1: look again, then decide"));
+    assert_eq!(rows(&mut conn, "ALLOW WRITES ON UNIT 'bj'").await, ["result=done epoch=3"]);
+    assert_eq!(*console.node.changed_by.lock().unwrap(), ["admin", "admin"]);
+    let (code, message) = refusal(&mut conn, "FORBID ON UNIT 'nj' REASON 'x'").await;
+    assert_eq!((code, message.as_str()), (1105, "there is no unit 'nj'; there are: hz, bj"));
+}
+
+#[tokio::test]
+async fn a_viewer_sees_and_changes_nothing() {
+    let console = running(4).await;
+    let mut conn = console.connect("watch", "watchpw").await.unwrap();
+    assert_eq!(rows(&mut conn, "SHOW EPOCH").await, ["epoch=1"]);
+    for change in ["FORBID ON UNIT 'bj' REASON 'x'", "ALLOW WRITES ON UNIT 'bj'", "RELOAD USERS"] {
+        let (code, message) = refusal(&mut conn, change).await;
+        assert_eq!((code, message.as_str()), (1227, "this needs the role operator; the account has viewer"));
+    }
+    assert!(console.node.changed_by.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn explain_speaks_for_the_unit_of_the_console_or_the_one_named() {
+    let console = running(4).await;
+    let mut conn = console.admin().await;
+    let told = rows(&mut conn, "EXPLAIN ROUTE SELECT 'a;b'").await;
+    assert_eq!(told, ["route=unit 1 schema None epoch=1", "route=SELECT ''a;b epoch=1"]);
+    let told = rows(&mut conn, "EXPLAIN ROUTE AT UNIT 'hz' IN SCHEMA shop SELECT 1").await;
+    assert_eq!(told[0], "route=unit 0 schema Some(\"shop\") epoch=1");
+}
+
+#[tokio::test]
+async fn errors_say_what_is_known_and_the_connection_stays() {
+    let console = running(4).await;
+    let mut conn = console.admin().await;
+    let (code, message) = refusal(&mut conn, "SWITCH GLOBAL ZONE TO 'bj'").await;
+    assert_eq!(code, 1064);
+    assert!(
+        message.contains("found SWITCH") && message.contains("FORBID [WRITES | UPDATES | ALL] ON UNIT"),
+        "{message}"
+    );
+    assert_eq!(refusal(&mut conn, "SELECT @@no_such").await.0, 1193);
+    assert!(refusal(&mut conn, "RELOAD USERS").await.1.contains("users.toml:3"));
+    assert_eq!(refusal(&mut conn, "USE shop").await.0, 1049);
+    assert!(matches!(conn.prep("SHOW EPOCH").await, Err(mysql_async::Error::Server(error)) if error.code == 1295));
+    assert_eq!(rows(&mut conn, "SHOW EPOCH").await, ["epoch=1"]);
+}
+
+#[tokio::test]
+async fn nobody_comes_in_without_the_password() {
+    let console = running(4).await;
+    for (user, password) in [("admin", "watchpw"), ("admin", ""), ("nobody", "adminpw"), ("", "")] {
+        let refused = console.connect(user, password).await;
+        assert!(matches!(refused, Err(mysql_async::Error::Server(_))), "{user} {password}: {refused:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_change_of_user_ends_the_connection_instead_of_seeming_to_work() {
+    let console = running(4).await;
+    let mut conn = console.admin().await;
+    let change = mysql_async::ChangeUserOpts::new().with_user(Some("watch".to_owned()));
+    assert!(conn.change_user(change).await.is_err());
+}
+
+#[tokio::test]
+async fn connections_beyond_the_limit_are_closed() {
+    let console = running(1).await;
+    let mut conn = console.admin().await;
+    let mut second = TcpStream::connect(console.address).await.unwrap();
+    assert_eq!(second.read(&mut [0; 16]).await.unwrap_or(0), 0);
+    assert_eq!(rows(&mut conn, "SHOW EPOCH").await, ["epoch=1"]);
+}
+
+#[tokio::test]
+async fn each_connection_has_a_salt_and_an_id_of_its_own() {
+    let console = running(4).await;
+    let mut greetings = Vec::new();
+    for _ in 0..2 {
+        let mut stream = TcpStream::connect(console.address).await.unwrap();
+        let mut greeting = vec![0; 256];
+        let length = stream.read(&mut greeting).await.unwrap();
+        let version_end = 5 + greeting[5..].iter().position(|byte| *byte == 0).unwrap();
+        assert!(length > version_end + 13);
+        greetings.push((
+            greeting[version_end + 1..version_end + 5].to_vec(),
+            greeting[version_end + 5..version_end + 13].to_vec(),
+        ));
+    }
+    assert_ne!(greetings[0].0, greetings[1].0);
+    assert_ne!(greetings[0].1, greetings[1].1);
+}
+
+#[tokio::test]
+async fn garbage_ends_one_connection_alone() {
+    let console = running(4).await;
+    let mut conn = console.admin().await;
+    for garbage in [&[0xff; 64][..], &[4, 0, 0, 255, 1, 2, 3, 4], &[0, 0, 0, 1], b"GET / HTTP/1.1\r\n\r\n"] {
+        let mut stream = TcpStream::connect(console.address).await.unwrap();
+        stream.write_all(garbage).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let mut rest = Vec::new();
+        // A reset is an end too: what counts is that the server lets go.
+        stream.read_to_end(&mut rest).await.unwrap_or_default();
+    }
+    assert_eq!(rows(&mut conn, "SHOW EPOCH").await, ["epoch=1"]);
+}
+
+#[tokio::test]
+async fn shutdown_ends_the_console_and_its_connections() {
+    let mut console = running(4).await;
+    let mut conn = console.admin().await;
+    console.stop.take().unwrap().send(()).unwrap();
+    console.served.await.unwrap();
+    assert!(conn.query_drop("SHOW EPOCH").await.is_err());
+}

@@ -1,0 +1,219 @@
+//! What each verb does: role, units by name, the operation, the answer.
+//!
+//! It speaks no protocol. Every change and every refused one is logged here, once, with who, from where, what and the result.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tracing::{info, warn};
+
+use super::chatter::{Chatter, Item, ItemValue};
+use super::config::{Account, ConsoleRole};
+use super::grammar::{self, Command, GrammarError, Subject};
+use super::operations::{ChangeRefused, ConsoleChange, ExplainRequest, Operations};
+use super::tables::{self, Cell, ColumnKind, Table};
+use crate::model::{Epoch, Snapshot, UnitId};
+
+/// Who asks, and from where.
+#[derive(Clone, Debug)]
+pub struct Asker {
+    /// The account.
+    pub account: Account,
+    /// The address.
+    pub peer: SocketAddr,
+    /// The connection's id.
+    pub connection: u32,
+    /// The unit of the console.
+    pub unit: UnitId,
+}
+
+/// What the console answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Rows.
+    Rows(Table),
+    /// OK, nothing to show.
+    Done,
+    /// An error; the connection stays usable.
+    Error(Refusal),
+}
+
+/// Why a command was not carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// It is no command.
+    Syntax(String),
+    /// No such system variable.
+    UnknownVariable(String),
+    /// The account's role does not reach.
+    Role {
+        /// The role the command needs.
+        needed: ConsoleRole,
+        /// The role the account has.
+        has: ConsoleRole,
+    },
+    /// No such unit.
+    UnknownUnit {
+        /// The name.
+        name: String,
+        /// The units there are.
+        known: String,
+    },
+    /// The node refused the change.
+    Change(ChangeRefused),
+    /// The users' file was refused.
+    Users(String),
+}
+
+impl Refusal {
+    /// The sentence the operator reads.
+    pub fn text(&self) -> String {
+        match self {
+            Refusal::Syntax(what) => {
+                let verbs = grammar::VERBS.iter().map(|(verb, _)| *verb).collect::<Vec<_>>().join("; ");
+                format!("{what}. The console knows: {verbs}")
+            }
+            Refusal::UnknownVariable(name) => format!("unknown system variable '{name}'"),
+            Refusal::Role { needed, has } => {
+                format!("this needs the role {}; the account has {}", needed.word(), has.word())
+            }
+            Refusal::UnknownUnit { name, known } => format!("there is no unit '{name}'; there are: {known}"),
+            Refusal::Change(refused) => refused.to_string(),
+            Refusal::Users(faults) => format!("the users are as before; the file was refused: {faults}"),
+        }
+    }
+}
+
+/// Carries out one text of an operator.
+pub async fn answer(text: &str, asker: &Asker, operations: &dyn Operations) -> Answer {
+    let command = match grammar::parse(text) {
+        Ok(command) => command,
+        Err(GrammarError::UnknownVariable(name)) => return Answer::Error(Refusal::UnknownVariable(name)),
+        Err(error) => return Answer::Error(Refusal::Syntax(error.to_string())),
+    };
+    let needed = command.least_role();
+    if asker.account.role < needed {
+        let has = asker.account.role;
+        warn!(account = %asker.account.name, peer = %asker.peer, ?command, "console command refused: role {}", has.word());
+        return Answer::Error(Refusal::Role { needed, has });
+    }
+    carry_out(command, asker, operations).await.unwrap_or_else(Answer::Error)
+}
+
+async fn carry_out(command: Command, asker: &Asker, operations: &dyn Operations) -> Result<Answer, Refusal> {
+    let snapshot = operations.snapshot();
+    match command {
+        Command::Show(subject) => Ok(Answer::Rows(show(subject, &snapshot, operations))),
+        Command::Forbid { unit, kind, reason, if_epoch } => {
+            let change = ConsoleChange::ForbidWrites { unit: find_unit(&snapshot, &unit)?, kind, reason };
+            apply(change, &unit, if_epoch, asker, operations).await
+        }
+        Command::Allow { unit, if_epoch } => {
+            let change = ConsoleChange::AllowWrites { unit: find_unit(&snapshot, &unit)? };
+            apply(change, &unit, if_epoch, asker, operations).await
+        }
+        Command::ExplainRoute { unit, schema, user, sql } => {
+            let unit = unit.map_or(Ok(asker.unit), |name| find_unit(&snapshot, &name))?;
+            let told = operations.explain(ExplainRequest { sql, unit, schema, user });
+            let table = Table::new(&["route"]);
+            Ok(Answer::Rows(
+                told.lines().fold(table, |table, line| table.with(vec![line.into()], snapshot.state.epoch)),
+            ))
+        }
+        Command::ReloadUsers => reload_users(asker, operations).await,
+        Command::Help => Ok(Answer::Rows(help(snapshot.state.epoch))),
+        Command::Chatter(chatter) => Ok(chat(chatter, asker)),
+    }
+}
+
+fn find_unit(snapshot: &Arc<Snapshot>, name: &str) -> Result<UnitId, Refusal> {
+    let state = &snapshot.state;
+    state.unit_named(name).ok_or_else(|| Refusal::UnknownUnit {
+        name: name.to_owned(),
+        known: state.units.iter().map(|unit| unit.name.as_str()).collect::<Vec<_>>().join(", "),
+    })
+}
+
+fn show(subject: Subject, snapshot: &Snapshot, operations: &dyn Operations) -> Table {
+    let state = &snapshot.state;
+    match subject {
+        Subject::Units => tables::units(snapshot),
+        Subject::Groups => tables::groups(state),
+        Subject::Instances => tables::instances(operations.instances(), state.epoch),
+        Subject::Pools => tables::pools(operations.pools(), state.epoch),
+        Subject::Sessions => tables::sessions(operations.sessions(), state.epoch),
+        Subject::Pins => tables::pins(operations.pins(), state.epoch),
+        Subject::Forbids => tables::forbids(state),
+        Subject::Epoch => Table::new(&[]).with(Vec::new(), state.epoch),
+    }
+}
+
+async fn apply(
+    change: ConsoleChange,
+    unit: &str,
+    if_epoch: Option<Epoch>,
+    asker: &Asker,
+    operations: &dyn Operations,
+) -> Result<Answer, Refusal> {
+    let (account, peer) = (&asker.account.name, asker.peer);
+    match operations.change(change.clone(), if_epoch, account).await {
+        Ok(report) => {
+            info!(%account, %peer, unit, ?change, epoch = report.epoch.0, result = %report.result, "console change");
+            Ok(Answer::Rows(Table::new(&["result"]).with(vec![report.result.into()], report.epoch)))
+        }
+        Err(refused) => {
+            warn!(%account, %peer, unit, ?change, %refused, "console change refused");
+            Err(Refusal::Change(refused))
+        }
+    }
+}
+
+async fn reload_users(asker: &Asker, operations: &dyn Operations) -> Result<Answer, Refusal> {
+    let (account, peer) = (&asker.account.name, asker.peer);
+    match operations.reload_users().await {
+        Ok(users) => {
+            info!(%account, %peer, users, "users reloaded by console");
+            let epoch = operations.snapshot().state.epoch;
+            let table = Table::new(&["result", "#users"]);
+            Ok(Answer::Rows(table.with(vec!["reloaded".into(), (users as u64).into()], epoch)))
+        }
+        Err(faults) => {
+            warn!(%account, %peer, %faults, "users' file refused");
+            Err(Refusal::Users(faults))
+        }
+    }
+}
+
+fn help(epoch: Epoch) -> Table {
+    let table = Table::new(&["verb", "what it does"]);
+    grammar::VERBS
+        .iter()
+        .fold(table, |table, (verb, meaning)| table.with(vec![(*verb).into(), (*meaning).into()], epoch))
+}
+
+/// Answers what clients ask by themselves; these tables have the columns the client asked for, and no epoch.
+fn chat(chatter: Chatter, asker: &Asker) -> Answer {
+    match chatter {
+        Chatter::Nothing => Answer::Done,
+        Chatter::Warnings => {
+            let columns = ["Level", "Code", "Message"].map(|name| (name.to_owned(), ColumnKind::Text));
+            Answer::Rows(Table { columns: columns.to_vec(), rows: Vec::new() })
+        }
+        Chatter::Select(items) => {
+            let (columns, row) = items.into_iter().map(|item| column(item, asker)).unzip();
+            Answer::Rows(Table { columns, rows: vec![row] })
+        }
+    }
+}
+
+fn column(item: Item, asker: &Asker) -> ((String, ColumnKind), Cell) {
+    let cell = match item.value {
+        ItemValue::Text(text) => Cell::Text(text),
+        ItemValue::Number(number) => Cell::Number(number),
+        ItemValue::Null => Cell::Null,
+        ItemValue::Account => Cell::Text(format!("{}@{}", asker.account.name, asker.peer.ip())),
+        ItemValue::ConnectionId => Cell::Number(u64::from(asker.connection)),
+    };
+    let kind = if matches!(cell, Cell::Number(_)) { ColumnKind::Number } else { ColumnKind::Text };
+    ((item.label, kind), cell)
+}

@@ -1,0 +1,233 @@
+//! One connection to an instance: its socket, what it has been told, and whether it may be shared again.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
+use tokio::time::Instant;
+
+use super::ConnectionError;
+use super::gauge::OpenSlot;
+use super::prepared::PreparedStatements;
+use super::session_state::{Replay, SessionState};
+use crate::model::InstanceId;
+use crate::net::login::LoggedIn;
+use crate::net::stream::Stream;
+use crate::wire::capability::Capabilities;
+use crate::wire::command::Command;
+use crate::wire::packet::write_packet;
+use crate::wire::scanner::{EndKind, ReplyEnd, ReplyKind, ResponseScanner, ScanEvent, ScanFlags};
+use crate::wire::status;
+
+/// A logged-in connection.
+#[derive(Debug)]
+pub struct Connection {
+    /// Its socket.
+    pub stream: Stream,
+    /// The instance it leads to.
+    pub instance: InstanceId,
+    /// The server's id of it, for KILL.
+    pub thread_id: u32,
+    /// What was negotiated.
+    pub capabilities: Capabilities,
+    /// What the server was told; `None` just after a reset.
+    pub state: Option<Arc<SessionState>>,
+    /// The statements it has prepared.
+    pub prepared: PreparedStatements,
+    /// Whether it was idle in a pool before this checkout, so that the server may have closed it.
+    pub reused: bool,
+    /// When it was opened.
+    pub born: Instant,
+    /// When it was last put back.
+    pub parked_at: Instant,
+    tainted: bool,
+    busy: bool,
+    in_transaction: bool,
+    _slot: OpenSlot,
+}
+
+/// A whole reply kept in memory, for commands of Meridian's own.
+#[derive(Clone, Debug)]
+pub struct CollectedReply {
+    /// Its packets as received.
+    pub bytes: Vec<u8>,
+    /// Where and how it ended.
+    pub end: ReplyEnd,
+}
+
+impl Connection {
+    /// A connection that has just logged in and is in `state`.
+    pub fn new(
+        logged_in: LoggedIn,
+        instance: InstanceId,
+        state: SessionState,
+        prepared: usize,
+        slot: OpenSlot,
+    ) -> Connection {
+        let now = Instant::now();
+        Connection {
+            stream: logged_in.stream,
+            instance,
+            thread_id: logged_in.connection_id,
+            capabilities: logged_in.capabilities,
+            state: Some(Arc::new(state)),
+            prepared: PreparedStatements::new(prepared),
+            reused: false,
+            born: now,
+            parked_at: now,
+            tainted: false,
+            busy: false,
+            in_transaction: false,
+            _slot: slot,
+        }
+    }
+
+    /// Whether the state is exactly `wanted`.
+    pub fn is_in_state(&self, wanted: &Arc<SessionState>) -> bool {
+        self.state.as_ref().is_some_and(|state| Arc::ptr_eq(state, wanted) || state == wanted)
+    }
+
+    /// Whether a reset would make it shareable: something was left behind, but nothing is in progress.
+    pub fn needs_reset(&self) -> bool {
+        self.tainted && !self.busy
+    }
+
+    /// Whether another session may have it: nothing in progress, nothing left behind that cannot be undone by a replay.
+    pub fn is_clean(&self) -> bool {
+        !self.tainted && !self.busy && !self.in_transaction
+    }
+
+    /// From here on only a reset makes it shareable.
+    pub fn taint(&mut self) {
+        self.tainted = true;
+    }
+
+    /// A command is on its way; until [`Connection::end_command`] the connection is not shareable.
+    pub fn begin_command(&mut self) {
+        self.busy = true;
+    }
+
+    /// The reply was read to its end, which tells whether a transaction is open; an ERR does not.
+    pub fn end_command(&mut self, end: &ReplyEnd) {
+        self.busy = false;
+        if let Some(flags) = end.status {
+            self.in_transaction = flags & status::IN_TRANS != 0;
+        }
+    }
+
+    /// Whether the server still holds its end: no end of stream and no unasked-for byte. Asks the kernel only after an event.
+    pub fn is_alive(&mut self) -> bool {
+        let found = self.stream.try_read(&mut [0u8; 1]);
+        found.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+    }
+
+    /// The same connection on this thread's runtime; `None` for sockets that cannot move (TLS).
+    pub fn moved_to_this_worker(self) -> Option<Connection> {
+        let stream = self.stream.reregistered()?;
+        Some(Connection { stream, ..self })
+    }
+
+    /// How replies on this connection are read.
+    pub fn scan_flags(&self) -> ScanFlags {
+        ScanFlags::from(self.capabilities)
+    }
+
+    /// Makes the connection's state `wanted`, each step confirmed by the server.
+    ///
+    /// Errors: the socket, or [`ConnectionError::Refused`] with the server's own ERR packet; then the state is unknown
+    /// and the connection tainted.
+    pub async fn bring_to(&mut self, wanted: &Arc<SessionState>, login_names: &str) -> Result<(), ConnectionError> {
+        if self.is_in_state(wanted) {
+            return Ok(());
+        }
+        let replay = Replay::between(self.state.as_deref(), wanted, login_names);
+        let was_clean = !self.tainted;
+        self.tainted = true;
+        if let Some(schema) = &replay.schema {
+            self.confirmed(Command::InitDb, schema.as_bytes()).await?;
+        }
+        for statement in &replay.statements {
+            self.confirmed(Command::Query, statement.as_bytes()).await?;
+        }
+        self.state = Some(Arc::clone(wanted));
+        self.tainted = !was_clean;
+        Ok(())
+    }
+
+    /// COM_RESET_CONNECTION: ends the transaction, drops locks, temporary tables, variables and prepared statements.
+    pub async fn reset(&mut self) -> Result<(), ConnectionError> {
+        self.confirmed(Command::ResetConnection, &[]).await?;
+        self.prepared.clear();
+        // The schema is the one thing a reset keeps; everything else is at the server's defaults, not at the login's.
+        self.state = None;
+        self.tainted = false;
+        self.in_transaction = false;
+        Ok(())
+    }
+
+    /// Sends a command of Meridian's own and expects OK.
+    pub async fn confirmed(&mut self, command: Command, argument: &[u8]) -> Result<ReplyEnd, ConnectionError> {
+        let reply = self.ask(command, argument, ReplyKind::Simple).await?;
+        match reply.end.kind {
+            EndKind::Ok | EndKind::Eof => Ok(reply.end),
+            EndKind::Error { .. } => Err(ConnectionError::Refused { packet: reply.bytes }),
+        }
+    }
+
+    /// Sends a command of Meridian's own and keeps its whole reply.
+    pub async fn ask(
+        &mut self,
+        command: Command,
+        argument: &[u8],
+        kind: ReplyKind,
+    ) -> Result<CollectedReply, ConnectionError> {
+        let mut payload = Vec::with_capacity(1 + argument.len());
+        payload.push(command as u8);
+        payload.extend_from_slice(argument);
+        self.begin_command();
+        self.send(&payload).await?;
+        self.stream.flush().await.map_err(ConnectionError::Io)?;
+        let reply = self.collect(kind).await?;
+        self.end_command(&reply.end);
+        Ok(reply)
+    }
+
+    /// Sends a command of Meridian's own that has no reply.
+    pub async fn send(&mut self, payload: &[u8]) -> Result<(), ConnectionError> {
+        let mut packet = Vec::with_capacity(payload.len() + 4);
+        write_packet(&mut packet, &mut 0, payload);
+        self.stream.write_all(&packet).await.map_err(ConnectionError::Io)
+    }
+
+    /// Reads one whole reply into memory; the command has been sent.
+    pub async fn collect(&mut self, kind: ReplyKind) -> Result<CollectedReply, ConnectionError> {
+        let mut scanner = ResponseScanner::new(kind, self.scan_flags());
+        let mut bytes = Vec::new();
+        // On the heap: an array here would sit in every future that may ask anything, which is all of them.
+        let mut chunk = vec![0u8; 2048];
+        loop {
+            let read = self.read(&mut chunk).await?;
+            let fed = scanner.feed(&chunk[..read]).map_err(ConnectionError::Scan)?;
+            bytes.extend_from_slice(&chunk[..fed.forward]);
+            match fed.event {
+                None => {}
+                Some(ScanEvent::End(end)) if fed.forward == read => return Ok(CollectedReply { bytes, end }),
+                // Meridian itself never loads local files, and sends no second command before the first reply ended.
+                Some(ScanEvent::End(_) | ScanEvent::LocalInfile) => return Err(ConnectionError::Unasked),
+            }
+        }
+    }
+
+    async fn read(&mut self, into: &mut [u8]) -> Result<usize, ConnectionError> {
+        let mut buffer = ReadBuf::new(into);
+        poll_fn(|context| Pin::new(&mut self.stream).poll_read(context, &mut buffer))
+            .await
+            .map_err(ConnectionError::Io)?;
+        match buffer.filled().len() {
+            0 => Err(ConnectionError::Closed),
+            read => Ok(read),
+        }
+    }
+}

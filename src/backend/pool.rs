@@ -1,0 +1,297 @@
+//! Pools: idle connections per worker, limits per instance, checkout and release.
+//!
+//! A connection comes back only through [`Checkout::release`], and only if nothing taints it; dropping a checkout closes
+//! its connection. So what was forgotten fails closed.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Instant, timeout};
+
+use super::connection::Connection;
+use super::gauge::{InstanceGauge, OpenSlot};
+use super::session_state::SessionState;
+use super::{CheckoutError, Config};
+use crate::model::{InstanceAddress, InstanceId};
+use crate::net::login::{Account, LoginWish, login};
+use crate::net::tls::ClientTls;
+use crate::wire::capability::CapabilityClass;
+
+/// What two connections must share to stand in for each other.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct PoolKey {
+    /// The instance.
+    pub instance: InstanceId,
+    /// The account, its password included: after a password change old connections are not handed out any more.
+    pub account: Arc<Account>,
+    /// The negotiated flags that change bytes on the wire.
+    pub class: CapabilityClass,
+    /// The collation of the login; it decides what a session without SET NAMES sees.
+    pub collation: u8,
+    /// Whether a schema is selected: a session without one must not get one, and no command unselects it.
+    pub with_schema: bool,
+}
+
+/// The largest packet a connection takes: the protocol's own limit, so that the server's setting alone decides.
+const MAX_PACKET: u32 = 1 << 30;
+
+/// What the servers show of our connections in their session attributes.
+const ATTRIBUTES: &[u8] = b"\x0cprogram_name\x08meridian";
+
+/// A pool's number, so that a session looks its key up once and not per query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolId {
+    number: usize,
+    instance: InstanceId,
+}
+
+/// The idle connections of one worker, by pool; the last one returned is the first one taken.
+///
+/// Boxed, because a connection changes hands several times per query.
+type Shelf = Vec<Vec<Box<Connection>>>;
+
+/// All connections of the process to all instances.
+#[derive(Debug)]
+pub struct Pools {
+    config: Config,
+    addresses: Vec<InstanceAddress>,
+    gauges: Vec<Arc<InstanceGauge>>,
+    tls: Option<ClientTls>,
+    keys: Mutex<KeyRing>,
+    shelves: Vec<Mutex<Shelf>>,
+}
+
+#[derive(Debug, Default)]
+struct KeyRing {
+    keys: Vec<Arc<PoolKey>>,
+    numbers: HashMap<Arc<PoolKey>, PoolId>,
+}
+
+/// How many connections a pool has, for operators.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolCount {
+    /// The pool.
+    pub key: Arc<PoolKey>,
+    /// Idle connections on all workers.
+    pub idle: usize,
+}
+
+impl Pools {
+    /// Empty pools for the instances at `addresses` (by [`InstanceId`]) and `workers` workers.
+    pub fn new(config: Config, addresses: Vec<InstanceAddress>, workers: usize, tls: Option<ClientTls>) -> Arc<Pools> {
+        let gauges = addresses.iter().map(|_| InstanceGauge::new(config.connections_per_instance)).collect();
+        let shelves = (0..workers).map(|_| Mutex::new(Shelf::new())).collect();
+        Arc::new(Pools { config, addresses, gauges, tls, keys: Mutex::default(), shelves })
+    }
+
+    /// The number of the pool for `key`.
+    pub fn pool_for(&self, key: PoolKey) -> PoolId {
+        let mut ring = lock(&self.keys);
+        if let Some(number) = ring.numbers.get(&key) {
+            return *number;
+        }
+        let key = Arc::new(key);
+        let number = PoolId { number: ring.keys.len(), instance: key.instance };
+        ring.keys.push(Arc::clone(&key));
+        ring.numbers.insert(key, number);
+        number
+    }
+
+    /// The limits and counts of `instance`.
+    pub fn gauge(&self, instance: InstanceId) -> &Arc<InstanceGauge> {
+        &self.gauges[instance.index()]
+    }
+
+    /// A connection of `pool` for a session of `worker`, if possible one whose state is `wanted` already.
+    ///
+    /// Errors: no connection within the queue deadline, or the instance cannot be reached or refuses the account.
+    pub async fn checkout(
+        self: &Arc<Self>,
+        worker: usize,
+        pool: PoolId,
+        wanted: &Arc<SessionState>,
+    ) -> Result<Checkout, CheckoutError> {
+        let instance = pool.instance;
+        let permit = self.permit(instance).await?;
+        let connection = match self.take_idle(worker, pool, wanted) {
+            Some(connection) => connection,
+            // Boxed: logging in is rare, and its future large.
+            None => Box::pin(self.open(pool, wanted)).await?,
+        };
+        Ok(Checkout { connection, pools: Arc::clone(self), worker, pool, _permit: permit })
+    }
+
+    /// As [`Pools::checkout`], but never a connection that was used before: for a read that is sent again.
+    pub async fn checkout_fresh(
+        self: &Arc<Self>,
+        worker: usize,
+        pool: PoolId,
+        wanted: &Arc<SessionState>,
+    ) -> Result<Checkout, CheckoutError> {
+        let permit = self.permit(pool.instance).await?;
+        let connection = Box::pin(self.open(pool, wanted)).await?;
+        Ok(Checkout { connection, pools: Arc::clone(self), worker, pool, _permit: permit })
+    }
+
+    async fn permit(&self, instance: InstanceId) -> Result<OwnedSemaphorePermit, CheckoutError> {
+        let gauge = self.gauge(instance);
+        if let Ok(permit) = Arc::clone(&gauge.permits).try_acquire_owned() {
+            return Ok(permit);
+        }
+        let _waiting = gauge.wait();
+        let deadline = self.config.queue_deadline;
+        match timeout(deadline, Arc::clone(&gauge.permits).acquire_owned()).await {
+            Ok(Ok(permit)) => Ok(permit),
+            Ok(Err(_)) | Err(_) => Err(CheckoutError::Queue { instance, limit: gauge.limit, deadline }),
+        }
+    }
+
+    fn key_of(&self, pool: PoolId) -> Arc<PoolKey> {
+        Arc::clone(&lock(&self.keys).keys[pool.number])
+    }
+
+    fn take_idle(&self, worker: usize, pool: PoolId, wanted: &Arc<SessionState>) -> Option<Box<Connection>> {
+        let siblings = (0..self.shelves.len()).filter(|sibling| *sibling != worker);
+        for shelf in std::iter::once(worker).chain(siblings) {
+            while let Some(mut connection) = self.take_from(shelf, pool, wanted) {
+                if !connection.is_alive() {
+                    continue;
+                }
+                connection.reused = true;
+                let mine =
+                    if shelf == worker { Some(connection) } else { connection.moved_to_this_worker().map(Box::new) };
+                if mine.is_some() {
+                    return mine;
+                }
+            }
+        }
+        None
+    }
+
+    fn take_from(&self, shelf: usize, pool: PoolId, wanted: &Arc<SessionState>) -> Option<Box<Connection>> {
+        // How deep to look for a connection that needs no replay: beyond a few, warmth of the newest one counts more.
+        const LOOK: usize = 8;
+        let mut shelf = lock(&self.shelves[shelf]);
+        let idle = shelf.get_mut(pool.number)?;
+        let newest = idle.len().checked_sub(1)?;
+        let from = idle.len().saturating_sub(LOOK);
+        let fitting = (from..idle.len()).rev().find(|index| idle[*index].is_in_state(wanted));
+        Some(idle.remove(fitting.unwrap_or(newest)))
+    }
+
+    async fn open(&self, pool: PoolId, wanted: &Arc<SessionState>) -> Result<Box<Connection>, CheckoutError> {
+        let key = self.key_of(pool);
+        let slot = self.slot(key.instance).await?;
+        let schema = if key.with_schema { wanted.schema.as_deref() } else { None };
+        let wish = LoginWish {
+            class: key.class,
+            schema,
+            collation: key.collation,
+            max_packet: MAX_PACKET,
+            attributes: ATTRIBUTES,
+        };
+        let address = &self.addresses[key.instance.index()];
+        let deadline = self.config.connect_deadline;
+        let logged_in = match timeout(deadline, login(address, &key.account, &wish, self.tls.as_ref())).await {
+            Ok(Ok(logged_in)) => logged_in,
+            Ok(Err(source)) => return Err(CheckoutError::Login { instance: key.instance, source }),
+            Err(_) => return Err(CheckoutError::Deadline { instance: key.instance, deadline }),
+        };
+        let state = SessionState { schema: schema.map(str::to_owned), ..SessionState::default() };
+        Ok(Box::new(Connection::new(logged_in, key.instance, state, self.config.prepared_per_connection, slot)))
+    }
+
+    // The permit promises that a slot is free or that an idle connection somewhere can give its own; another worker may
+    // hold it in its hands for a moment, so the search is repeated until the deadline.
+    async fn slot(&self, instance: InstanceId) -> Result<OpenSlot, CheckoutError> {
+        let started = Instant::now();
+        loop {
+            if let Some(slot) = self.gauge(instance).reserve() {
+                return Ok(slot);
+            }
+            if !self.close_one_idle(instance) {
+                if started.elapsed() > self.config.queue_deadline {
+                    let limit = self.gauge(instance).limit;
+                    return Err(CheckoutError::Queue { instance, limit, deadline: self.config.queue_deadline });
+                }
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    fn close_one_idle(&self, instance: InstanceId) -> bool {
+        for shelf in &self.shelves {
+            let mut shelf = lock(shelf);
+            let oldest = shelf.iter_mut().find(|idle| idle.first().is_some_and(|first| first.instance == instance));
+            if let Some(idle) = oldest {
+                idle.remove(0);
+                return true;
+            }
+        }
+        false
+    }
+
+    fn put_back(&self, worker: usize, pool: PoolId, mut connection: Box<Connection>) {
+        let now = Instant::now();
+        if now.duration_since(connection.born) > self.config.max_lifetime {
+            return;
+        }
+        connection.parked_at = now;
+        let mut shelf = lock(&self.shelves[worker]);
+        if shelf.len() <= pool.number {
+            shelf.resize_with(pool.number + 1, Vec::new);
+        }
+        shelf[pool.number].push(connection);
+    }
+
+    /// Closes connections that were idle for longer than the idle lifetime. Called from time to time.
+    pub fn close_expired(&self) {
+        let now = Instant::now();
+        for shelf in &self.shelves {
+            for idle in lock(shelf).iter_mut() {
+                idle.retain_mut(|connection| {
+                    now.duration_since(connection.parked_at) <= self.config.idle_lifetime && connection.is_alive()
+                });
+            }
+        }
+    }
+
+    /// All pools with their idle connections.
+    pub fn counts(&self) -> Vec<PoolCount> {
+        let keys = lock(&self.keys).keys.clone();
+        let idle_in = |pool: usize| self.shelves.iter().map(|shelf| lock(shelf).get(pool).map_or(0, Vec::len)).sum();
+        keys.into_iter().enumerate().map(|(pool, key)| PoolCount { key, idle: idle_in(pool) }).collect()
+    }
+}
+
+/// A connection borrowed from its pool, with its permit. Dropped without [`Checkout::release`], it is closed.
+#[derive(Debug)]
+pub struct Checkout {
+    /// The connection.
+    pub connection: Box<Connection>,
+    /// The pool it came from.
+    pub pool: PoolId,
+    pools: Arc<Pools>,
+    worker: usize,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Checkout {
+    /// The limits and counts of its instance.
+    pub fn gauge(&self) -> &Arc<InstanceGauge> {
+        self.pools.gauge(self.connection.instance)
+    }
+
+    /// Gives the connection back; one that is tainted or in the middle of something is closed instead.
+    pub fn release(self) {
+        if self.connection.is_clean() {
+            self.pools.put_back(self.worker, self.pool, self.connection);
+        }
+    }
+}
+
+// A poisoned lock only means that another thread panicked between two complete steps; the lists are valid.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,140 @@
+//! The cheap session state: kept as values, replayed on a connection only where it differs.
+//!
+//! It holds what the server has accepted, never what a client merely asked for.
+
+use std::collections::BTreeMap;
+
+/// What a session has set, in a form that can be set again on any connection.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SessionState {
+    /// The schema.
+    pub schema: Option<String>,
+    /// The last SET NAMES or SET CHARACTER SET as SQL after `SET `; `None` is the login's collation.
+    pub names: Option<String>,
+    /// Session variables by lower-case name, each a literal as SQL text.
+    pub variables: BTreeMap<String, String>,
+    /// User variables by lower-case name, each a literal as SQL text.
+    pub user_variables: BTreeMap<String, String>,
+}
+
+/// What turns a connection's state into a session's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Replay {
+    /// The schema to change to.
+    pub schema: Option<String>,
+    /// SET statements in the order they must be sent: character set, then variables and user variables.
+    pub statements: Vec<String>,
+}
+
+impl Replay {
+    /// What makes a connection in state `present` (`None`: just reset, so that nothing is known) look like `wanted`.
+    ///
+    /// What the session never set goes back to DEFAULT, the value a new connection has; a user variable to NULL, which an
+    /// unset one is. `login_names` restores the character set of the login.
+    pub fn between(present: Option<&SessionState>, wanted: &SessionState, login_names: &str) -> Replay {
+        let fresh = SessionState::default();
+        let base = present.unwrap_or(&fresh);
+        let mut statements = Vec::new();
+        // DEFAULT of these is the server's character set, not the login's: only SET NAMES undoes them.
+        let lost_charset = missing(&base.variables, &wanted.variables).any(|name| is_of_character_set(name));
+        let sets_names = present.is_none() || lost_charset || wanted.names != base.names;
+        if sets_names {
+            statements.push(format!("SET {}", wanted.names.as_deref().unwrap_or(login_names)));
+        }
+        let changed = wanted
+            .variables
+            .iter()
+            .filter(|(name, value)| {
+                base.variables.get(*name) != Some(value) || (sets_names && is_of_character_set(name))
+            })
+            .map(|(name, value)| format!("{name}={value}"));
+        let undone = missing(&base.variables, &wanted.variables)
+            .filter(|name| !is_of_character_set(name))
+            .map(|name| format!("{name}=DEFAULT"));
+        let user_changed = wanted
+            .user_variables
+            .iter()
+            .filter(|(name, value)| base.user_variables.get(*name) != Some(value))
+            .map(|(name, value)| format!("@{}={value}", quoted(name)));
+        let user_undone =
+            missing(&base.user_variables, &wanted.user_variables).map(|name| format!("@{}=NULL", quoted(name)));
+        let settings: Vec<String> = changed.chain(undone).chain(user_changed).chain(user_undone).collect();
+        if !settings.is_empty() {
+            statements.push(format!("SET {}", settings.join(",")));
+        }
+        let schema = if wanted.schema == base.schema { None } else { wanted.schema.clone() };
+        Replay { schema, statements }
+    }
+
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.schema.is_none() && self.statements.is_empty()
+    }
+}
+
+/// A user variable's name may hold anything.
+fn quoted(name: &str) -> String {
+    format!("`{}`", name.replace('`', "``"))
+}
+
+fn is_of_character_set(name: &str) -> bool {
+    name.starts_with("character_set_") || name.starts_with("collation_")
+}
+
+/// The names in `present` that `wanted` lacks.
+fn missing<'a>(
+    present: &'a BTreeMap<String, String>,
+    wanted: &'a BTreeMap<String, String>,
+) -> impl Iterator<Item = &'a String> {
+    present.keys().filter(|name| !wanted.contains_key(*name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state(variables: &[(&str, &str)]) -> SessionState {
+        let variables = variables.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+        SessionState { schema: Some("shop".into()), variables, ..SessionState::default() }
+    }
+
+    #[test]
+    fn equal_states_need_nothing() {
+        let both = state(&[("sql_mode", "''")]);
+        assert!(Replay::between(Some(&both), &both, "NAMES latin1").is_empty());
+    }
+
+    #[test]
+    fn only_what_differs_is_set() {
+        let present = state(&[("sql_mode", "''"), ("time_zone", "'+00:00'")]);
+        let wanted = state(&[("sql_mode", "'ANSI'"), ("time_zone", "'+00:00'")]);
+        let replay = Replay::between(Some(&present), &wanted, "NAMES latin1");
+        assert_eq!(replay.statements, ["SET sql_mode='ANSI'"]);
+    }
+
+    #[test]
+    fn what_the_session_never_set_goes_back_to_its_default() {
+        let mut present = state(&[("sql_mode", "'ANSI'"), ("time_zone", "'+00:00'")]);
+        present.user_variables.insert("x".into(), "5".into());
+        let wanted = state(&[("time_zone", "'+00:00'")]);
+        let replay = Replay::between(Some(&present), &wanted, "NAMES latin1");
+        assert_eq!(replay.statements, ["SET sql_mode=DEFAULT,@`x`=NULL"]);
+    }
+
+    #[test]
+    fn a_character_set_variable_is_undone_by_the_names_of_the_login() {
+        let present = state(&[("character_set_results", "NULL"), ("collation_connection", "utf8mb4_bin")]);
+        let wanted = state(&[("collation_connection", "utf8mb4_bin")]);
+        let replay = Replay::between(Some(&present), &wanted, "NAMES latin1");
+        assert_eq!(replay.statements, ["SET NAMES latin1", "SET collation_connection=utf8mb4_bin"]);
+    }
+
+    #[test]
+    fn after_a_reset_everything_is_set_again() {
+        let mut wanted = state(&[]);
+        wanted.user_variables.insert("x".into(), "5".into());
+        let replay = Replay::between(None, &wanted, "NAMES latin1");
+        assert_eq!(replay.schema.as_deref(), Some("shop"));
+        assert_eq!(replay.statements, ["SET NAMES latin1", "SET @`x`=5"]);
+    }
+}

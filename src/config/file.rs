@@ -1,0 +1,187 @@
+//! The configuration file as a whole: its root keys, and the result that `serve` starts from.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::error::{ConfigError, ConfigErrors};
+use super::places::Addresses;
+use super::reader::{Located, Problems, Section, read_document};
+use super::{groups, places, shape, tuning, users};
+use crate::frontend::{Limits, ListenerConfig, User};
+use crate::model::{ControlState, Epoch, GroupId};
+use crate::{admin, backend, telemetry};
+
+/// What a node is, apart from what it serves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeConfig {
+    /// Its name in logs and in operators' answers.
+    pub name: String,
+    /// Its number, part of the connection ids that clients see; unique among the nodes.
+    pub number: u8,
+    /// The embedded store's file.
+    pub state_file: PathBuf,
+    /// How many worker threads serve clients.
+    pub workers: usize,
+}
+
+/// The account the monitor measures instances with.
+#[derive(Clone, PartialEq, Eq)]
+pub struct MonitorAccount {
+    /// Its name on every instance.
+    pub user: String,
+    /// Its password; never printed.
+    pub password: String,
+}
+
+impl std::fmt::Debug for MonitorAccount {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("MonitorAccount").field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
+/// The users of the applications.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Users(pub Vec<User>);
+
+/// Everything a node needs to start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The node itself.
+    pub node: NodeConfig,
+    /// Units, groups and instances as decided by the file, at epoch 1. Invariant: `state.check()` holds.
+    pub state: ControlState,
+    /// Where clients connect.
+    pub listeners: Vec<ListenerConfig>,
+    /// Where operators connect.
+    pub consoles: Vec<admin::Config>,
+    /// Connections to instances.
+    pub backend: backend::Config,
+    /// The monitor's account.
+    pub monitor: MonitorAccount,
+    /// Bounds on what clients may use.
+    pub limits: Limits,
+    /// The users of the applications.
+    pub users: Users,
+    /// The file they came from, for RELOAD USERS.
+    pub users_file: PathBuf,
+    /// Logs.
+    pub log: telemetry::Config,
+}
+
+/// Reads and checks the file at `path`, the users' file it names, and their secrets. Errors: every fault of both files.
+pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
+    let text = read_file(path)?;
+    let folder = folder_of(path);
+    read_document(path, &text, |root, problems| read_config(root, problems, &folder))
+}
+
+/// Reads and checks a users' file alone. Errors: every fault of it.
+pub fn load_users(path: &Path) -> Result<Users, ConfigErrors> {
+    let text = read_file(path)?;
+    let folder = folder_of(path);
+    read_document(path, &text, |root, problems| users::read(root, problems, &folder))
+}
+
+fn read_file(path: &Path) -> Result<String, ConfigErrors> {
+    fs::read_to_string(path).map_err(|error| {
+        ConfigErrors(vec![ConfigError {
+            file: path.to_owned(),
+            line: 1,
+            key: "file".to_owned(),
+            found: error.to_string(),
+            expected: "a file that can be read".to_owned(),
+        }])
+    })
+}
+
+/// Relative paths inside a file start at the folder of that file.
+fn folder_of(path: &Path) -> PathBuf {
+    path.parent().unwrap_or(Path::new("")).to_owned()
+}
+
+fn read_config(root: &Section<'_>, problems: &mut Problems, folder: &Path) -> Option<Config> {
+    let users_file = root.required(problems, "users_file", shape::path(folder));
+    let default_group = root.optional(problems, "default_group", shape::name());
+    let node = read_node(root, problems, folder);
+    let units = places::read_units(root, problems);
+    let groups = groups::read(root, problems, &units);
+    let default_group = match default_group {
+        Some(name) => places::find_group(&name, &groups, problems),
+        None => Some(GroupId(0)),
+    };
+    let instances = places::read_instances(root, problems, &units, &groups);
+    let mut taken = Addresses::default();
+    let listeners = places::read_listeners(root, problems, &units, &groups, &mut taken, folder);
+    let consoles = places::read_consoles(root, problems, &units, &mut taken, folder);
+    let (backend, monitor) = tuning::read_backend(root, problems, folder);
+    let limits = tuning::read_limits(root, problems);
+    let log = tuning::read_log(root, problems);
+    let users = users_file.as_ref().and_then(|file| read_users(file, problems));
+    groups::check(&units, &groups, &instances, problems);
+
+    let state = ControlState {
+        epoch: Epoch(1),
+        units: units.units(),
+        groups: groups.into_iter().map(|read| read.group).collect::<Option<_>>()?,
+        instances: instances.into_iter().collect::<Option<_>>()?,
+        default_group: default_group?,
+        forbids: Vec::new(),
+    };
+    // The parts were checked with their lines; the whole is checked once more, so that no rule of the state can be missed here.
+    if problems.is_empty()
+        && let Err(invalid) = state.check()
+    {
+        problems.add(&root.place(), invalid.to_string(), "a consistent world");
+    }
+    Some(Config {
+        node: node?,
+        state,
+        listeners,
+        consoles,
+        backend,
+        monitor: monitor?,
+        limits,
+        users: users?,
+        users_file: users_file?.value,
+        log,
+    })
+}
+
+fn read_node(root: &Section<'_>, problems: &mut Problems, folder: &Path) -> Option<NodeConfig> {
+    let Some(node) = root.section(problems, "node") else {
+        missing_section(root, problems, "node");
+        return None;
+    };
+    let name = node.required(problems, "name", shape::name());
+    let number = node.required(problems, "number", shape::whole_number(0, 255));
+    let state_file = node.required(problems, "state_file", shape::file_to_write(folder));
+    let workers = node.optional(problems, "workers", shape::count(1, 1024));
+    node.finish(problems);
+    Some(NodeConfig {
+        name: name?.value,
+        number: u8::try_from(number?.value).ok()?,
+        state_file: state_file?.value,
+        workers: workers.map_or_else(core_count, |workers| workers.value as usize),
+    })
+}
+
+fn core_count() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// Reports that a section every node needs is not there (unless something else stands under its name, which is a fault already).
+pub(super) fn missing_section(root: &Section<'_>, problems: &mut Problems, name: &str) {
+    if !root.holds(name) {
+        problems.add(&root.place_of(name), "nothing", format!("a section [{name}]"));
+    }
+}
+
+fn read_users(file: &Located<PathBuf>, problems: &mut Problems) -> Option<Users> {
+    match load_users(&file.value) {
+        Ok(users) => Some(users),
+        Err(errors) => {
+            problems.extend(errors);
+            None
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! The README's example loads; each kind of fault is told with its line, key, finding and expectation.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::fs;
+use std::path::Path;
+
+use tempfile::TempDir;
+
+use super::{Config, ConfigErrors, load, load_users};
+use crate::frontend::AuthPlugin;
+use crate::model::control_state::InstanceAddress;
+use crate::model::{Role, Shard, TableClass, Transform, UnitId};
+use crate::sql::Family;
+
+const README: &str = include_str!("../../README.md");
+
+/// The code block of README.md whose first line is `# <name>`.
+fn readme_block(name: &str) -> &'static str {
+    let start = README.find(&format!("```toml\n# {name}\n")).expect("the block is in README.md") + "```toml\n".len();
+    let end = README[start..].find("```").expect("the block ends") + start;
+    &README[start..end]
+}
+
+fn world(edit: impl FnOnce(String) -> String) -> (TempDir, Result<Config, ConfigErrors>) {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("meridian.toml"), edit(readme_block("meridian.toml").to_owned())).unwrap();
+    fs::write(folder.path().join("users.toml"), readme_block("users.toml")).unwrap();
+    let config = load(&folder.path().join("meridian.toml"));
+    (folder, config)
+}
+
+/// The faults after `from` was replaced by `to` in the example, one line each, without the folder.
+fn faults(changes: &[(&str, &str)]) -> Vec<String> {
+    let (folder, config) = world(|mut text| {
+        for (from, to) in changes {
+            assert!(text.contains(from), "{from} is in the example");
+            text = text.replacen(from, to, 1);
+        }
+        text
+    });
+    let folder = format!("{}/", folder.path().display());
+    config.expect_err("the change is a fault").0.iter().map(|error| error.to_string().replace(&folder, "")).collect()
+}
+
+/// The line of the example that begins with `start`.
+fn line_of(start: &str) -> usize {
+    readme_block("meridian.toml").lines().position(|line| line.starts_with(start)).expect("the line is there") + 1
+}
+
+#[test]
+fn the_example_of_the_readme_loads() {
+    let (folder, config) = world(|text| text);
+    let config = config.unwrap();
+    assert_eq!(config.state.check(), Ok(()));
+    assert_eq!(config.state.epoch.0, 1);
+    assert_eq!(config.node.number, 1);
+    assert_eq!(config.node.state_file, folder.path().join("meridian.state"));
+    assert_eq!(config.users_file, folder.path().join("users.toml"));
+    let group = &config.state.groups[0];
+    assert_eq!(group.key_types[0].transform, Transform::Mod { modulus: 10_000 });
+    assert_eq!(group.shards.owner_of(Shard(4999)), Some(UnitId(0)));
+    assert_eq!(group.shards.owner_of(Shard(5000)), Some(UnitId(1)));
+    let sharded = TableClass::Sharded { key_type: 0, column: "user_id".to_owned() };
+    assert_eq!(group.rule_of("orders").unwrap().class, sharded);
+    assert_eq!(group.rule_of("audit_log").unwrap().class, TableClass::Local);
+    let last = &config.state.instances[3];
+    assert_eq!((last.role, last.unit), (Role::Replica, UnitId(1)));
+    assert_eq!(last.address, InstanceAddress::Unix("/run/mysqld/bj-main-2.sock".to_owned()));
+    assert_eq!(config.listeners[1].dialect.version, 101_106);
+    assert_eq!(config.listeners[1].dialect.family, Family::MariaDb);
+    assert_eq!(config.consoles[0].accounts.len(), 2);
+    assert_eq!(config.limits.max_packet, 64 << 20);
+    assert_eq!(config.users.0[0].backend_password, "apppw");
+    assert_eq!(config.users.0[1].plugin, AuthPlugin::Native);
+    assert!(config.users.0[1].grants.escapes);
+    let printed = format!("{config:?}");
+    for secret in ["adminpw", "watchpw", "monitorpw", "apppw", "ddlpw", "migratepw"] {
+        assert!(!printed.contains(secret), "{secret} is never printed");
+    }
+}
+
+#[test]
+fn a_value_of_the_wrong_kind_is_told_with_its_line() {
+    let line = line_of("shards = 10000");
+    assert_eq!(
+        faults(&[("shards = 10000", "shards = \"abc\"")]),
+        [format!("meridian.toml:{line}: group.shards: found \"abc\", expected a whole number from 0 to 65536")]
+    );
+}
+
+#[test]
+fn all_faults_are_told_in_the_order_of_their_lines() {
+    let told = faults(&[
+        ("format = \"text\"", "format = \"xml\""),
+        ("number = 1 ", "number = 256 "),
+        ("connect_deadline = \"3s\"", "connect_deadline = 3"),
+        ("connections_per_instance = 32", "connections_per_instance = 0"),
+        ("unit = \"bj\"\ngroup = \"main\"", "unit = \"nj\"\ngroup = \"main\""),
+    ]);
+    assert_eq!(
+        told,
+        [
+            format!(
+                "meridian.toml:{}: node.number: found 256, expected a whole number from 0 to 255",
+                line_of("number")
+            ),
+            format!(
+                "meridian.toml:{}: instance.unit: found \"nj\", expected a unit: hz, bj",
+                line_of("name = \"bj-main-1\"") + 1
+            ),
+            format!(
+                "meridian.toml:{}: backend.connect_deadline: found 3, expected a duration such as \"200ms\", \"3s\", \"5m\" or \"1h\", above zero",
+                line_of("connect_deadline")
+            ),
+            format!(
+                "meridian.toml:{}: backend.connections_per_instance: found 0, expected a whole number from 1 to 65535",
+                line_of("connections_per_instance")
+            ),
+            format!("meridian.toml:{}: log.format: found \"xml\", expected \"text\" or \"json\"", line_of("format")),
+        ]
+    );
+}
+
+#[test]
+fn an_unknown_key_is_a_fault_with_the_key_that_was_probably_meant() {
+    let told = faults(&[("role = \"primary\"", "rol = \"primary\"")]);
+    let line = line_of("name = \"hz-main-1\"") + 3;
+    assert!(told.contains(&format!(
+        "meridian.toml:{line}: instance.rol: found an unknown key, expected one of address, group, name, role, unit; did you mean \"role\"?"
+    )));
+    let missing = format!(
+        "meridian.toml:{}: instance.role: found nothing, expected \"primary\" or \"replica\"",
+        line_of("[[instance]]")
+    );
+    assert!(told.contains(&missing), "{told:#?}");
+}
+
+/// The keys that `fault` lists after `expected one of`.
+fn known_keys(fault: &str) -> Vec<&str> {
+    let list = fault.split("expected one of ").nth(1).expect("an unknown key lists the known ones");
+    list.split(';').next().unwrap_or_default().split(", ").collect()
+}
+
+#[test]
+fn every_key_is_documented_in_the_readme() {
+    let headings = [
+        "users_file",
+        "[node]",
+        "[[unit]]",
+        "[[group]]",
+        "[[group.key_type]]",
+        "[[group.owner]]",
+        "[[group.table]]",
+        "[[instance]]",
+        "[[listener]]",
+        "[[console]]",
+        "[backend]",
+        "[limits]",
+        "[log]",
+    ];
+    for heading in headings {
+        let (with_key, section) = match heading.starts_with('[') {
+            true => (format!("{heading}\nzzzz = 1\n"), format!("| **`{heading}`** |")),
+            false => (format!("zzzz = 1\n{heading}"), "| `users_file` |".to_owned()),
+        };
+        let original = if heading.starts_with('[') { format!("{heading}\n") } else { heading.to_owned() };
+        let told = faults(&[(&original, &with_key)]);
+        let start = README.find(&section).unwrap_or_else(|| panic!("{section} is in README.md"));
+        let rows = README[start..].lines().enumerate();
+        let rows: Vec<&str> =
+            rows.take_while(|(row, line)| *row == 0 || !line.starts_with("| **")).map(|(_, line)| line).collect();
+        let sections = [
+            "unit", "group", "instance", "listener", "console", "node", "backend", "limits", "log", "key_type",
+            "owner", "table",
+        ];
+        for key in known_keys(&told[0]).iter().filter(|key| !sections.contains(key)) {
+            assert!(
+                rows.iter().any(|line| line.starts_with(&format!("| `{key}` |"))),
+                "{heading} {key} is in README.md"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_syntax_error_is_told_with_its_line() {
+    let told = faults(&[("number = 1 ", "number = = 1 ")]);
+    assert!(told[0].starts_with(&format!("meridian.toml:{}: syntax: found ", line_of("number"))), "{told:#?}");
+}
+
+#[test]
+fn a_world_that_breaks_a_rule_of_the_control_state_is_a_fault() {
+    for (change, expected) in [
+        (("shards = \"5000-9999\"", "shards = \"5001-9999\""), "shards 5000-5000 have no owner"),
+        (("shards = \"5000-9999\"", "shards = \"4999-9999\""), "shard 4999 has two owners"),
+        (("shards = \"5000-9999\"", "shards = \"5000-9998\""), "covers 9999 shards of 10000"),
+        (("modulus = 10000", "modulus = 10001"), "modulus 10001 must be between 1 and the shard count"),
+        (("role = \"replica\"", "role = \"primary\""), "has 2 primaries in unit 'hz'"),
+    ] {
+        let told = faults(&[change]);
+        assert_eq!(told.len(), 1, "{told:#?}");
+        assert!(told[0].contains(expected), "{told:#?}");
+        assert!(told[0].contains(": group"), "it is told where it stands: {told:#?}");
+    }
+}
+
+#[test]
+fn names_and_addresses_are_used_once() {
+    for (change, expected) in [
+        (
+            ("[[unit]]\nname = \"bj\"", "[[unit]]\nname = \"hz\"\n[[unit]]\nname = \"bj\""),
+            "unit.name: found \"hz\" again",
+        ),
+        (("name = \"hz-main-2\"", "name = \"hz-main-1\""), "instance.name: found \"hz-main-1\" again"),
+        (
+            ("address = \"127.0.0.1:4416\"", "address = \"127.0.0.1:4406\""),
+            "console.address: found \"127.0.0.1:4406\" again",
+        ),
+        (("name = \"watch\"", "name = \"admin\""), "console.accounts.name: found \"admin\" again"),
+        (
+            ("name = \"account\"", "name = \"PRODUCT\""),
+            "group.table.name: found \"product\", which the rule \"product\" before it covers",
+        ),
+    ] {
+        let told = faults(&[change]);
+        assert!(told.iter().any(|fault| fault.contains(expected)), "{told:#?}");
+    }
+}
+
+#[test]
+fn a_group_of_another_family_than_the_listener_is_a_fault() {
+    let told = faults(&[("family = \"mariadb\"                # optional", "family = \"mysql\"")]);
+    assert_eq!(told.len(), 2, "one for each listener: {told:#?}");
+    assert!(told[0].contains("listener.family: found \"mariadb\", expected \"mysql\", the family of group 'main'"));
+}
+
+#[test]
+fn the_version_must_speak_for_its_family() {
+    let told = faults(&[("server_version = \"10.11.6-MariaDB\"", "server_version = \"8.4.3\"")]);
+    assert!(told[0].contains("listener.server_version: found \"8.4.3\", expected a version of the family mariadb"));
+}
+
+#[test]
+fn key_ranges_rise_and_name_shards_that_exist() {
+    let told = faults(&[(
+        "transform = \"mod\"                 # shard = key mod modulus\nmodulus = 10000",
+        "transform = \"range\"\nranges = [{ from = 0, to = 99, shard = 0 }, { from = 99, to = 50, shard = 10000 }, { from = 99, to = 50, shard = 1 }]",
+    )]);
+    assert_eq!(told.len(), 3, "{told:#?}");
+    assert!(told[0].contains("ranges.shard: found 10000, expected a whole number from 0 to 9999"));
+    assert!(told[1].contains("ranges.to: found 50, expected at least from, 99"));
+    assert!(told[2].contains("ranges.from: found 99, expected more than 99"));
+}
+
+#[test]
+fn a_secret_is_read_from_a_file_and_never_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let users = folder.path().join("users.toml");
+    fs::write(folder.path().join("app.secret"), "from the file\n").unwrap();
+    fs::write(&users, "[[user]]\nname = \"app\"\npassword = \"file:app.secret\"\n").unwrap();
+    assert_eq!(load_users(&users).unwrap().0[0].password, "from the file");
+    fs::write(&users, "[[user]]\nname = \"app\"\npassword = 12345678\n").unwrap();
+    let told = load_users(&users).unwrap_err().to_string();
+    assert!(told.contains(":3: user.password: found a value of type integer"), "{told}");
+    assert!(!told.contains("12345678"));
+    fs::write(&users, "[[user]]\nname = \"app\"\npassword = \"env:MERIDIAN_NO_SUCH_VARIABLE\"\n").unwrap();
+    let told = load_users(&users).unwrap_err().to_string();
+    assert!(told.contains("found env:MERIDIAN_NO_SUCH_VARIABLE, which is not set"), "{told}");
+}
+
+#[test]
+fn an_empty_secret_from_elsewhere_is_an_accident() {
+    let folder = tempfile::tempdir().unwrap();
+    let users = folder.path().join("users.toml");
+    fs::write(folder.path().join("app.secret"), "\n").unwrap();
+    fs::write(&users, "[[user]]\nname = \"app\"\npassword = \"file:app.secret\"\n").unwrap();
+    let told = load_users(&users).unwrap_err().to_string();
+    assert!(told.contains("found file:app.secret, which is empty"), "{told}");
+}
+
+#[test]
+fn a_table_rule_that_can_never_count_is_a_fault() {
+    let told = faults(&[("name = \"orders\"", "name = \"a*\"")]);
+    assert_eq!(told.len(), 2, "{told:#?}");
+    assert!(told[0].contains("found \"account\", which the rule \"a*\" before it covers"));
+    assert!(told[1].contains("found \"audit_*\", which the rule \"a*\" before it covers"));
+}
+
+#[test]
+fn files_that_will_be_needed_are_looked_for_at_once() {
+    let told = faults(&[
+        ("state_file = \"meridian.state\"", "state_file = \"no/such/folder/meridian.state\""),
+        (
+            "server_version = \"10.11.6-MariaDB\"",
+            "server_version = \"10.11.6-MariaDB\"\ntls_certificate = \"no.pem\"\ntls_key = \"users.toml\"",
+        ),
+    ]);
+    assert_eq!(told.len(), 2, "{told:#?}");
+    assert!(told[0].contains("node.state_file: found \"no/such/folder/meridian.state\", expected the path of a file"));
+    assert!(told[1].contains("listener.tls_certificate: found \"no.pem\" in"));
+}
+
+#[test]
+fn faults_of_the_users_file_are_told_with_its_name() {
+    let (folder, _) = world(|text| text);
+    fs::write(folder.path().join("users.toml"), "[[user]]\nname = \"app\"\n").unwrap();
+    let told = load(&folder.path().join("meridian.toml")).unwrap_err().to_string();
+    assert!(told.contains("users.toml:1: user.password: found nothing, expected a secret"), "{told}");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_one_fault() {
+    let told = load(Path::new("no-such-file.toml")).unwrap_err().to_string();
+    assert!(told.starts_with("no-such-file.toml:1: file: found "), "{told}");
+}

@@ -1,0 +1,99 @@
+//! The sections that set numbers: connections to instances, limits on clients, logs. Each component's own defaults hold where a key is absent.
+
+use std::path::Path;
+
+use super::file::{MonitorAccount, missing_section};
+use super::reader::{Problems, Section};
+use super::shape;
+use crate::backend::{self, BackendTls};
+use crate::frontend::Limits;
+use crate::telemetry::{self, LogFormat};
+
+const TLS: &[(&str, BackendTls)] = &[
+    ("disabled", BackendTls::Disabled),
+    ("preferred", BackendTls::Preferred),
+    ("required", BackendTls::Required),
+    ("verify", BackendTls::Verify),
+];
+
+/// `[backend]`, and the monitor's account in it.
+pub fn read_backend(
+    root: &Section<'_>,
+    problems: &mut Problems,
+    folder: &Path,
+) -> (backend::Config, Option<MonitorAccount>) {
+    let default = backend::Config::default();
+    let Some(section) = root.section(problems, "backend") else {
+        missing_section(root, problems, "backend");
+        return (default, None);
+    };
+    let user = section.required(problems, "monitor_user", shape::text());
+    let password = section.required(problems, "monitor_password", shape::secret(folder));
+    let monitor =
+        user.zip(password).map(|(user, password)| MonitorAccount { user: user.value, password: password.value });
+    let tls_authority =
+        section.optional(problems, "tls_authority", shape::readable_file(folder)).map(|path| path.value);
+    let mut number = |key, lowest, highest, default: usize| {
+        section.or(problems, key, shape::count(lowest, highest), u32::try_from(default).unwrap_or(highest)) as usize
+    };
+    let connections_per_instance = number("connections_per_instance", 1, 65_535, default.connections_per_instance);
+    let prepared_per_connection = number("prepared_per_connection", 1, 65_535, default.prepared_per_connection);
+    let mut duration = |key, default| section.or(problems, key, shape::duration(), default);
+    let config = backend::Config {
+        connect_deadline: duration("connect_deadline", default.connect_deadline),
+        queue_deadline: duration("queue_deadline", default.queue_deadline),
+        idle_lifetime: duration("idle_lifetime", default.idle_lifetime),
+        max_lifetime: duration("max_lifetime", default.max_lifetime),
+        connections_per_instance,
+        prepared_per_connection,
+        tls: section.or(problems, "tls", shape::word(TLS), default.tls),
+        tls_authority,
+    };
+    if config.tls == BackendTls::Verify && !section.holds("tls_authority") {
+        problems.add(&section.place_of("tls_authority"), "nothing", "a path, because tls = \"verify\"");
+    }
+    section.finish(problems);
+    (config, monitor)
+}
+
+/// `[limits]`; absent means the defaults.
+pub fn read_limits(root: &Section<'_>, problems: &mut Problems) -> Limits {
+    let default = Limits::default();
+    let Some(section) = root.section(problems, "limits") else { return default };
+    let mut number = |key, highest, default: usize| {
+        section.or(problems, key, shape::count(1, highest), u32::try_from(default).unwrap_or(highest)) as usize
+    };
+    let connections = number("connections", 1_000_000, default.connections);
+    let prepared_per_session = number("prepared_per_session", 1_000_000, default.prepared_per_session);
+    let limits = Limits {
+        connections,
+        prepared_per_session,
+        login_deadline: section.or(problems, "login_deadline", shape::duration(), default.login_deadline),
+        idle_deadline: section.or(problems, "idle_deadline", shape::duration_or_never(), default.idle_deadline),
+        max_packet: section.or(problems, "max_packet", shape::size(1 << 10, 1 << 30), default.max_packet),
+        plan_cache: section.or(problems, "plan_cache", shape::size(64 << 10, 1 << 30), default.plan_cache),
+    };
+    section.finish(problems);
+    limits
+}
+
+const FORMATS: &[(&str, LogFormat)] = &[("text", LogFormat::Text), ("json", LogFormat::Json)];
+
+/// `[log]`; absent means the defaults.
+pub fn read_log(root: &Section<'_>, problems: &mut Problems) -> telemetry::Config {
+    let default = telemetry::Config::default();
+    let Some(section) = root.section(problems, "log") else { return default };
+    let format = section.or(problems, "format", shape::word(FORMATS), default.format);
+    let filter = match section.optional(problems, "filter", shape::text()) {
+        None => default.filter,
+        Some(filter) => {
+            if let Err(error) = telemetry::check_filter(&filter.value) {
+                let found = format!("\"{}\" ({error})", filter.value.escape_debug());
+                problems.add(&filter.place, found, "a level, or directives such as \"info,meridian::route=debug\"");
+            }
+            filter.value
+        }
+    };
+    section.finish(problems);
+    telemetry::Config { filter, format }
+}

@@ -1,0 +1,251 @@
+//! One change from command to effect: load, apply, compare and swap, publish, advance the gate.
+//!
+//! It holds no lock that a query could wait for.
+
+use std::sync::Arc;
+
+use thiserror::Error;
+use tokio::sync::Mutex;
+
+use super::{ApplyError, Command, Published, Snapshots, Store, StoreError, WriteGate, adopt, apply};
+use crate::model::{ControlState, Epoch, InvalidState};
+
+/// How often a change is applied anew when others change the store meanwhile.
+const ATTEMPTS: usize = 16;
+
+/// The control state of this process: where it is stored, who reads it, and what it gates.
+pub struct Controller {
+    store: Arc<dyn Store>,
+    snapshots: Arc<Snapshots>,
+    gate: Arc<WriteGate>,
+    /// One change at a time in this process; others are sorted out by the store.
+    changing: Mutex<()>,
+}
+
+/// What a command did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The epoch that holds now.
+    pub epoch: Epoch,
+    /// Whether the command changed anything.
+    pub outcome: Outcome,
+}
+
+/// Whether a command changed anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It took a new epoch.
+    Changed,
+    /// It held already; the epoch stayed.
+    AlreadySo,
+}
+
+/// Why a command had no effect.
+#[derive(Debug, Error)]
+pub enum ChangeError {
+    /// The operator's `IF EPOCH` no longer holds.
+    #[error("the control state is at epoch {current}, not at {expected}; look again and repeat the command")]
+    EpochMoved {
+        /// What the operator saw.
+        expected: Epoch,
+        /// What holds now.
+        current: Epoch,
+    },
+    /// The command cannot be applied.
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
+    /// The store did not take it.
+    #[error("the control store did not take the change")]
+    Store(#[from] StoreError),
+    /// The store lost the state it had at start.
+    #[error("the control store is empty; it held a state when this process started")]
+    Lost,
+    /// Others changed the state again and again.
+    #[error("the control state kept changing; repeat the command")]
+    Contended,
+}
+
+/// Why the process cannot begin to serve.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The configuration is not a valid state.
+    #[error("the configuration is not valid: {0}")]
+    Invalid(#[from] InvalidState),
+    /// The store cannot be read or written.
+    #[error("the control store cannot be used")]
+    Store(#[from] StoreError),
+    /// Configuration and store disagree about ownership.
+    #[error("the configuration disagrees with the stored control state at epoch {epoch}, and ownership is moved by commands, not by editing the configuration: {}", .differences.join("; "))]
+    Ownership {
+        /// The stored epoch.
+        epoch: Epoch,
+        /// One sentence each.
+        differences: Vec<String>,
+    },
+}
+
+impl Controller {
+    /// The stored state, or `configured` on the first start; addresses and policies are taken from `configured`.
+    /// Errors: `configured` is invalid, disagrees about ownership, or the store fails.
+    pub async fn start(store: Arc<dyn Store>, configured: ControlState) -> Result<Controller, StartError> {
+        configured.check()?;
+        let stored = store.load().await?;
+        let state = match &stored {
+            None => first(configured),
+            Some(stored) => adopt::adopt(stored, &configured)
+                .map_err(|differences| StartError::Ownership { epoch: stored.epoch, differences })?,
+        };
+        if stored.as_ref() != Some(&state) {
+            store.compare_and_swap(stored.map(|stored| stored.epoch), &state).await?;
+        }
+        let epoch = state.epoch;
+        Ok(Controller {
+            store,
+            snapshots: Arc::new(Snapshots::new(Arc::new(state))),
+            gate: Arc::new(WriteGate::new(epoch)),
+            changing: Mutex::new(()),
+        })
+    }
+
+    /// What queries read.
+    pub fn snapshots(&self) -> &Arc<Snapshots> {
+        &self.snapshots
+    }
+
+    /// What writes pass.
+    pub fn gate(&self) -> &Arc<WriteGate> {
+        &self.gate
+    }
+
+    /// Carries out `command`, if the state is still at `if_epoch` (when given). When it returns, every query of this process
+    /// is decided under the answered epoch; writes that entered earlier may still be in flight ([`WriteGate::drained`]).
+    pub async fn change(&self, command: &Command, if_epoch: Option<Epoch>) -> Result<Change, ChangeError> {
+        let _one_at_a_time = self.changing.lock().await;
+        for _ in 0..ATTEMPTS {
+            let stored = self.store.load().await?.ok_or(ChangeError::Lost)?;
+            if let Some(expected) = if_epoch.filter(|expected| *expected != stored.epoch) {
+                return Err(ChangeError::EpochMoved { expected, current: stored.epoch });
+            }
+            let next = apply(&stored, command)?;
+            let outcome = if next == stored { Outcome::AlreadySo } else { Outcome::Changed };
+            if outcome == Outcome::Changed {
+                match self.store.compare_and_swap(Some(stored.epoch), &next).await {
+                    Ok(()) => {}
+                    Err(StoreError::Conflict { .. }) => continue,
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            let epoch = next.epoch;
+            self.publish(next);
+            return Ok(Change { epoch, outcome });
+        }
+        Err(ChangeError::Contended)
+    }
+
+    /// First the snapshot, then the gate: a write sent back by the gate must find the newer snapshot.
+    fn publish(&self, state: ControlState) {
+        let epoch = state.epoch;
+        match self.snapshots.publish_state(&Arc::new(state)) {
+            Published::Accepted | Published::Stale => self.gate.advance(epoch),
+        }
+    }
+}
+
+/// The configuration as the first state: epochs begin at 1.
+fn first(mut state: ControlState) -> ControlState {
+    let epoch = state.epoch.max(Epoch(1));
+    state.epoch = epoch;
+    for group in &mut state.groups {
+        group.global_epoch = epoch;
+        group.shards.ranges.iter_mut().for_each(|owned| owned.epoch = epoch);
+    }
+    state
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+    use crate::control::{FileStore, MemoryStore, sample};
+    use crate::model::{Forbid, ForbidKind, ForbidScope, UnitId};
+
+    const BJ: ForbidScope = ForbidScope::Unit(UnitId(1));
+
+    fn forbid_bj() -> Command {
+        Command::Forbid(Forbid {
+            scope: BJ,
+            kind: ForbidKind::Writes,
+            reason: "drill".to_owned(),
+            by: "dba".to_owned(),
+            at: 1,
+        })
+    }
+
+    async fn started() -> (Arc<MemoryStore>, Controller) {
+        let store = Arc::new(MemoryStore::default());
+        let controller = Controller::start(Arc::clone(&store) as Arc<dyn Store>, sample::state()).await.unwrap();
+        (store, controller)
+    }
+
+    #[tokio::test]
+    async fn a_change_is_stored_published_and_gated_when_it_returns() {
+        let (store, controller) = started().await;
+        let change = controller.change(&forbid_bj(), Some(Epoch(1))).await.unwrap();
+        assert_eq!(change, Change { epoch: Epoch(2), outcome: Outcome::Changed });
+        assert_eq!(store.load().await.unwrap().unwrap().forbids.len(), 1);
+        assert_eq!(controller.snapshots().load().state.forbids.len(), 1);
+        assert_eq!(controller.gate().epoch(), Epoch(2));
+        let again = controller.change(&forbid_bj(), None).await.unwrap();
+        assert_eq!(again, Change { epoch: Epoch(2), outcome: Outcome::AlreadySo });
+    }
+
+    #[tokio::test]
+    async fn a_change_with_an_old_if_epoch_is_refused() {
+        let (_, controller) = started().await;
+        controller.change(&forbid_bj(), None).await.unwrap();
+        let refused = controller.change(&Command::Allow { scope: BJ }, Some(Epoch(1))).await.unwrap_err();
+        assert!(matches!(refused, ChangeError::EpochMoved { current: Epoch(2), .. }));
+        assert_eq!(controller.snapshots().load().state.forbids.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_forbid_survives_a_restart() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("control");
+        let start =
+            || async { Controller::start(Arc::new(FileStore::open(&path).unwrap()), sample::state()).await.unwrap() };
+        start().await.change(&forbid_bj(), None).await.unwrap();
+        let again = start().await;
+        assert_eq!(again.snapshots().load().state.forbids.len(), 1);
+        assert_eq!(again.gate().epoch(), Epoch(2));
+    }
+
+    #[tokio::test]
+    async fn another_owner_in_the_configuration_refuses_the_start() {
+        let (store, _) = started().await;
+        let mut configured = sample::state();
+        configured.groups[0].global_master = UnitId(1);
+        let Err(refused) = Controller::start(store, configured).await else { panic!("started") };
+        let text = refused.to_string();
+        assert!(text.contains("Global Zone master: stored hz, configured bj"), "{text}");
+        assert!(text.contains("schema unit: stored hz, configured bj"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn another_change_in_the_store_is_built_upon_not_overwritten() {
+        let (store, controller) = started().await;
+        let state = store.load().await.unwrap().unwrap();
+        let other = Command::Forbid(Forbid {
+            scope: ForbidScope::Unit(UnitId(0)),
+            kind: ForbidKind::All,
+            reason: "elsewhere".to_owned(),
+            by: "other".to_owned(),
+            at: 2,
+        });
+        store.compare_and_swap(Some(Epoch(1)), &apply(&state, &other).unwrap()).await.unwrap();
+        controller.change(&forbid_bj(), None).await.unwrap();
+        assert_eq!(controller.snapshots().load().state.forbids.len(), 2);
+        assert_eq!(controller.gate().epoch(), Epoch(3));
+    }
+}

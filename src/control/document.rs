@@ -1,0 +1,494 @@
+//! The control document: the only JSON of state. Names stand for ids, so that people can read it and no number is taken for another's.
+//!
+//! It keeps no checksum; whoever stores the bytes does.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::model::control_state::InstanceAddress;
+use crate::model::shard::OwnedRange;
+use crate::model::{
+    ControlState, Epoch, Forbid, ForbidKind, ForbidScope, Group, GroupId, Instance, InvalidState, KeyType, ReadPolicy,
+    Role, Shard, ShardMap, ShardRange, TableClass, TableRule, Transform, Unit, UnitId, WrongUnitPolicy,
+};
+
+/// The version this program writes; it reads no other.
+const VERSION: u32 = 1;
+
+/// Why bytes are no control document.
+#[derive(Debug, Error)]
+pub enum DocumentError {
+    /// Not JSON, or not of this shape.
+    #[error("the control document cannot be read")]
+    Json(#[from] serde_json::Error),
+    /// Written by another version.
+    #[error("the control document has version {0}, this program reads version {VERSION}")]
+    Version(u32),
+    /// A name that nothing bears.
+    #[error("the control document names the unknown {what} '{name}'")]
+    UnknownName {
+        /// `unit` or `group`.
+        what: &'static str,
+        /// The name.
+        name: String,
+    },
+    /// An integer that does not fit.
+    #[error("the control document has a key range end '{0}' that is not an integer")]
+    Integer(String),
+    /// The state breaks an invariant.
+    #[error("the control document is not valid: {0}")]
+    Invalid(#[from] InvalidState),
+}
+
+/// `state` as the bytes of a document.
+/// Errors: none that a valid state can cause; the serializer's are passed on.
+pub fn write(state: &ControlState) -> Result<Vec<u8>, DocumentError> {
+    let mut bytes = serde_json::to_vec_pretty(&Document::of(state))?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+/// The state in the bytes of a document. Errors: as [`DocumentError`] says; a state that breaks an invariant is refused whole.
+pub fn read(bytes: &[u8]) -> Result<ControlState, DocumentError> {
+    let version: Version = serde_json::from_slice(bytes)?;
+    if version.version != VERSION {
+        return Err(DocumentError::Version(version.version));
+    }
+    let document: Document = serde_json::from_slice(bytes)?;
+    let state = document.into_state()?;
+    state.check()?;
+    Ok(state)
+}
+
+#[derive(Deserialize)]
+struct Version {
+    version: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    version: u32,
+    epoch: u64,
+    units: Vec<String>,
+    default_group: String,
+    groups: Vec<GroupEntry>,
+    instances: Vec<InstanceEntry>,
+    forbids: Vec<ForbidEntry>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GroupEntry {
+    name: String,
+    schemas: Vec<String>,
+    key_types: Vec<KeyTypeEntry>,
+    tables: Vec<TableEntry>,
+    shard_count: u32,
+    shards: Vec<ShardsEntry>,
+    global_master: String,
+    global_epoch: u64,
+    schema_unit: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeyTypeEntry {
+    name: String,
+    transform: TransformEntry,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+enum TransformEntry {
+    Mod { modulus: u32 },
+    Hash,
+    Range { ranges: Vec<KeyRangeEntry> },
+}
+
+/// The ends are text, because JSON numbers do not hold 128 bits.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeyRangeEntry {
+    lowest: String,
+    highest: String,
+    shard: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TableEntry {
+    name: String,
+    class: ClassEntry,
+    wrong_unit: WrongUnitEntry,
+    read: ReadEntry,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+enum ClassEntry {
+    Sharded { key_type: usize, column: String },
+    Global,
+    Local,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum WrongUnitEntry {
+    Forward,
+    Refuse,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ReadEntry {
+    Local,
+    Owner,
+    RefuseWithoutKey,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ShardsEntry {
+    first: u32,
+    last: u32,
+    owner: String,
+    epoch: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct InstanceEntry {
+    name: String,
+    unit: String,
+    group: String,
+    role: RoleEntry,
+    address: AddressEntry,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum RoleEntry {
+    Primary,
+    Replica,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+enum AddressEntry {
+    Tcp { host: String, port: u16 },
+    Unix { path: String },
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ForbidEntry {
+    scope: ScopeEntry,
+    kind: KindEntry,
+    reason: String,
+    by: String,
+    at: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+enum ScopeEntry {
+    Unit(String),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum KindEntry {
+    Writes,
+    Updates,
+    All,
+}
+
+impl Document {
+    fn of(state: &ControlState) -> Document {
+        let unit = |id: UnitId| state.unit(id).name.clone();
+        Document {
+            version: VERSION,
+            epoch: state.epoch.0,
+            units: state.units.iter().map(|unit| unit.name.clone()).collect(),
+            default_group: state.group(state.default_group).name.clone(),
+            groups: state.groups.iter().map(|group| GroupEntry::of(group, &unit)).collect(),
+            instances: state
+                .instances
+                .iter()
+                .map(|instance| InstanceEntry {
+                    name: instance.name.clone(),
+                    unit: unit(instance.unit),
+                    group: state.group(instance.group).name.clone(),
+                    role: match instance.role {
+                        Role::Primary => RoleEntry::Primary,
+                        Role::Replica => RoleEntry::Replica,
+                    },
+                    address: match &instance.address {
+                        InstanceAddress::Tcp(host, port) => AddressEntry::Tcp { host: host.clone(), port: *port },
+                        InstanceAddress::Unix(path) => AddressEntry::Unix { path: path.clone() },
+                    },
+                })
+                .collect(),
+            forbids: state.forbids.iter().map(|forbid| ForbidEntry::of(forbid, &unit)).collect(),
+        }
+    }
+
+    fn into_state(self) -> Result<ControlState, DocumentError> {
+        let names =
+            Names { units: self.units.clone(), groups: self.groups.iter().map(|group| group.name.clone()).collect() };
+        Ok(ControlState {
+            epoch: Epoch(self.epoch),
+            units: self.units.into_iter().map(|name| Unit { name }).collect(),
+            default_group: names.group(&self.default_group)?,
+            groups: self.groups.into_iter().map(|group| group.into_group(&names)).collect::<Result<_, _>>()?,
+            instances: self.instances.into_iter().map(|entry| entry.into_instance(&names)).collect::<Result<_, _>>()?,
+            forbids: self.forbids.into_iter().map(|entry| entry.into_forbid(&names)).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+/// The names of a document, in the order that gives them their ids.
+struct Names {
+    units: Vec<String>,
+    groups: Vec<String>,
+}
+
+impl Names {
+    fn unit(&self, name: &str) -> Result<UnitId, DocumentError> {
+        position(&self.units, name).map(UnitId).ok_or_else(|| unknown("unit", name))
+    }
+
+    fn group(&self, name: &str) -> Result<GroupId, DocumentError> {
+        position(&self.groups, name).map(GroupId).ok_or_else(|| unknown("group", name))
+    }
+}
+
+fn position(names: &[String], name: &str) -> Option<u16> {
+    (0u16..).zip(names).find(|(_, known)| *known == name).map(|(index, _)| index)
+}
+
+fn unknown(what: &'static str, name: &str) -> DocumentError {
+    DocumentError::UnknownName { what, name: name.to_owned() }
+}
+
+impl GroupEntry {
+    fn of(group: &Group, unit: &dyn Fn(UnitId) -> String) -> GroupEntry {
+        GroupEntry {
+            name: group.name.clone(),
+            schemas: group.schemas.clone(),
+            key_types: group
+                .key_types
+                .iter()
+                .map(|key| KeyTypeEntry { name: key.name.clone(), transform: TransformEntry::of(&key.transform) })
+                .collect(),
+            tables: group.tables.iter().map(TableEntry::of).collect(),
+            shard_count: group.shards.count,
+            shards: group
+                .shards
+                .ranges
+                .iter()
+                .map(|owned| ShardsEntry {
+                    first: owned.range.first.0,
+                    last: owned.range.last.0,
+                    owner: unit(owned.owner),
+                    epoch: owned.epoch.0,
+                })
+                .collect(),
+            global_master: unit(group.global_master),
+            global_epoch: group.global_epoch.0,
+            schema_unit: group.schema_unit.map(unit),
+        }
+    }
+
+    fn into_group(self, names: &Names) -> Result<Group, DocumentError> {
+        let owned = |entry: ShardsEntry| {
+            Ok::<_, DocumentError>(OwnedRange {
+                range: ShardRange { first: Shard(entry.first), last: Shard(entry.last) },
+                owner: names.unit(&entry.owner)?,
+                epoch: Epoch(entry.epoch),
+            })
+        };
+        Ok(Group {
+            name: self.name,
+            schemas: self.schemas,
+            key_types: self
+                .key_types
+                .into_iter()
+                .map(|key| Ok(KeyType { name: key.name, transform: key.transform.into_transform()? }))
+                .collect::<Result<_, DocumentError>>()?,
+            tables: self.tables.into_iter().map(TableEntry::into_rule).collect(),
+            shards: ShardMap {
+                count: self.shard_count,
+                ranges: self.shards.into_iter().map(owned).collect::<Result<_, _>>()?,
+            },
+            global_master: names.unit(&self.global_master)?,
+            global_epoch: Epoch(self.global_epoch),
+            schema_unit: self.schema_unit.map(|name| names.unit(&name)).transpose()?,
+        })
+    }
+}
+
+impl TransformEntry {
+    fn of(transform: &Transform) -> TransformEntry {
+        match transform {
+            Transform::Mod { modulus } => TransformEntry::Mod { modulus: *modulus },
+            Transform::Hash => TransformEntry::Hash,
+            Transform::Range { ranges } => TransformEntry::Range {
+                ranges: ranges
+                    .iter()
+                    .map(|(lowest, highest, shard)| KeyRangeEntry {
+                        lowest: lowest.to_string(),
+                        highest: highest.to_string(),
+                        shard: shard.0,
+                    })
+                    .collect(),
+            },
+        }
+    }
+
+    fn into_transform(self) -> Result<Transform, DocumentError> {
+        let integer = |text: &str| text.parse::<i128>().map_err(|_| DocumentError::Integer(text.to_owned()));
+        Ok(match self {
+            TransformEntry::Mod { modulus } => Transform::Mod { modulus },
+            TransformEntry::Hash => Transform::Hash,
+            TransformEntry::Range { ranges } => Transform::Range {
+                ranges: ranges
+                    .iter()
+                    .map(|range| Ok((integer(&range.lowest)?, integer(&range.highest)?, Shard(range.shard))))
+                    .collect::<Result<_, DocumentError>>()?,
+            },
+        })
+    }
+}
+
+impl TableEntry {
+    fn of(rule: &TableRule) -> TableEntry {
+        TableEntry {
+            name: rule.name.clone(),
+            class: match &rule.class {
+                TableClass::Sharded { key_type, column } => {
+                    ClassEntry::Sharded { key_type: *key_type, column: column.clone() }
+                }
+                TableClass::Global => ClassEntry::Global,
+                TableClass::Local => ClassEntry::Local,
+            },
+            wrong_unit: match rule.wrong_unit {
+                WrongUnitPolicy::Forward => WrongUnitEntry::Forward,
+                WrongUnitPolicy::Refuse => WrongUnitEntry::Refuse,
+            },
+            read: match rule.read {
+                ReadPolicy::Local => ReadEntry::Local,
+                ReadPolicy::Owner => ReadEntry::Owner,
+                ReadPolicy::RefuseWithoutKey => ReadEntry::RefuseWithoutKey,
+            },
+        }
+    }
+
+    fn into_rule(self) -> TableRule {
+        TableRule {
+            name: self.name,
+            class: match self.class {
+                ClassEntry::Sharded { key_type, column } => TableClass::Sharded { key_type, column },
+                ClassEntry::Global => TableClass::Global,
+                ClassEntry::Local => TableClass::Local,
+            },
+            wrong_unit: match self.wrong_unit {
+                WrongUnitEntry::Forward => WrongUnitPolicy::Forward,
+                WrongUnitEntry::Refuse => WrongUnitPolicy::Refuse,
+            },
+            read: match self.read {
+                ReadEntry::Local => ReadPolicy::Local,
+                ReadEntry::Owner => ReadPolicy::Owner,
+                ReadEntry::RefuseWithoutKey => ReadPolicy::RefuseWithoutKey,
+            },
+        }
+    }
+}
+
+impl InstanceEntry {
+    fn into_instance(self, names: &Names) -> Result<Instance, DocumentError> {
+        Ok(Instance {
+            unit: names.unit(&self.unit)?,
+            group: names.group(&self.group)?,
+            name: self.name,
+            role: match self.role {
+                RoleEntry::Primary => Role::Primary,
+                RoleEntry::Replica => Role::Replica,
+            },
+            address: match self.address {
+                AddressEntry::Tcp { host, port } => InstanceAddress::Tcp(host, port),
+                AddressEntry::Unix { path } => InstanceAddress::Unix(path),
+            },
+        })
+    }
+}
+
+impl ForbidEntry {
+    fn of(forbid: &Forbid, unit: &dyn Fn(UnitId) -> String) -> ForbidEntry {
+        let ForbidScope::Unit(forbidden) = forbid.scope;
+        ForbidEntry {
+            scope: ScopeEntry::Unit(unit(forbidden)),
+            kind: match forbid.kind {
+                ForbidKind::Writes => KindEntry::Writes,
+                ForbidKind::Updates => KindEntry::Updates,
+                ForbidKind::All => KindEntry::All,
+            },
+            reason: forbid.reason.clone(),
+            by: forbid.by.clone(),
+            at: forbid.at,
+        }
+    }
+
+    fn into_forbid(self, names: &Names) -> Result<Forbid, DocumentError> {
+        let ScopeEntry::Unit(unit) = self.scope;
+        Ok(Forbid {
+            scope: ForbidScope::Unit(names.unit(&unit)?),
+            kind: match self.kind {
+                KindEntry::Writes => ForbidKind::Writes,
+                KindEntry::Updates => ForbidKind::Updates,
+                KindEntry::All => ForbidKind::All,
+            },
+            reason: self.reason,
+            by: self.by,
+            at: self.at,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+    use crate::control::sample;
+
+    #[test]
+    fn a_state_survives_its_document() {
+        let state = sample::rich_state();
+        assert_eq!(read(&write(&state).unwrap()).unwrap(), state);
+    }
+
+    #[test]
+    fn another_version_is_named_not_guessed() {
+        let text = String::from_utf8(write(&sample::state()).unwrap()).unwrap();
+        let other = text.replacen("\"version\": 1", "\"version\": 2, \"later\": true", 1);
+        assert!(matches!(read(other.as_bytes()), Err(DocumentError::Version(2))));
+    }
+
+    #[test]
+    fn an_unknown_owner_or_field_refuses_the_document_whole() {
+        let text = String::from_utf8(write(&sample::state()).unwrap()).unwrap();
+        let owner = text.replacen("\"owner\": \"bj\"", "\"owner\": \"sz\"", 1);
+        assert!(matches!(read(owner.as_bytes()), Err(DocumentError::UnknownName { what: "unit", .. })));
+        let field = text.replacen("\"epoch\"", "\"epoche\"", 1);
+        assert!(matches!(read(field.as_bytes()), Err(DocumentError::Json(_))));
+    }
+
+    #[test]
+    fn a_gap_in_the_shard_map_refuses_the_document_whole() {
+        let text = String::from_utf8(write(&sample::state()).unwrap()).unwrap();
+        let gap = text.replacen("\"last\": 4999", "\"last\": 4998", 1);
+        assert!(matches!(read(gap.as_bytes()), Err(DocumentError::Invalid(InvalidState::Gap { .. }))));
+    }
+}

@@ -1,0 +1,25 @@
+//! The shared truth: the control document in its store, the snapshots every query reads, and the gate every write passes.
+//!
+//! It does not reach MySQL and knows no session. Nothing makes a new state but [`apply`], nothing stores one but [`Controller`].
+//! Start at [`controller`].
+
+pub mod adopt;
+pub mod apply;
+pub mod catalog_requests;
+pub mod command;
+pub mod controller;
+pub mod document;
+pub mod snapshots;
+pub mod store;
+pub mod write_gate;
+
+#[cfg(test)]
+mod sample;
+
+pub use adopt::differences;
+pub use apply::{ApplyError, apply};
+pub use command::Command;
+pub use controller::{Change, ChangeError, Controller, Outcome, StartError};
+pub use snapshots::{Published, Snapshots};
+pub use store::{FileStore, MemoryStore, Store, StoreError};
+pub use write_gate::{GateMoved, InFlight, Listing, WriteGate, WriteTicket};

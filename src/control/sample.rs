@@ -1,0 +1,79 @@
+//! States for the tests of this folder.
+
+use crate::model::control_state::InstanceAddress;
+use crate::model::shard::OwnedRange;
+use crate::model::{
+    ControlState, Epoch, Forbid, ForbidKind, ForbidScope, Group, GroupId, Instance, KeyType, ReadPolicy, Role, Shard,
+    ShardMap, ShardRange, TableClass, TableRule, Transform, Unit, UnitId, WrongUnitPolicy,
+};
+
+/// Two units, one group: hz owns 0-4999 and the Global Zone, bj 5000-9999.
+pub(super) fn state() -> ControlState {
+    ControlState {
+        epoch: Epoch(1),
+        units: ["hz", "bj"].map(|name| Unit { name: name.to_owned() }).into(),
+        groups: vec![Group {
+            name: "main".to_owned(),
+            schemas: vec!["shop".to_owned()],
+            key_types: vec![KeyType { name: "user".to_owned(), transform: Transform::Mod { modulus: 10_000 } }],
+            tables: vec![
+                rule("orders", TableClass::Sharded { key_type: 0, column: "user_id".to_owned() }),
+                rule("product", TableClass::Global),
+            ],
+            shards: ShardMap { count: 10_000, ranges: vec![owned(0, 4999, 0), owned(5000, 9999, 1)] },
+            global_master: UnitId(0),
+            global_epoch: Epoch(1),
+            schema_unit: None,
+        }],
+        instances: vec![instance("hz-main-1", 0, 3306), instance("bj-main-1", 1, 3307)],
+        default_group: GroupId(0),
+        forbids: Vec::new(),
+    }
+}
+
+/// [`state`] with every kind of thing a document can hold.
+pub(super) fn rich_state() -> ControlState {
+    let mut state = state();
+    state.epoch = Epoch(41);
+    let group = &mut state.groups[0];
+    group.schema_unit = Some(UnitId(1));
+    group.key_types.push(KeyType { name: "merchant".to_owned(), transform: Transform::Hash });
+    group.key_types.push(KeyType {
+        name: "region".to_owned(),
+        transform: Transform::Range { ranges: vec![(i128::MIN, -1, Shard(0)), (0, i128::MAX, Shard(9999))] },
+    });
+    group.tables.push(TableRule {
+        wrong_unit: WrongUnitPolicy::Refuse,
+        read: ReadPolicy::RefuseWithoutKey,
+        ..rule("bills*", TableClass::Sharded { key_type: 2, column: "region".to_owned() })
+    });
+    group.tables.push(TableRule { read: ReadPolicy::Owner, ..rule("audit_log", TableClass::Local) });
+    state.instances.push(Instance {
+        role: Role::Replica,
+        address: InstanceAddress::Unix("run/hz-2.sock".to_owned()),
+        ..instance("hz-main-2", 0, 0)
+    });
+    for kind in [ForbidKind::Writes, ForbidKind::Updates, ForbidKind::All] {
+        let scope = ForbidScope::Unit(UnitId(1));
+        state.forbids.push(Forbid { scope, kind, reason: "drill \"7\"".to_owned(), by: "dba".to_owned(), at: 12 });
+    }
+    state
+}
+
+fn rule(name: &str, class: TableClass) -> TableRule {
+    TableRule { name: name.to_owned(), class, wrong_unit: WrongUnitPolicy::Forward, read: ReadPolicy::Local }
+}
+
+fn owned(first: u32, last: u32, owner: u16) -> OwnedRange {
+    OwnedRange { range: ShardRange { first: Shard(first), last: Shard(last) }, owner: UnitId(owner), epoch: Epoch(1) }
+}
+
+fn instance(name: &str, unit: u16, port: u16) -> Instance {
+    Instance {
+        name: name.to_owned(),
+        unit: UnitId(unit),
+        group: GroupId(0),
+        role: Role::Primary,
+        address: InstanceAddress::Tcp("127.0.0.1".to_owned(), port),
+    }
+}

@@ -1,0 +1,11 @@
+//! `meridian ctl`: the console's verbs on the command line; tables for people, `--json` and exit codes for scripts.
+//!
+//! It knows no state and decides nothing: it speaks to a console, and what it may do is up to the account. Start at [`run`].
+
+pub mod ask;
+pub mod options;
+pub mod run;
+pub mod show;
+
+pub use options::Options;
+pub use run::{Outcome, run};

@@ -1,0 +1,208 @@
+//! The flags of `meridian ctl`, and the console's text for each verb. Pure.
+
+use std::net::SocketAddr;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+/// Asks a node's console.
+#[derive(Clone, Debug, Args)]
+pub struct Options {
+    /// The console's address.
+    #[arg(long, global = true, env = "MERIDIAN_CONSOLE", default_value = "127.0.0.1:4416", value_name = "ADDRESS")]
+    pub console: SocketAddr,
+    /// The console account.
+    #[arg(long, global = true, env = "MERIDIAN_USER", default_value = "admin")]
+    pub user: String,
+    /// Its password: env:NAME, file:PATH, or the plain text (which other users of the machine can see).
+    #[arg(long, global = true, default_value = "env:MERIDIAN_PASSWORD", value_name = "SECRET")]
+    pub password: String,
+    /// Print JSON.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What to ask.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// What to ask.
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub enum Verb {
+    /// Epoch, units, instances and forbids together
+    Status,
+    /// What each unit owns, and whether it takes writes
+    Units,
+    /// Schemas, key types, owners and table rules
+    Groups,
+    /// Instances with their health
+    Instances,
+    /// Connections to instances
+    Pools,
+    /// Client sessions of this node
+    Sessions,
+    /// Why sessions keep their connection
+    Pins,
+    /// Standing forbids
+    Forbids,
+    /// The epoch
+    Epoch,
+    /// Where a statement would go, and why; sends nothing
+    Explain {
+        /// The unit whose client sends it; the console's by default
+        #[arg(long)]
+        unit: Option<String>,
+        /// The session's schema
+        #[arg(long)]
+        schema: Option<String>,
+        /// The session's user
+        #[arg(long = "as-user", value_name = "USER")]
+        as_user: Option<String>,
+        /// The statement
+        sql: String,
+    },
+    /// Refuse writes of everything a unit owns, until someone lifts it
+    Forbid {
+        /// The unit
+        #[arg(long)]
+        unit: String,
+        /// Why; clients read it
+        #[arg(long)]
+        reason: String,
+        /// What is refused
+        #[arg(long, value_enum, default_value_t = Kind::Writes)]
+        kind: Kind,
+        /// Only if this is still the epoch
+        #[arg(long, value_name = "EPOCH")]
+        if_epoch: Option<u64>,
+    },
+    /// Lift the forbid of a unit
+    Allow {
+        /// The unit
+        #[arg(long)]
+        unit: String,
+        /// Only if this is still the epoch
+        #[arg(long, value_name = "EPOCH")]
+        if_epoch: Option<u64>,
+    },
+    /// Read the users' file again
+    ReloadUsers,
+}
+
+/// What a forbid refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Kind {
+    /// Every statement that may write or lock
+    Writes,
+    /// What may change a row that exists; INSERT passes
+    Updates,
+    /// Reads of managed tables too
+    All,
+}
+
+impl Verb {
+    /// The console's commands for this verb, each with its heading; `status` has several.
+    pub fn commands(&self) -> Vec<(&'static str, String)> {
+        let show = |name: &'static str| (name, format!("SHOW {}", name.to_uppercase()));
+        match self {
+            Verb::Status => ["epoch", "units", "instances", "forbids"].map(show).to_vec(),
+            Verb::Units => vec![show("units")],
+            Verb::Groups => vec![show("groups")],
+            Verb::Instances => vec![show("instances")],
+            Verb::Pools => vec![show("pools")],
+            Verb::Sessions => vec![show("sessions")],
+            Verb::Pins => vec![show("pins")],
+            Verb::Forbids => vec![show("forbids")],
+            Verb::Epoch => vec![show("epoch")],
+            Verb::Explain { unit, schema, as_user, sql } => {
+                let clause = |words: &str, name: &Option<String>| {
+                    name.as_ref().map(|name| format!("{words} {} ", quoted(name))).unwrap_or_default()
+                };
+                let at = clause("AT UNIT", unit);
+                let within = clause("IN SCHEMA", schema);
+                let by = clause("AS USER", as_user);
+                vec![("route", format!("EXPLAIN ROUTE {at}{within}{by}{sql}"))]
+            }
+            Verb::Forbid { unit, reason, kind, if_epoch } => {
+                let kind = match kind {
+                    Kind::Writes => "WRITES",
+                    Kind::Updates => "UPDATES",
+                    Kind::All => "ALL",
+                };
+                let condition = epoch_condition(*if_epoch);
+                vec![("forbid", format!("FORBID {kind} ON UNIT {} REASON {}{condition}", quoted(unit), quoted(reason)))]
+            }
+            Verb::Allow { unit, if_epoch } => {
+                vec![("allow", format!("ALLOW WRITES ON UNIT {}{}", quoted(unit), epoch_condition(*if_epoch)))]
+            }
+            Verb::ReloadUsers => vec![("reload-users", "RELOAD USERS".to_owned())],
+        }
+    }
+}
+
+fn epoch_condition(if_epoch: Option<u64>) -> String {
+    if_epoch.map(|epoch| format!(" IF EPOCH = {epoch}")).unwrap_or_default()
+}
+
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use crate::admin::grammar::{Command, parse};
+    use crate::model::{Epoch, ForbidKind};
+
+    use super::*;
+
+    #[test]
+    fn every_verb_is_one_the_console_knows() {
+        let verbs = [
+            Verb::Status,
+            Verb::Units,
+            Verb::Groups,
+            Verb::Instances,
+            Verb::Pools,
+            Verb::Sessions,
+            Verb::Pins,
+            Verb::Forbids,
+            Verb::Epoch,
+            Verb::ReloadUsers,
+        ];
+        for (_, text) in verbs.iter().flat_map(Verb::commands) {
+            assert!(parse(&text).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn quotes_and_backslashes_in_a_reason_arrive_as_typed() {
+        let reason = r"it's C:\ here'";
+        let verb =
+            Verb::Forbid { unit: "bj".to_owned(), reason: reason.to_owned(), kind: Kind::All, if_epoch: Some(9) };
+        let expected = Command::Forbid {
+            unit: "bj".to_owned(),
+            kind: ForbidKind::All,
+            reason: reason.to_owned(),
+            if_epoch: Some(Epoch(9)),
+        };
+        assert_eq!(parse(&verb.commands()[0].1), Ok(expected));
+    }
+
+    #[test]
+    fn the_statement_to_explain_arrives_as_typed() {
+        let sql = r"SELECT 'it''s \' FROM orders";
+        let verb = Verb::Explain {
+            unit: Some("hz".to_owned()),
+            schema: None,
+            as_user: Some("app".to_owned()),
+            sql: sql.to_owned(),
+        };
+        let expected = Command::ExplainRoute {
+            unit: Some("hz".to_owned()),
+            schema: None,
+            user: Some("app".to_owned()),
+            sql: sql.to_owned(),
+        };
+        assert_eq!(parse(&verb.commands()[0].1), Ok(expected));
+    }
+}

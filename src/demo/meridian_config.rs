@@ -1,0 +1,113 @@
+//! The configuration of the Meridian that stands in front of the demo world: files any other node could be started with.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use super::DemoError;
+use super::directory::write_private;
+use super::layout::{GROUP, LOCAL_TABLE, Layout};
+use super::schema::{MONITOR_PASSWORD, MONITOR_USER};
+use super::state_file::State;
+
+/// The consoles' account.
+pub const CONSOLE_USER: &str = "admin";
+/// Its password.
+pub const CONSOLE_PASSWORD: &str = "adminpw";
+
+/// Writes `meridian.toml` and `users.toml` into `directory` and gives the path of the first. Errors: the system's.
+pub fn write(layout: &Layout, state: &State, server_version: &str, directory: &Path) -> Result<PathBuf, DemoError> {
+    let config = directory.join("meridian.toml");
+    write_private(&config, &config_text(layout, state, server_version))?;
+    write_private(&directory.join("users.toml"), &users_text(layout))?;
+    Ok(config)
+}
+
+fn config_text(layout: &Layout, state: &State, server_version: &str) -> String {
+    let center = layout.units.first().map_or("", |unit| unit.name);
+    let mut text = format!(
+        "# Written by `meridian demo`.\nusers_file = \"users.toml\"\n\n\
+         [node]\nname = \"demo\"\nnumber = 1\nstate_file = \"meridian.state\"\n\n\
+         [backend]\nmonitor_user = {}\nmonitor_password = {}\n",
+        quoted(MONITOR_USER),
+        quoted(MONITOR_PASSWORD)
+    );
+    // Writing to a String cannot fail, here and below.
+    for unit in &layout.units {
+        let _ = write!(text, "\n[[unit]]\nname = {}\n", quoted(unit.name));
+    }
+    text.push_str(&group_text(layout, center));
+    for instance in &state.instances {
+        let _ = write!(
+            text,
+            "\n[[instance]]\nname = {}\nunit = {}\ngroup = \"{GROUP}\"\nrole = {}\naddress = \"127.0.0.1:{}\"\n",
+            quoted(&instance.name),
+            quoted(&instance.unit),
+            quoted(&instance.role),
+            instance.port
+        );
+    }
+    for unit in &layout.units {
+        let name = quoted(unit.name);
+        let _ = write!(
+            text,
+            "\n[[listener]]\nunit = {name}\naddress = \"127.0.0.1:{}\"\nfamily = \"mariadb\"\nserver_version = {}\n\
+             \n[[console]]\nunit = {name}\naddress = \"127.0.0.1:{}\"\n\
+             accounts = [{{ name = \"{CONSOLE_USER}\", password = \"{CONSOLE_PASSWORD}\", role = \"admin\" }}]\n",
+            unit.mysql_port,
+            quoted(server_version),
+            unit.console_port
+        );
+    }
+    text
+}
+
+fn group_text(layout: &Layout, center: &str) -> String {
+    let mut text = format!(
+        "\n[[group]]\nname = \"{GROUP}\"\nfamily = \"mariadb\"\nschemas = [{}]\nshards = 10000\nglobal_master = {}\n\
+         \n[[group.key_type]]\nname = \"user\"\ntransform = \"mod\"\nmodulus = 10000\n",
+        quoted(&layout.accounts.schema),
+        quoted(center)
+    );
+    for (unit, shards) in layout.units.iter().zip(["0-4999", "5000-9999"]) {
+        let _ = write!(text, "\n[[group.owner]]\nshards = \"{shards}\"\nunit = {}\n", quoted(unit.name));
+    }
+    text.push_str("\n[[group.table]]\nname = \"orders\"\nclass = \"sharded\"\nkey = \"user_id\"\n");
+    for (table, class) in [("product", "global"), ("account", "global"), (LOCAL_TABLE, "local")] {
+        let _ = write!(text, "\n[[group.table]]\nname = \"{table}\"\nclass = \"{class}\"\n");
+    }
+    text
+}
+
+fn users_text(layout: &Layout) -> String {
+    let accounts = &layout.accounts;
+    format!(
+        "# Written by `meridian demo`.\n[[user]]\nname = {}\npassword = {}\n",
+        quoted(&accounts.app_user),
+        quoted(&accounts.app_password)
+    )
+}
+
+fn quoted(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::super::layout::{Accounts, UnitLayout};
+    use super::super::state_file::Files;
+    use super::*;
+
+    #[test]
+    fn a_password_with_quotes_survives_the_file() {
+        let unit = |name, number| UnitLayout { name, number, mysql_port: 4406, console_port: 4416 };
+        let accounts = Accounts { app_user: "app".into(), app_password: "a\"b'c\\d".into(), schema: "shop".into() };
+        let layout = Layout { units: vec![unit("hz", 1), unit("bj", 2)], accounts };
+        let users: toml::Table = users_text(&layout).parse().unwrap();
+        assert_eq!(users["user"][0]["password"].as_str(), Some("a\"b'c\\d"));
+        let config: toml::Table =
+            config_text(&layout, &State::new(&layout, Files::Remove), "10.11.19-MariaDB").parse().unwrap();
+        assert_eq!(config["group"][0]["owner"][1]["unit"].as_str(), Some("bj"));
+    }
+}

@@ -1,0 +1,187 @@
+//! What Meridian answers itself: queued transaction openings, its own connection ids, KILL, hints, and what the last
+//! reply left on a connection that had to be given back.
+
+use std::sync::atomic::Ordering;
+
+use super::error_reply;
+use super::held::LeftBehind;
+use super::session::{Request, Session, SessionEnd, Subject};
+use super::transaction::Transaction;
+use crate::fault::ClientText;
+use crate::route::Answer;
+use crate::sql::{Effect, Statement, StatementClass};
+use crate::wire::command::Command;
+use crate::wire::packet::write_packet;
+use crate::wire::text_result::{Column, ColumnKind, RowFormat, TextResult};
+
+/// What names something that only the connection of the last reply knows.
+const OF_THE_LAST_REPLY: [&str; 6] = ["ROW_COUNT", "DIAGNOSTICS", "WARNINGS", "ERRORS", "WARNING_COUNT", "ERROR_COUNT"];
+
+impl Session {
+    /// Answers a statement that is sent nowhere.
+    pub(super) async fn answer(
+        &mut self,
+        answer: Answer,
+        request: &Request,
+        statement: &Statement,
+    ) -> Result<(), SessionEnd> {
+        let sequence = request.reply_sequence();
+        match answer {
+            Answer::Queue => {
+                self.queue(request, statement);
+                self.show(None);
+                self.send_ok(sequence).await
+            }
+            Answer::DropQueue => {
+                self.transaction = Transaction::None;
+                if let StatementClass::Commit(completion) | StatementClass::Rollback(completion) =
+                    statement.first().class
+                    && completion.chain
+                {
+                    self.transaction.queue(packet_of(b"BEGIN")).begun = true;
+                }
+                self.show(None);
+                self.send_ok(sequence).await?;
+                end_of_release(statement)
+            }
+            Answer::Session => {
+                for effect in &statement.first().effects {
+                    if let Effect::Hint { name, value } = effect {
+                        self.set_hint(name, value.as_deref());
+                    }
+                }
+                self.send_ok(sequence).await
+            }
+            Answer::ConnectionId => {
+                let heading = match &statement.first().class {
+                    StatementClass::ConnectionId { heading } => heading.clone(),
+                    _ => "CONNECTION_ID()".to_owned(),
+                };
+                let value = self.presence.entry.id.to_string();
+                let packets = self.value(&heading, value, request);
+                self.send(&packets).await
+            }
+            Answer::Kill { query_only, id } => self.kill(query_only, id, sequence).await,
+        }
+    }
+
+    /// Keeps a BEGIN, SAVEPOINT or SET TRANSACTION for the first routed statement. A prepared one is kept as text.
+    fn queue(&mut self, request: &Request, statement: &Statement) {
+        let packet = match &request.subject {
+            Subject::Execute(execution) => packet_of(&execution.text),
+            Subject::Text | Subject::Fixed(..) => request.command.packet.clone(),
+        };
+        // A BEGIN in a begun transaction commits that one: nothing was sent of it, so it is forgotten.
+        if let StatementClass::Begin(_) = statement.first().class
+            && self.transaction.is_begun()
+        {
+            self.transaction = Transaction::None;
+        }
+        let opening = self.transaction.queue(packet);
+        match &statement.first().class {
+            StatementClass::Begin(options) => {
+                opening.begun = true;
+                opening.read_only = options.read_only;
+                opening.fixed |= options.consistent_snapshot;
+            }
+            StatementClass::Savepoint | StatementClass::SetTransaction => opening.fixed = true,
+            other => tracing::debug!(?other, "queued ahead of a transaction"),
+        }
+    }
+
+    async fn kill(&mut self, query_only: bool, id: u64, sequence: u8) -> Result<(), SessionEnd> {
+        let found = u32::try_from(id).ok().and_then(|id| self.worker.node.registry.find(id));
+        let Some(entry) = found.filter(|entry| entry.user == self.user.user.name || self.user.user.grants.escapes)
+        else {
+            return self.send(&error_reply::text(&error_reply::unknown_thread(id), sequence)).await;
+        };
+        // From here on the target's connection is not pooled, so that the KILL cannot hit its next user.
+        entry.killers.fetch_add(1, Ordering::SeqCst);
+        let killed = match entry.running() {
+            Some((instance, thread)) => self.killer(instance).kill_query(thread).await,
+            None => Ok(()),
+        };
+        entry.killers.fetch_sub(1, Ordering::SeqCst);
+        if !query_only {
+            entry.end.notify_one();
+        }
+        match killed {
+            Ok(()) => self.send_ok(sequence).await,
+            Err(error) => {
+                tracing::warn!(?error, target = id, "KILL did not reach the instance");
+                let text = ClientText {
+                    errno: 1105,
+                    sqlstate: "HY000",
+                    message: "meridian: KILL did not reach the database; the statement may go on".to_owned(),
+                };
+                self.send(&error_reply::text(&text, sequence)).await
+            }
+        }
+    }
+
+    /// What the client asks of a reply whose connection had to be given back; `None` when the server has to be asked.
+    pub(super) fn answer_left_behind(&mut self, request: &Request, statement: &Statement) -> Option<Vec<u8>> {
+        if !statement.first().asks_previous || self.held.is_some() || self.transaction.is_open() {
+            return None;
+        }
+        let left = self.left_behind.clone()?;
+        let text = String::from_utf8_lossy(&request.payload()[1..]).trim().trim_end_matches(';').to_ascii_uppercase();
+        let words: Vec<&str> = text.split_whitespace().collect();
+        match words.as_slice() {
+            ["SHOW", "WARNINGS"] => {
+                // It gave rows, and can be asked again.
+                self.left_behind = Some(LeftBehind { row_count: -1, ..left.clone() });
+                left.warnings
+            }
+            ["SELECT", "ROW_COUNT()"] => {
+                let heading = String::from_utf8_lossy(&request.payload()[1..]).trim()[6..].trim().to_owned();
+                // What this one leaves itself: it gave rows.
+                self.left_behind = Some(LeftBehind { row_count: -1, warnings: None });
+                Some(self.value(&heading, left.row_count.to_string(), request))
+            }
+            _ if left.row_count <= 0 && left.warnings.is_none() => None,
+            _ if OF_THE_LAST_REPLY.iter().any(|asked| text.contains(asked)) => {
+                let text = ClientText {
+                    errno: 1105,
+                    sqlstate: "HY000",
+                    message: "meridian: what the last statement left was given back with its connection when others \
+                              waited for it; ask SHOW WARNINGS or SELECT ROW_COUNT() alone, or ask within a transaction"
+                        .to_owned(),
+                };
+                Some(error_reply::text(&text, request.reply_sequence()))
+            }
+            _ => None,
+        }
+    }
+
+    /// One integer, in the form the command wants.
+    fn value(&self, heading: &str, value: String, request: &Request) -> Vec<u8> {
+        let format = match request.subject {
+            Subject::Execute(_) => RowFormat::Binary,
+            Subject::Text | Subject::Fixed(..) => RowFormat::Text,
+        };
+        let mut sequence = request.reply_sequence();
+        let column = Column { name: heading.to_owned(), kind: ColumnKind::Integer };
+        let result = TextResult { columns: vec![column], rows: vec![vec![Some(value)]] };
+        let mut out = Vec::new();
+        result.write(&mut out, &mut sequence, self.capabilities, self.status(), format);
+        out
+    }
+}
+
+/// COMMIT RELEASE and ROLLBACK RELEASE end the session.
+pub(super) fn end_of_release(statement: &Statement) -> Result<(), SessionEnd> {
+    match statement.first().class {
+        StatementClass::Commit(completion) | StatementClass::Rollback(completion) if completion.release => {
+            Err(SessionEnd::Left)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A COM_QUERY with this text.
+pub(super) fn packet_of(text: &[u8]) -> Vec<u8> {
+    let mut packet = Vec::new();
+    write_packet(&mut packet, &mut 0, &[&[Command::Query as u8], text].concat());
+    packet
+}

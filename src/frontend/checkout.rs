@@ -1,0 +1,203 @@
+//! A connection that fits a statement, and what must be said on it before the statement is sent.
+
+use super::dispatch::NotCarried;
+use super::error_reply;
+use super::held::{Held, InsertId};
+use super::reading::login_names;
+use super::session::{Request, Session, Subject};
+use crate::backend::{Checkout, CheckoutError, ConnectionError};
+use crate::control::WriteTicket;
+use crate::model::{GroupId, Health, InstanceId, Role, Snapshot};
+use crate::route::Target;
+use crate::sql::{Effect, Facts, Placement, Statement, StatementClass};
+use crate::wire::command::Command;
+
+/// Which connections will do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Use {
+    Any,
+    /// Only one that was never used before.
+    Fresh,
+}
+
+impl Session {
+    /// A connection on which this session's commands may run as they are: for PREPARE and for schema questions.
+    pub(super) async fn ready_connection(&mut self, target: Target, request: &mut Request) -> Result<Held, NotCarried> {
+        let snapshot = self.worker.node.snapshots.load();
+        let mut held = self.connection_to(target, &snapshot, request).await?;
+        match held.checkout.connection.bring_to(&self.state, &login_names(self.collation)).await {
+            Ok(()) => Ok(held),
+            Err(error) => Err(self.not_ready(held, error, None, request).await),
+        }
+    }
+
+    /// The group a statement belongs to; the default group for those that belong to none.
+    pub(super) fn group_of(&self, statement: &Statement, snapshot: &Snapshot) -> GroupId {
+        let state = &snapshot.state;
+        let of_schema = || self.state.schema.as_deref().and_then(|schema| state.group_of_schema(schema));
+        let of_tables = match &statement.first().placement {
+            Placement::Global { group, .. } | Placement::Sharded { group, .. } | Placement::Schema { group } => {
+                Some(*group)
+            }
+            Placement::Local { group } => *group,
+            Placement::Tableless | Placement::Refused(_) => None,
+        };
+        of_tables.or_else(of_schema).unwrap_or(state.default_group)
+    }
+
+    /// The connection the session keeps, if it leads there; else one from the pool.
+    pub(super) async fn connection_to(
+        &mut self,
+        target: Target,
+        snapshot: &Snapshot,
+        request: &Request,
+    ) -> Result<Held, NotCarried> {
+        let for_comfort = self.comfort().is_some();
+        if let Some(held) = self.held.take().map(|held| *held) {
+            let instance = held.checkout.connection.instance;
+            if for_comfort && snapshot.observations.health_of(instance) == Health::Unhealthy {
+                // Nobody can be asked what the last reply left; a new login tells whether the instance is there at all.
+                drop(held);
+            } else if held.target == target {
+                return Ok(held);
+            } else {
+                self.let_go(held).await;
+            }
+        }
+        let checkout = self.checkout(target, Use::Any, snapshot).await.map_err(|error| {
+            tracing::warn!(session = self.presence.entry.id, error = &error as &dyn std::error::Error, "no connection");
+            NotCarried::Told(error_reply::fault(&error, request.reply_sequence()))
+        })?;
+        self.presence.entry.runs_on(checkout.connection.instance, checkout.connection.thread_id);
+        Ok(Held::new(checkout, target))
+    }
+
+    /// Borrows a connection to an instance of the target: the least used healthy replica, the next one, the primary.
+    async fn checkout(&mut self, target: Target, wish: Use, snapshot: &Snapshot) -> Result<Checkout, CheckoutError> {
+        let mut last_error = None;
+        for instance in self.candidates(target, snapshot) {
+            let pool = self.pool_of(instance);
+            let (pools, worker) = (&self.worker.node.pools, self.worker.number);
+            // What sleeps in the pool of an instance that does not answer its probes is no sign of life; a login is, and has a deadline.
+            let answers = snapshot.observations.health_of(instance) != Health::Unhealthy;
+            let checkout = match wish {
+                Use::Any if answers => pools.checkout(worker, pool, &self.state).await,
+                Use::Any | Use::Fresh => pools.checkout_fresh(worker, pool, &self.state).await,
+            };
+            match checkout {
+                Ok(checkout) => return Ok(checkout),
+                Err(error) => last_error = Some(error),
+            }
+        }
+        Err(last_error.unwrap_or(CheckoutError::NoInstance))
+    }
+
+    fn candidates(&self, target: Target, snapshot: &Snapshot) -> smallvec::SmallVec<[InstanceId; 4]> {
+        let state = &snapshot.state;
+        let mut candidates = smallvec::SmallVec::new();
+        if target.role == Role::Replica {
+            let healthy = |instance| snapshot.observations.health_of(instance) == Health::Healthy;
+            let replicas = state.instances_of(target.unit, target.group);
+            candidates.extend(
+                replicas.filter(|(id, instance)| instance.role == Role::Replica && healthy(*id)).map(|(id, _)| id),
+            );
+            candidates.sort_by_key(|instance| self.worker.node.pools.gauge(*instance).in_use());
+        }
+        candidates.extend(state.primary_of(target.unit, target.group));
+        candidates
+    }
+
+    /// Everything that must be true of the connection before the statement is sent on it.
+    pub(super) async fn prepare_connection(
+        &mut self,
+        held: &mut Held,
+        request: &mut Request,
+        statement: &Statement,
+    ) -> Result<(), ConnectionError> {
+        let wants_insert_id = held.insert_id == InsertId::Foreign && needs_insert_id(request, statement);
+        let connection = &mut held.checkout.connection;
+        if !connection.is_in_state(&self.state) {
+            connection.bring_to(&self.state, &login_names(self.collation)).await?;
+        }
+        if wants_insert_id {
+            let set = format!("SET last_insert_id={}", self.last_insert_id);
+            connection.confirmed(Command::Query, set.as_bytes()).await?;
+            held.insert_id = InsertId::Told;
+        }
+        if let Subject::Execute(execution) = &mut request.subject {
+            request.command = execution.make_ready(connection).await?;
+        }
+        Ok(())
+    }
+
+    /// The connection could not be made ready; the statement was not sent. What the server refused, the client reads in
+    /// the server's words, and a transaction goes on.
+    pub(super) async fn not_ready(
+        &mut self,
+        held: Held,
+        error: ConnectionError,
+        ticket: Option<WriteTicket>,
+        request: &Request,
+    ) -> NotCarried {
+        match error {
+            ConnectionError::Refused { packet } => {
+                self.settle(held).await;
+                NotCarried::Told(packet)
+            }
+            other => {
+                let session = self.presence.entry.id;
+                tracing::warn!(
+                    session,
+                    error = &other as &dyn std::error::Error,
+                    "connection lost before the statement"
+                );
+                let alone = !self.transaction.is_open() && held.pins.is_empty();
+                let mut tickets = self.transaction.lose();
+                tickets.extend(ticket);
+                self.abandon(held, tickets);
+                self.show(None);
+                let packet = error_reply::text(&error_reply::lost_backend(false), request.reply_sequence());
+                if alone { NotCarried::Told(packet) } else { NotCarried::Last(packet) }
+            }
+        }
+    }
+
+    /// A connection in place of one that broke, to whichever instance would now be chosen.
+    pub(super) async fn fresh_connection(
+        &mut self,
+        broken: Held,
+        snapshot: &Snapshot,
+        request: &Request,
+    ) -> Result<Held, NotCarried> {
+        let target = broken.target;
+        drop(broken);
+        let fresh = self.checkout(target, Use::Fresh, snapshot).await;
+        let checkout = fresh.map_err(|error| NotCarried::Told(error_reply::fault(&error, request.reply_sequence())))?;
+        self.presence.entry.runs_on(checkout.connection.instance, checkout.connection.thread_id);
+        Ok(Held::new(checkout, target))
+    }
+}
+
+/// Whether LAST_INSERT_ID() must be the session's before the statement runs: it asks for it, or keeps the connection, where it may be asked
+/// for in ways no text shows. What asks for other leavings of the last reply must find them as they are.
+fn needs_insert_id(request: &Request, statement: &Statement) -> bool {
+    let facts = &statement.plan.statements;
+    if facts.iter().any(|facts| facts.asks_previous) {
+        return match &request.subject {
+            Subject::Text => names_insert_id(&request.payload()),
+            Subject::Execute(execution) => names_insert_id(&execution.text),
+            Subject::Fixed(..) => false,
+        };
+    }
+    facts.iter().flat_map(|facts| &facts.effects).any(|effect| matches!(effect, Effect::Pin(_)))
+}
+
+pub(super) fn is_tableless(statement: &Statement) -> bool {
+    let begins = |facts: &Facts| matches!(facts.class, StatementClass::Begin(_));
+    statement.plan.statements.iter().all(|facts| facts.placement == Placement::Tableless && !begins(facts))
+}
+
+fn names_insert_id(text: &[u8]) -> bool {
+    let names = |name: &[u8]| text.windows(name.len()).any(|part| part.eq_ignore_ascii_case(name));
+    names(b"last_insert_id") || names(b"identity")
+}

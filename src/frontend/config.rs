@@ -1,0 +1,89 @@
+//! What the operators set about clients: listeners, limits, users.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::model::UnitId;
+use crate::route::Grants;
+use crate::sql::Dialect;
+
+/// Where clients of one unit connect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenerConfig {
+    /// The unit whose node this is.
+    pub unit: UnitId,
+    /// The address to listen on.
+    pub address: SocketAddr,
+    /// The family and version floor the greeting speaks for.
+    pub dialect: Dialect,
+    /// The version string of the greeting, for example `10.11.19-MariaDB`.
+    pub server_version: String,
+    /// Certificate chain and key (PEM); `None` makes a self-signed one at start, as the servers do.
+    pub tls: Option<(PathBuf, PathBuf)>,
+}
+
+/// Bounds on what clients may use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Client connections of the whole process.
+    pub connections: usize,
+    /// How long a client may take from connecting to the end of its login.
+    pub login_deadline: Duration,
+    /// How long a logged-in client may say nothing; `None` for ever (wait_timeout of the server decides).
+    pub idle_deadline: Option<Duration>,
+    /// The largest packet a client may send, in bytes, whole (all parts together).
+    pub max_packet: usize,
+    /// Memory for plans, per worker, in bytes.
+    pub plan_cache: usize,
+    /// Prepared statements of one client connection.
+    pub prepared_per_session: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            connections: 10_000,
+            login_deadline: Duration::from_secs(10),
+            idle_deadline: None,
+            max_packet: 64 << 20,
+            plan_cache: 8 << 20,
+            prepared_per_session: 16_382,
+        }
+    }
+}
+
+/// How a user proves who it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AuthPlugin {
+    /// caching_sha2_password.
+    #[default]
+    CachingSha2,
+    /// mysql_native_password.
+    Native,
+}
+
+/// One user of the applications.
+#[derive(Clone, PartialEq, Eq)]
+pub struct User {
+    /// The name it logs in with.
+    pub name: String,
+    /// Its password; never printed.
+    pub password: String,
+    /// How it proves it.
+    pub plugin: AuthPlugin,
+    /// The account on the instances; never printed with its password.
+    pub backend_user: String,
+    /// That account's password.
+    pub backend_password: String,
+    /// What it may do beyond plain statements.
+    pub grants: Grants,
+    /// How many connections it may hold; `None` for the process limit alone.
+    pub connections: Option<usize>,
+}
+
+impl std::fmt::Debug for User {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("User").field("name", &self.name).field("plugin", &self.plugin).finish_non_exhaustive()
+    }
+}

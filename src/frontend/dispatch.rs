@@ -1,0 +1,257 @@
+//! Carrying a routed statement: what opens its transaction, the statement, its reply, and what happens when the backend breaks.
+
+use std::sync::Arc;
+
+use tokio::io::AsyncWriteExt;
+
+use super::answer::end_of_release;
+use super::checkout::is_tableless;
+use super::client::ReceivedCommand;
+use super::error_reply;
+use super::held::Held;
+use super::relay::{ClientState, Expected, RelayError, Relayed, relay};
+use super::session::{Request, Session, SessionEnd, Subject};
+use super::transaction::{Autocommit, Opening};
+use crate::control::WriteTicket;
+use crate::model::Snapshot;
+use crate::route::{Route, Target, TransactionStep};
+use crate::sql::Statement;
+use crate::wire::command::Command;
+use crate::wire::scanner::{EndKind, ReplyKind};
+
+/// Why a statement was not carried to its end.
+pub(super) enum NotCarried {
+    /// The client is told with this packet; the session goes on.
+    Told(Vec<u8>),
+    /// The client is told with this packet, and what it had on the connection is lost: the session is over, so that the rest of a
+    /// broken transaction is never carried out by itself.
+    Last(Vec<u8>),
+    /// The session ends.
+    Over(SessionEnd),
+}
+
+/// Whether a statement whose reply was lost may have had an effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum MayHaveRun {
+    Yes,
+    No,
+}
+
+impl MayHaveRun {
+    fn of(statement: &Statement) -> MayHaveRun {
+        let harmless = statement.plan.statements.iter().all(|facts| facts.repeatable);
+        if harmless { MayHaveRun::No } else { MayHaveRun::Yes }
+    }
+}
+
+/// What goes with a connection that breaks.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Loss {
+    may_have_run: MayHaveRun,
+    /// The statement began a transaction.
+    begun: bool,
+}
+
+impl Loss {
+    fn of(may_have_run: MayHaveRun) -> Loss {
+        Loss { may_have_run, begun: false }
+    }
+}
+
+impl Session {
+    /// Steps 8 to 13 of a statement's walk.
+    pub(super) async fn carry(
+        &mut self,
+        request: &mut Request,
+        statement: &Statement,
+        route: &Route,
+        ticket: Option<WriteTicket>,
+        snapshot: &Snapshot,
+    ) -> Result<(), SessionEnd> {
+        if let Some(answer) = self.answer_left_behind(request, statement) {
+            return self.send(&answer).await;
+        }
+        match self.carry_to(request, statement, route, ticket, snapshot).await {
+            Ok(()) => end_of_release(statement),
+            Err(not_carried) => self.tell(not_carried).await,
+        }
+    }
+
+    /// Tells the client why its statement was not carried.
+    pub(super) async fn tell(&mut self, not_carried: NotCarried) -> Result<(), SessionEnd> {
+        match not_carried {
+            NotCarried::Told(packet) => self.send(&packet).await,
+            NotCarried::Last(packet) => {
+                self.send(&packet).await?;
+                Err(SessionEnd::Backend)
+            }
+            NotCarried::Over(end) => Err(end),
+        }
+    }
+
+    async fn carry_to(
+        &mut self,
+        request: &mut Request,
+        statement: &Statement,
+        route: &Route,
+        ticket: Option<WriteTicket>,
+        snapshot: &Snapshot,
+    ) -> Result<(), NotCarried> {
+        if route.transaction == TransactionStep::Rebind {
+            self.end_reading_transaction().await;
+        }
+        let target = self.target_of(statement, route);
+        let mut held = self.connection_to(target, snapshot, request).await?;
+        let opening = match route.transaction {
+            // It would not use up a SET TRANSACTION, which then lay in wait for the connection's next user.
+            TransactionStep::Open if !self.transaction.is_begun() && is_tableless(statement) => Opening::default(),
+            TransactionStep::Open | TransactionStep::Rebind => self.transaction.take_opening(),
+            TransactionStep::Autocommit | TransactionStep::Continue => Opening::default(),
+        };
+        let relayed = loop {
+            if let Err(refused) = self.prepare_connection(&mut held, request, statement).await {
+                self.transaction.put_back(opening);
+                return Err(self.not_ready(held, refused, ticket, request).await);
+            }
+            match self.exchange(&mut held, request, &opening).await {
+                Ok(relayed) => break relayed,
+                Err(RelayError::Backend { forwarded: false }) if self.may_send_again(&held, statement, route) => {
+                    held = self.fresh_connection(held, snapshot, request).await?;
+                }
+                Err(error) => {
+                    let loss = Loss {
+                        may_have_run: MayHaveRun::of(statement),
+                        begun: opening.begun || self.autocommit == Autocommit::Off,
+                    };
+                    return Err(self.broken(held, error, loss, ticket, request));
+                }
+            }
+        };
+        self.observe(held, &relayed, statement, route, opening, ticket, snapshot).await;
+        match relayed.client {
+            ClientState::Present => Ok(()),
+            ClientState::Gone => Err(NotCarried::Over(SessionEnd::Left)),
+        }
+    }
+
+    /// Where it goes: what asks for the last reply's leavings goes where they are.
+    fn target_of(&self, statement: &Statement, route: &Route) -> Target {
+        match &self.held {
+            Some(held) if statement.first().asks_previous && route.scopes.is_empty() => held.target,
+            Some(_) | None => route.target,
+        }
+    }
+
+    /// A command on the connection the session keeps, whatever it is kept for.
+    pub(super) async fn run_on_held(&mut self, command: ReceivedCommand, reply: ReplyKind) -> Result<(), SessionEnd> {
+        let Some(mut held) = self.held.take().map(|held| *held) else {
+            return self.send(&error_reply::text(&error_reply::lost_backend(false), 1)).await;
+        };
+        let request = Request { command, reply, subject: Subject::Text };
+        match self.exchange(&mut held, &request, &Opening::default()).await {
+            Ok(relayed) => {
+                self.observe_cursor(&mut held, &relayed);
+                self.settle(held).await;
+                Ok(())
+            }
+            Err(error) => {
+                let broken = self.broken(held, error, Loss::of(MayHaveRun::No), None, &request);
+                self.tell(broken).await
+            }
+        }
+    }
+
+    /// Sends the statement, and what opens its transaction, and passes the reply on.
+    async fn exchange(&mut self, held: &mut Held, request: &Request, opening: &Opening) -> Result<Relayed, RelayError> {
+        let connection = &mut held.checkout.connection;
+        held.shown = held.last_reply.take();
+        connection.begin_command();
+        // A plain BEGIN travels in the same write. Anything longer is confirmed step by step: a SAVEPOINT that failed
+        // must not be followed by the statement it was to protect.
+        let (along, ahead) = match opening.packets.as_slice() {
+            [begin] => (Some(begin), &[][..]),
+            several => (None, several),
+        };
+        for packet in ahead {
+            let written = connection.stream.write_all(packet).await;
+            written.map_err(|_| RelayError::Backend { forwarded: false })?;
+            let reply = connection.collect(ReplyKind::Simple).await;
+            let reply = reply.map_err(|_| RelayError::Backend { forwarded: false })?;
+            if let EndKind::Error { errno } = reply.end.kind {
+                return Err(RelayError::Opening { errno });
+            }
+        }
+        let written = match along {
+            None => connection.stream.write_all(&request.command.packet).await,
+            Some(begin) => connection.stream.write_all(&[begin.as_slice(), &request.command.packet].concat()).await,
+        };
+        let flushed = match written {
+            Ok(()) => connection.stream.flush().await,
+            Err(error) => Err(error),
+        };
+        // Even after a failed write the server may have said why (a packet too large for it): so the reply is read.
+        drop(flushed);
+        let expected = Expected { swallow: usize::from(along.is_some()), kind: request.reply };
+        relay(&self.worker, &mut self.client.stream, connection, expected).await
+    }
+
+    /// A read may go again if nothing of it can have had an effect and the connection may have died while idle.
+    fn may_send_again(&self, held: &Held, statement: &Statement, route: &Route) -> bool {
+        held.checkout.connection.reused
+            && held.pins.is_empty()
+            && route.transaction == TransactionStep::Autocommit
+            && route.scopes.is_empty()
+            && statement.plan.statements.iter().all(|facts| facts.repeatable)
+    }
+
+    /// The backend broke: the transaction is lost, a write's outcome unknown, and its ticket kept until its connection is
+    /// known dead.
+    fn broken(
+        &mut self,
+        held: Held,
+        error: RelayError,
+        loss: Loss,
+        ticket: Option<WriteTicket>,
+        request: &Request,
+    ) -> NotCarried {
+        let session = self.presence.entry.id;
+        tracing::warn!(session, error = &error as &dyn std::error::Error, "the instance broke off");
+        let alone = !loss.begun && !self.transaction.is_open() && held.pins.is_empty();
+        let mut tickets = self.transaction.lose();
+        tickets.extend(ticket);
+        self.abandon(held, tickets);
+        self.show(None);
+        match error {
+            RelayError::Backend { forwarded: false } | RelayError::Opening { .. } => {
+                let unknown = loss.may_have_run == MayHaveRun::Yes;
+                let text = error_reply::lost_backend(unknown);
+                let packet = error_reply::text(&text, request.reply_sequence());
+                if alone { NotCarried::Told(packet) } else { NotCarried::Last(packet) }
+            }
+            RelayError::Backend { forwarded: true } | RelayError::Scan(_) => NotCarried::Over(SessionEnd::Backend),
+        }
+    }
+
+    /// Ends a transaction that has only read, so that it can be opened elsewhere.
+    async fn end_reading_transaction(&mut self) {
+        if let Some(mut held) = self.held.take().map(|held| *held) {
+            let ended = held.checkout.connection.confirmed(Command::Query, b"ROLLBACK").await;
+            if ended.is_ok() && held.pins.is_empty() {
+                self.let_go(held).await;
+            }
+        }
+    }
+
+    /// Shared by those who need the catalog read again before they can decide.
+    pub(super) async fn refresh_catalog(&self, snapshot: &Snapshot) {
+        let state = &snapshot.state;
+        let schema_group = self.state.schema.as_deref().and_then(|schema| state.group_of_schema(schema));
+        let group = schema_group.unwrap_or(state.default_group);
+        self.worker.node.catalog.refresh(group, self.listener.unit).await;
+    }
+
+    /// This session's shared parts, for tasks that outlive a statement.
+    pub(super) fn node(&self) -> Arc<super::worker::Node> {
+        Arc::clone(&self.worker.node)
+    }
+}

@@ -1,0 +1,94 @@
+//! The only maker of ERR packets: refusals, faults and limits as a client reads them.
+
+use crate::fault::{ClientText, Fault};
+use crate::net::accept::AcceptFault;
+use crate::route::Rejection;
+use crate::wire::error_packet::{ErrorPacket, GENERAL_ERROR};
+use crate::wire::packet::write_packet;
+
+/// The packet (header included) for a refusal.
+pub fn rejection(rejection: &Rejection, sequence: u8) -> Vec<u8> {
+    packet(rejection.errno(), rejection.sqlstate(), &format!("meridian: {rejection}"), sequence)
+}
+
+/// The packet (header included) for a fault.
+pub fn fault(fault: &impl Fault, sequence: u8) -> Vec<u8> {
+    let ClientText { errno, sqlstate, message } = fault.client_text();
+    packet(errno, sqlstate, &message, sequence)
+}
+
+/// The packet (header included) for a limit or a command that is not carried.
+pub fn text(text: &ClientText, sequence: u8) -> Vec<u8> {
+    packet(text.errno, text.sqlstate, &text.message, sequence)
+}
+
+/// ERR 1040 in place of a greeting, where no SQLSTATE is sent yet.
+pub fn too_many_connections() -> Vec<u8> {
+    let error = ErrorPacket { errno: 1040, sqlstate: *b"08004", message: "Too many connections".to_owned() };
+    let mut packet = Vec::new();
+    write_packet(&mut packet, &mut 0, &error.encode_before_greeting());
+    packet
+}
+
+/// A user that holds as many connections as it may.
+pub fn user_at_limit(user: &str, limit: usize, sequence: u8) -> Vec<u8> {
+    let message = format!("User '{user}' has exceeded the 'max_user_connections' resource (current value: {limit})");
+    packet(1226, "42000", &message, sequence)
+}
+
+/// Why a client was not let in; `None` when it is gone.
+pub fn login(fault: &AcceptFault, sequence: u8) -> Option<Vec<u8>> {
+    let (errno, sqlstate) = match fault {
+        AcceptFault::Denied { .. } => (1045, "28000"),
+        AcceptFault::TooOld => (1251, "08004"),
+        AcceptFault::Malformed(_) => (1043, "08S01"),
+        AcceptFault::Disconnected(_) => return None,
+    };
+    Some(packet(errno, sqlstate, &fault.to_string(), sequence))
+}
+
+/// A command Meridian does not carry, by name.
+pub fn not_carried(command: &str) -> ClientText {
+    ClientText {
+        errno: 1235,
+        sqlstate: "42000",
+        message: format!("meridian: {command} is not carried; the connection stays usable"),
+    }
+}
+
+/// A command byte that no server knows.
+pub fn unknown_command() -> ClientText {
+    ClientText { errno: 1047, sqlstate: "08S01", message: "Unknown command".to_owned() }
+}
+
+/// The backend went away before a byte of its reply arrived.
+pub fn lost_backend(may_have_run: bool) -> ClientText {
+    let outcome =
+        if may_have_run { "whether the statement took effect is unknown" } else { "the statement changed nothing" };
+    ClientText {
+        errno: 2013,
+        sqlstate: "HY000",
+        message: format!("meridian: lost connection to the database during the query; {outcome}"),
+    }
+}
+
+/// KILL of an id nobody has.
+pub fn unknown_thread(id: u64) -> ClientText {
+    ClientText { errno: 1094, sqlstate: "HY000", message: format!("Unknown thread id: {id}") }
+}
+
+/// An EXECUTE, RESET or FETCH of a statement that is not prepared.
+pub fn unknown_statement(id: u32, command: &str) -> ClientText {
+    ClientText {
+        errno: 1243,
+        sqlstate: "HY000",
+        message: format!("Unknown prepared statement handler ({id}) given to {command}"),
+    }
+}
+
+fn packet(errno: u16, sqlstate: &str, message: &str, mut sequence: u8) -> Vec<u8> {
+    let sqlstate = sqlstate.as_bytes().try_into().unwrap_or(GENERAL_ERROR);
+    let mut packet = Vec::new();
+    write_packet(&mut packet, &mut sequence, &ErrorPacket { errno, sqlstate, message: message.to_owned() }.encode());
+    packet
+}

@@ -1,0 +1,259 @@
+//! The connection a session keeps between statements, why, and how it is let go.
+//!
+//! Kept for a transaction or a pin it is kept in earnest. Kept because the last reply left something to ask for
+//! (warnings, an insert id, a row count) it is kept for comfort only: when others wait, those values are read and the
+//! connection goes back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use smallvec::SmallVec;
+use tokio::time::timeout;
+
+use super::registry::Shown;
+use super::session::{Session, SessionEnd};
+use super::transaction::Transaction;
+use crate::backend::gauge::InstanceGauge;
+use crate::backend::{Checkout, PoolKey};
+use crate::model::InstanceId;
+use crate::route::{PinView, Target};
+use crate::sql::PinReason;
+use crate::wire::command::Command;
+use crate::wire::payload::PayloadReader;
+use crate::wire::scanner::{EndKind, ReplyKind};
+
+/// How long an ended session's connection may take to be reset before it is closed instead.
+const RESET_PATIENCE: Duration = Duration::from_secs(2);
+
+/// What the last reply left to ask for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LastReply {
+    /// Its OK carried an insert id.
+    pub insert_id: bool,
+    /// It was an ERR, or carried warnings.
+    pub warnings: bool,
+    /// SQL_CALC_FOUND_ROWS: nothing but this connection can say FOUND_ROWS(), so it is kept even when others wait.
+    pub found_rows: bool,
+    /// What ROW_COUNT() says: the affected rows, -1 after rows or an ERR.
+    pub row_count: i64,
+}
+
+impl LastReply {
+    /// Whether anything is worth asking for.
+    pub fn is_askable(self) -> bool {
+        self.insert_id || self.warnings || self.found_rows || self.row_count > 0
+    }
+}
+
+/// What was read from a connection that had to be given back before the client asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftBehind {
+    /// For ROW_COUNT().
+    pub row_count: i64,
+    /// The reply to SHOW WARNINGS, if there were any.
+    pub warnings: Option<Vec<u8>>,
+}
+
+/// A connection kept between statements.
+#[derive(Debug)]
+pub struct Held {
+    /// The connection.
+    pub checkout: Checkout,
+    /// Where it leads.
+    pub target: Target,
+    /// Why it is kept in earnest; empty within a transaction that has no other reason.
+    pub pins: SmallVec<[PinReason; 2]>,
+    /// What the last reply left.
+    pub last_reply: Option<LastReply>,
+    /// What the reply before that left, while its successor is on its way.
+    pub shown: Option<LastReply>,
+    /// What its LAST_INSERT_ID() is to this session.
+    pub insert_id: InsertId,
+}
+
+/// Whose the LAST_INSERT_ID() of a kept connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InsertId {
+    /// Whoever used the connection before set it.
+    Foreign,
+    /// It is the session's, as the session knows it.
+    Told,
+    /// The session's own statements set it, so that it has to be read before the connection goes.
+    Moved,
+}
+
+impl Held {
+    /// A connection that is kept for no reason yet.
+    pub fn new(checkout: Checkout, target: Target) -> Held {
+        Held { checkout, target, pins: SmallVec::new(), last_reply: None, shown: None, insert_id: InsertId::Foreign }
+    }
+
+    /// As a decision sees it.
+    pub fn pin_view(&self) -> Option<PinView> {
+        let reason = self.pins.first().copied().or(self.last_reply.map(|_| PinReason::LastReply))?;
+        Some(PinView { target: self.target, reason })
+    }
+
+    /// The limits of its instance.
+    pub fn gauge(&self) -> &Arc<InstanceGauge> {
+        self.checkout.gauge()
+    }
+}
+
+impl Session {
+    /// The connection, if it is kept for what the last reply left and nothing else, and that can be read before it goes back.
+    pub(super) fn comfort(&self) -> Option<&Held> {
+        let outside = |held: &&Held| !self.transaction.is_open() && held.pins.is_empty();
+        self.held.as_deref().filter(outside).filter(|held| held.last_reply.is_some_and(|left| !left.found_rows))
+    }
+
+    /// Keeps the connection, or lets it go, as transaction, pins and the last reply demand.
+    pub(super) async fn settle(&mut self, held: Held) {
+        let in_earnest = self.transaction.is_open() || !held.pins.is_empty();
+        let comfort = held.last_reply.filter(|_| !in_earnest);
+        let kept = in_earnest || comfort.is_some_and(|left| left.found_rows || held.gauge().waiting() == 0);
+        let pin = if kept { held.pin_view().map(|view| view.reason) } else { None };
+        self.show(pin.filter(|reason| *reason != PinReason::LastReply));
+        if kept {
+            self.held = Some(Box::new(held));
+        } else {
+            self.let_go_early(held).await;
+        }
+    }
+
+    /// Tells the registry what has changed, and only then.
+    pub(super) fn show(&mut self, pin: Option<PinReason>) {
+        let in_transaction = self.transaction.is_begun();
+        if (self.shown.in_transaction, self.shown.pin) != (in_transaction, pin)
+            || self.shown.schema != self.state.schema
+        {
+            if let Some(reason) = pin.filter(|_| self.shown.pin != pin) {
+                self.worker.node.registry.count_pin(reason);
+            }
+            self.shown = Shown { schema: self.state.schema.clone(), in_transaction, pin };
+            self.presence.entry.show(self.shown.clone());
+        }
+    }
+
+    /// Gives back a connection that is kept for comfort: others wait for it, and the client may still ask.
+    async fn let_go_early(&mut self, mut held: Held) {
+        if let Some(last_reply) = held.last_reply {
+            let warnings = if last_reply.warnings { read_warnings(&mut held).await } else { None };
+            self.left_behind = Some(LeftBehind { row_count: last_reply.row_count, warnings });
+        }
+        self.let_go(held).await;
+    }
+
+    /// Gives back a connection that is kept for comfort: others wait for it.
+    pub(super) async fn give_up_comfort(&mut self) {
+        if let Some(held) = self.held.take() {
+            self.let_go_early(*held).await;
+        }
+    }
+
+    /// Gives a connection back to its pool, after reading from it what the session may still ask for.
+    pub(super) async fn let_go(&mut self, mut held: Held) {
+        // What pinned it may have set the id without a word in any reply.
+        let told = held.insert_id == InsertId::Told && !held.checkout.connection.needs_reset();
+        if held.insert_id != InsertId::Foreign && !told {
+            match read_last_insert_id(&mut held).await {
+                Some(id) => self.last_insert_id = id,
+                // The connection broke: it is dropped with `held`, and the id with it, as it would be without us.
+                None => return,
+            }
+        }
+        let connection = &mut held.checkout.connection;
+        let instance = connection.instance;
+        if connection.needs_reset() && !matches!(timeout(RESET_PATIENCE, connection.reset()).await, Ok(Ok(()))) {
+            return;
+        }
+        if self.presence.entry.runs_no_more() {
+            held.checkout.pool = self.pool_of(instance);
+            held.checkout.release();
+        }
+    }
+
+    /// The pool for this session's statements at `instance`.
+    pub(super) fn pool_of(&mut self, instance: InstanceId) -> crate::backend::PoolId {
+        let with_schema = self.state.schema.is_some();
+        let known = self.pools.iter().find(|(known, schema, _)| *known == instance && *schema == with_schema);
+        if let Some((_, _, pool)) = known {
+            return *pool;
+        }
+        let pool = self.worker.node.pools.pool_for(PoolKey {
+            instance,
+            account: Arc::clone(&self.user.account),
+            class: self.class(),
+            collation: self.collation,
+            with_schema,
+        });
+        self.pools.push((instance, with_schema, pool));
+        pool
+    }
+
+    /// The session is over: its transaction is rolled back and what it left on its connection removed, before any
+    /// ticket of its writes is dropped.
+    pub(super) async fn leave(&mut self, end: SessionEnd) -> SessionEnd {
+        let transaction = std::mem::take(&mut self.transaction);
+        if let Some(mut held) = self.held.take().map(|held| *held) {
+            let kept_state = transaction.is_open() || !held.pins.is_empty();
+            if !self.presence.entry.runs_no_more() && !kept_state {
+                // A KILL is on its way to this connection: closed, so that it hits nobody else.
+                drop(held);
+            } else if !kept_state {
+                held.checkout.release();
+            } else if matches!(timeout(RESET_PATIENCE, held.checkout.connection.reset()).await, Ok(Ok(()))) {
+                // Whatever schema it has, the session's own state no longer tells: the pool is chosen by what was set.
+                held.checkout.pool = self.pool_of(held.checkout.connection.instance);
+                held.checkout.release();
+            } else if let Transaction::Open(open) = transaction {
+                self.abandon(held, open.tickets);
+            }
+        }
+        end
+    }
+}
+
+/// The server's reply to SHOW WARNINGS, to be given to the client as it is.
+async fn read_warnings(held: &mut Held) -> Option<Vec<u8>> {
+    let reply = held.checkout.connection.ask(Command::Query, b"SHOW WARNINGS", ReplyKind::Query).await.ok()?;
+    matches!(reply.end.kind, EndKind::Ok | EndKind::Eof).then_some(reply.bytes)
+}
+
+/// LAST_INSERT_ID() as the server has it: an explicit id in the INSERT shows in its OK but does not change this.
+async fn read_last_insert_id(held: &mut Held) -> Option<u64> {
+    let connection = &mut held.checkout.connection;
+    let reply = connection.ask(Command::Query, b"SELECT LAST_INSERT_ID()", ReplyKind::Query).await.ok()?;
+    single_value(&reply.bytes)?.parse().ok()
+}
+
+/// The value of a text result set of one row and one column, in either way of ending it.
+fn single_value(reply: &[u8]) -> Option<&str> {
+    let mut rest = reply;
+    let mut packets = Vec::new();
+    while let Some((header, tail)) = rest.split_at_checked(4) {
+        let length = usize::from(header[0]) | usize::from(header[1]) << 8 | usize::from(header[2]) << 16;
+        let (payload, tail) = tail.split_at_checked(length)?;
+        packets.push(payload);
+        rest = tail;
+    }
+    // Column count, definition, perhaps EOF, row, terminator: the row is the last but one.
+    let row = packets.len().checked_sub(2).map(|index| packets[index])?;
+    std::str::from_utf8(PayloadReader::new(row).lenenc_bytes().ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_single_value_is_found_with_and_without_eof_packets() {
+        let packet = |payload: &[u8]| [&[payload.len() as u8, 0, 0, 0], payload].concat();
+        let with_eof =
+            [packet(b"\x01"), packet(b"def"), packet(b"\xfe\0\0\0\0"), packet(b"\x0242"), packet(b"\xfe\0\0\0\0")];
+        assert_eq!(single_value(&with_eof.concat()), Some("42"));
+        let without = [packet(b"\x01"), packet(b"def"), packet(b"\x0242"), packet(b"\xfe\0\0\0\0")];
+        assert_eq!(single_value(&without.concat()), Some("42"));
+        assert_eq!(single_value(b"\x01\0\0"), None);
+    }
+}

@@ -1,0 +1,27 @@
+//! Serving clients: listeners, sessions, the relay.
+//!
+//! It never reads the store, moves ownership or probes instances. Start at [`session`]: `run_statement` is the walk of one
+//! statement; then [`dispatch`], [`relay`], [`observe`].
+
+pub mod abandon;
+pub mod answer;
+pub mod checkout;
+pub mod client;
+pub mod commands;
+pub mod config;
+pub mod dispatch;
+pub mod error_reply;
+pub mod held;
+pub mod listener;
+pub mod observe;
+pub mod prepared;
+pub mod reading;
+pub mod registry;
+pub mod relay;
+pub mod session;
+pub mod transaction;
+pub mod users;
+pub mod welcome;
+pub mod worker;
+
+pub use config::{AuthPlugin, Limits, ListenerConfig, User};

@@ -1,0 +1,339 @@
+//! After a reply: is a transaction open, what does the session's state now hold, what keeps the connection.
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use super::held::{Held, InsertId, LastReply, LeftBehind};
+use super::reading::Reading;
+use super::relay::Relayed;
+use super::session::Session;
+use super::transaction::{Autocommit, OpenTransaction, Opening, Transaction};
+use crate::backend::SessionState;
+use crate::control::WriteTicket;
+use crate::model::{GroupId, Snapshot};
+use crate::route::{Route, TransactionAccess};
+use crate::sql::{Effect, Facts, PinReason, Placement, Statement, StatementClass, hint_key, hint_level};
+use crate::wire::command::Command;
+use crate::wire::scanner::EndKind;
+use crate::wire::status;
+
+impl Session {
+    /// Step 11 of a statement's walk. A write's ticket ends here, when its transaction has ended at the database.
+    #[allow(clippy::too_many_arguments, reason = "all that one reply says, once")]
+    pub(super) async fn observe(
+        &mut self,
+        mut held: Held,
+        relayed: &Relayed,
+        statement: &Statement,
+        route: &Route,
+        opening: Opening,
+        ticket: Option<WriteTicket>,
+        snapshot: &Snapshot,
+    ) {
+        let failed = matches!(relayed.end.kind, EndKind::Error { .. });
+        if failed {
+            observe_failure(&mut held, statement);
+        } else {
+            self.apply_effects(&mut held, statement, snapshot);
+        }
+        if failed && !opening.begun && !opening.packets.is_empty() {
+            // A SET TRANSACTION that the failed statement did not use up lies in wait for the next one.
+            pin(&mut held, PinReason::UnknownSet);
+        }
+        let in_transaction = self.is_in_transaction(&mut held, relayed, statement, &opening).await;
+        self.observe_transaction(in_transaction, statement, route, opening, ticket);
+        self.note_last_reply(&mut held, relayed, statement);
+        self.observe_cursor(&mut held, relayed);
+        self.settle(held).await;
+        if !failed && let Some(group) = changed_schema(statement) {
+            self.worker.node.catalog.refresh(group, route.target.unit).await;
+        }
+    }
+
+    fn apply_effects(&mut self, held: &mut Held, statement: &Statement, snapshot: &Snapshot) {
+        let effects = statement.plan.statements.iter().flat_map(|facts| &facts.effects);
+        let mut changed = false;
+        for effect in effects {
+            match effect {
+                Effect::Pin(reason) => pin(held, *reason),
+                Effect::Unpin(reason) => held.pins.retain(|kept| kept != reason),
+                Effect::ImplicitCommit => {}
+                Effect::Hint { name, value } => self.set_hint(name, value.as_deref()),
+                Effect::Autocommit(on) => {
+                    self.autocommit = if *on { Autocommit::On } else { Autocommit::Off };
+                    let variables = &mut Arc::make_mut(&mut self.state).variables;
+                    // On is what every new connection has; recorded, it would only set sessions apart.
+                    match self.autocommit {
+                        Autocommit::On => variables.remove("autocommit"),
+                        Autocommit::Off => variables.insert("autocommit".to_owned(), "0".to_owned()),
+                    };
+                    changed = true;
+                }
+                Effect::SchemaDropped(schema) => {
+                    // The server leaves a session without schema when that one is dropped.
+                    if self.state.schema.as_ref() == Some(schema) {
+                        Arc::make_mut(&mut self.state).schema = None;
+                        changed = true;
+                    }
+                }
+                Effect::Schema(_) | Effect::Names(_) | Effect::Variable { .. } | Effect::UserVariable { .. } => {
+                    record(Arc::make_mut(&mut self.state), effect);
+                    changed = true;
+                }
+            }
+        }
+        if changed {
+            held.checkout.connection.state = Some(Arc::clone(&self.state));
+            self.reading = Reading::of(&self.state, self.collation, &snapshot.catalog.default_sql_mode);
+        }
+    }
+
+    /// `SET @meridian_key = …` and its kin.
+    pub(super) fn set_hint(&mut self, name: &str, value: Option<&str>) {
+        match name {
+            "key" => self.hint.key = value.and_then(hint_key),
+            "level" => self.hint.level = value.and_then(hint_level),
+            "unit" => self.hint.unit = value.map(str::to_owned),
+            _ => tracing::debug!(name, "a session variable of Meridian's that means nothing"),
+        }
+    }
+
+    /// The status flags tell; an ERR carries none, so then COM_PING is asked, where it can matter.
+    async fn is_in_transaction(
+        &mut self,
+        held: &mut Held,
+        relayed: &Relayed,
+        statement: &Statement,
+        opening: &Opening,
+    ) -> InTransaction {
+        let matters = self.transaction.is_open() || opening.begun || self.autocommit == Autocommit::Off;
+        let flags = match relayed.end.status {
+            Some(flags) => flags,
+            None if matters || may_leave_transaction(statement) => {
+                match held.checkout.connection.confirmed(Command::Ping, &[]).await {
+                    Ok(end) => end.status.unwrap_or(0),
+                    Err(_) => {
+                        held.checkout.connection.taint();
+                        0
+                    }
+                }
+            }
+            None => 0,
+        };
+        if flags & status::IN_TRANS != 0 { InTransaction::Yes } else { InTransaction::No }
+    }
+
+    fn observe_transaction(
+        &mut self,
+        now: InTransaction,
+        statement: &Statement,
+        route: &Route,
+        opening: Opening,
+        ticket: Option<WriteTicket>,
+    ) {
+        if now == InTransaction::No {
+            // Ended, or never begun: every ticket ends with it. What still waits was not sent.
+            if !matches!(self.transaction, Transaction::Queued(_)) {
+                self.transaction = Transaction::None;
+            }
+            return;
+        }
+        let touched = ticket.is_some() || !statement.plan.statements.iter().all(|facts| only_reads(&facts.class));
+        let access = if touched { TransactionAccess::Touched } else { TransactionAccess::OnlyRead };
+        match &mut self.transaction {
+            Transaction::Open(open) => {
+                open.tickets.extend(ticket);
+                if touched {
+                    open.access = TransactionAccess::Touched;
+                }
+                // A savepoint has no meaning on another connection.
+                open.opening.fixed |= matches!(statement.first().class, StatementClass::Savepoint);
+            }
+            Transaction::None | Transaction::Queued(_) => {
+                let tickets: SmallVec<[WriteTicket; 1]> = ticket.into_iter().collect();
+                let opening = self.opening_with_isolation(opening, statement);
+                let open = OpenTransaction { target: route.target, access, opening, tickets };
+                self.transaction = Transaction::Open(Box::new(open));
+            }
+        }
+    }
+
+    /// What reads of SERIALIZABLE and of a consistent snapshot have seen cannot be seen again elsewhere.
+    fn opening_with_isolation(&self, mut opening: Opening, statement: &Statement) -> Opening {
+        let serializable = |name: &str| {
+            let value = self.state.variables.get(name);
+            value.is_some_and(|value| value.to_ascii_uppercase().contains("SERIALIZABLE"))
+        };
+        let snapshot =
+            matches!(&statement.first().class, StatementClass::Begin(options) if options.consistent_snapshot);
+        opening.fixed |= snapshot || serializable("transaction_isolation") || serializable("tx_isolation");
+        opening
+    }
+
+    fn note_last_reply(&mut self, held: &mut Held, relayed: &Relayed, statement: &Statement) {
+        let end = &relayed.end;
+        let failed = matches!(end.kind, EndKind::Error { .. });
+        let left = LastReply {
+            insert_id: end.insert_id != 0,
+            warnings: failed || end.warnings > 0,
+            found_rows: statement.plan.statements.iter().any(|facts| facts.leaves_found_rows),
+            row_count: if end.kind == EndKind::Ok { i64::try_from(end.affected_rows).unwrap_or(i64::MAX) } else { -1 },
+        };
+        let statements = &statement.plan.statements;
+        if end.insert_id != 0 || statements.len() > 1 {
+            held.insert_id = InsertId::Moved;
+        }
+        // SHOW WARNINGS leaves what it shows: it can be asked again.
+        if !failed && held.shown.is_some() && statements.iter().all(asks_diagnostics) {
+            held.last_reply = held.shown;
+            return;
+        }
+        self.left_behind = Some(LeftBehind { row_count: left.row_count, warnings: None });
+        held.last_reply = left.is_askable().then_some(left);
+    }
+
+    /// The flags tell whether a cursor is open, and when it has given its last row.
+    pub(super) fn observe_cursor(&mut self, held: &mut Held, relayed: &Relayed) {
+        let flags = relayed.end.seen_status;
+        if flags & status::LAST_ROW_SENT != 0 {
+            held.pins.retain(|kept| *kept != PinReason::Cursor);
+        } else if flags & status::CURSOR_EXISTS != 0 {
+            pin(held, PinReason::Cursor);
+        }
+    }
+}
+
+/// After an ERR a packet of several statements may have run half, and a routine may have left what it did before: then
+/// what the session's state is, nobody knows.
+fn observe_failure(held: &mut Held, statement: &Statement) {
+    let several = statement.plan.statements.len() > 1;
+    for effect in statement.plan.statements.iter().flat_map(|facts| &facts.effects) {
+        match effect {
+            Effect::Pin(reason) if may_outlive_failure(*reason) => pin(held, *reason),
+            Effect::Pin(_)
+            | Effect::Unpin(_)
+            | Effect::ImplicitCommit
+            | Effect::SchemaDropped(_)
+            | Effect::Hint { .. } => {}
+            _ if several => pin(held, PinReason::UnknownStatement),
+            Effect::Schema(_)
+            | Effect::Names(_)
+            | Effect::Variable { .. }
+            | Effect::UserVariable { .. }
+            | Effect::Autocommit(_) => {}
+        }
+    }
+}
+
+/// Whether a statement that failed may have left this behind. What it was only to make (a temporary table, table locks, a
+/// handler) it has not made.
+fn may_outlive_failure(reason: PinReason) -> bool {
+    match reason {
+        PinReason::NamedLock
+        | PinReason::ComputedUserVariable
+        | PinReason::UnknownSet
+        | PinReason::Routine
+        | PinReason::UnknownStatement
+        | PinReason::InsertIdSet
+        | PinReason::LongData
+        // EXECUTE may have run a part of whatever was prepared.
+        | PinReason::SqlPrepare
+        | PinReason::Xa => true,
+        PinReason::TemporaryTable
+        | PinReason::TableLocks
+        | PinReason::Handler
+        | PinReason::Cursor
+        | PinReason::LastReply => false,
+    }
+}
+
+/// Whether an ERR to this statement may leave a transaction open that was not open before.
+fn may_leave_transaction(statement: &Statement) -> bool {
+    match statement.plan.statements.as_slice() {
+        [alone] => {
+            !matches!(
+                alone.class,
+                StatementClass::Read
+                    | StatementClass::LockingRead
+                    | StatementClass::Write(_)
+                    | StatementClass::Show
+                    | StatementClass::Set
+                    | StatementClass::Use
+            ) || alone.effects.iter().any(|effect| matches!(effect, Effect::Pin(_)))
+        }
+        _ => true,
+    }
+}
+
+/// Whether a transaction is open at the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum InTransaction {
+    Yes,
+    No,
+}
+
+/// Keeps the connection for `reason`. Only a reset makes it shareable again, except after a cursor.
+pub(super) fn pin(held: &mut Held, reason: PinReason) {
+    if !held.pins.contains(&reason) {
+        held.pins.push(reason);
+    }
+    if reason != PinReason::Cursor {
+        held.checkout.connection.taint();
+    }
+}
+
+fn record(state: &mut SessionState, effect: &Effect) {
+    match effect {
+        Effect::Schema(schema) => state.schema = Some(schema.clone()),
+        Effect::Names(names) => {
+            state.names = Some(names.clone());
+            // SET NAMES sets these three; what was set of them before no longer holds.
+            for name in ["character_set_client", "character_set_results", "character_set_connection"] {
+                state.variables.remove(name);
+            }
+            state.variables.remove("collation_connection");
+        }
+        Effect::Variable { name, value } => {
+            state.variables.insert(name.clone(), value.clone());
+        }
+        Effect::UserVariable { name, value } => {
+            state.user_variables.insert(name.clone(), value.clone());
+        }
+        Effect::Autocommit(_)
+        | Effect::Hint { .. }
+        | Effect::Pin(_)
+        | Effect::Unpin(_)
+        | Effect::ImplicitCommit
+        | Effect::SchemaDropped(_) => {}
+    }
+}
+
+fn asks_diagnostics(facts: &Facts) -> bool {
+    facts.class == StatementClass::Show && facts.asks_previous
+}
+
+fn only_reads(class: &StatementClass) -> bool {
+    matches!(
+        class,
+        StatementClass::Read
+            | StatementClass::Show
+            | StatementClass::Begin(_)
+            | StatementClass::Set
+            | StatementClass::Use
+            | StatementClass::SetTransaction
+            | StatementClass::ConnectionId { .. }
+    )
+}
+
+/// The group whose schema a statement has changed.
+fn changed_schema(statement: &Statement) -> Option<GroupId> {
+    let ddl = statement.plan.statements.iter().find(|facts| facts.class == StatementClass::Ddl)?;
+    match &ddl.placement {
+        Placement::Schema { group } | Placement::Global { group, .. } | Placement::Sharded { group, .. } => {
+            Some(*group)
+        }
+        Placement::Local { group } => *group,
+        Placement::Tableless | Placement::Refused(_) => None,
+    }
+}

@@ -1,0 +1,350 @@
+//! Prepared statements under shared connections: the client's ids, and the server's on whatever connection is at hand.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::client::ReceivedCommand;
+use super::error_reply;
+use super::session::{CATALOG_TRIES, Request, Session, SessionEnd, Subject, is_about_the_catalog};
+use crate::backend::prepared::PreparedKey;
+use crate::backend::{Connection, ConnectionError};
+use crate::fault::ClientText;
+use crate::model::Role;
+use crate::route::{Decision, Target, decide};
+use crate::sql::{KeyValue, PinReason, Placement};
+use crate::wire::command::Command;
+use crate::wire::command_reader::CommandFrame;
+use crate::wire::execute::{ExecuteError, ExecuteParameters, ParameterValue, cursor_flags, statement_id, with_types};
+use crate::wire::packet::{HEADER, write_packet};
+use crate::wire::scanner::{EndKind, PREPARED_ID, ReplyKind};
+
+/// MariaDB: the statement prepared last.
+const LAST_PREPARED: u32 = u32::MAX;
+
+/// One statement as the client prepared it.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    key: Arc<PreparedKey>,
+    parameters: usize,
+    types: Option<Arc<[u8]>>,
+    /// Pieces of long parameters, `(parameter, bytes)`, sent to the server with the execution.
+    long_data: Vec<(u16, Vec<u8>)>,
+    /// Long data that went beyond the packet limit: the execution says so.
+    too_long: bool,
+}
+
+/// The statements of one session.
+#[derive(Debug, Default)]
+pub struct PreparedStatements {
+    by_id: HashMap<u32, Prepared>,
+    last_id: u32,
+}
+
+/// One execution, ready to be sent on any connection.
+pub(super) struct Execution {
+    /// The statement's text.
+    pub text: Arc<[u8]>,
+    /// The values, as far as routing reads them.
+    pub parameters: Vec<KeyValue>,
+    payload: Vec<u8>,
+    statement: Prepared,
+}
+
+impl Execution {
+    /// Prepares the statement on `connection` if it is not, and gives the packet that executes it there.
+    ///
+    /// Errors: the connection's, or the server's refusal to prepare.
+    pub async fn make_ready(&self, connection: &mut Connection) -> Result<ReceivedCommand, ConnectionError> {
+        let id = prepare_on(connection, &self.statement.key).await?;
+        for (parameter, bytes) in &self.statement.long_data {
+            let mut payload = vec![Command::StmtSendLongData as u8];
+            payload.extend_from_slice(&id.to_le_bytes());
+            payload.extend_from_slice(&parameter.to_le_bytes());
+            payload.extend_from_slice(bytes);
+            connection.send(&payload).await?;
+        }
+        let mut payload = self.payload.clone();
+        if let Some(known) = connection.prepared.get(&self.statement.key) {
+            if let Some(types) = self.statement.types.as_ref().filter(|types| known.types.as_ref() != Some(types)) {
+                payload = with_types(&payload, self.statement.parameters, types).unwrap_or(payload);
+            }
+            known.types.clone_from(&self.statement.types);
+        }
+        payload[1..5].copy_from_slice(&id.to_le_bytes());
+        Ok(framed(&payload))
+    }
+}
+
+/// The server's id of a statement on this connection; prepared now if it was not.
+async fn prepare_on(connection: &mut Connection, key: &Arc<PreparedKey>) -> Result<u32, ConnectionError> {
+    if let Some(known) = connection.prepared.get(key) {
+        return Ok(known.id);
+    }
+    let reply = connection.ask(Command::StmtPrepare, &key.text, ReplyKind::Prepare).await?;
+    let Some(prepared) = reply.end.prepared.filter(|_| reply.end.kind == EndKind::Ok) else {
+        return Err(ConnectionError::Refused { packet: reply.bytes });
+    };
+    remember(connection, key, prepared.statement_id).await?;
+    Ok(prepared.statement_id)
+}
+
+/// Records a statement the server has prepared; the least used one is closed to keep the bound.
+async fn remember(connection: &mut Connection, key: &Arc<PreparedKey>, id: u32) -> Result<(), ConnectionError> {
+    if let Some(evicted) = connection.prepared.insert(Arc::clone(key), id) {
+        let mut payload = vec![Command::StmtClose as u8];
+        payload.extend_from_slice(&evicted.to_le_bytes());
+        connection.send(&payload).await?;
+    }
+    Ok(())
+}
+
+fn framed(payload: &[u8]) -> ReceivedCommand {
+    let mut packet = Vec::with_capacity(payload.len() + HEADER);
+    let mut sequence = 0;
+    write_packet(&mut packet, &mut sequence, payload);
+    let frame = CommandFrame {
+        total: packet.len(),
+        parts: usize::from(sequence),
+        length: payload.len(),
+        sequence: sequence.wrapping_sub(1),
+    };
+    ReceivedCommand { packet, frame }
+}
+
+impl Session {
+    /// COM_STMT_PREPARE: at the connection the session keeps, else at this unit's primary, where the servers' own
+    /// description of the statement comes from. Where it runs is decided at each execution.
+    pub(super) async fn prepare(&mut self, mut request: Request) -> Result<(), SessionEnd> {
+        let sequence = request.reply_sequence();
+        if self.prepared.by_id.len() >= self.worker.node.limits.prepared_per_session {
+            return self.send(&error_reply::text(&too_many_statements(), sequence)).await;
+        }
+        let text: Arc<[u8]> = request.payload()[1..].into();
+        let Some(target) = self.place_of_preparing(&text, &request).await? else { return Ok(()) };
+        let reading = format!("{:?}{:?}", self.state.names, self.state.variables.get("sql_mode"));
+        let key = Arc::new(PreparedKey { text, schema: self.state.schema.clone(), reading: reading.into() });
+        let mut held = match self.ready_connection(target, &mut request).await {
+            Ok(held) => held,
+            Err(not_carried) => return self.tell(not_carried).await,
+        };
+        let connection = &mut held.checkout.connection;
+        let prepared = match connection.ask(Command::StmtPrepare, &key.text, ReplyKind::Prepare).await {
+            Ok(reply) => match reply.end.prepared {
+                Some(prepared) => {
+                    remember(connection, &key, prepared.statement_id).await.map(|()| (reply, Some(prepared)))
+                }
+                None => Ok((reply, None)),
+            },
+            Err(error) => Err(error),
+        };
+        match prepared {
+            Ok((mut reply, prepared)) => {
+                if let Some(prepared) = prepared {
+                    let id = self.prepared.insert(key, usize::from(prepared.parameters));
+                    reply.bytes[PREPARED_ID].copy_from_slice(&id.to_le_bytes());
+                }
+                self.settle(held).await;
+                self.send(&reply.bytes).await
+            }
+            Err(error) => {
+                let not_ready = self.not_ready(held, error, None, &request).await;
+                self.tell(not_ready).await
+            }
+        }
+    }
+
+    /// Where a text is prepared; `None` when it was refused, and the client told so.
+    async fn place_of_preparing(&mut self, text: &[u8], request: &Request) -> Result<Option<Target>, SessionEnd> {
+        let node = self.node();
+        let mut catalog_tries = 0;
+        loop {
+            let snapshot = node.snapshots.load();
+            let statement = self.analyze(text, &snapshot);
+            let refused = matches!(statement.first().placement, Placement::Refused(_));
+            if refused
+                && let Decision::Reject(rejection) = decide(&snapshot, &self.view(&snapshot, request), &statement)
+            {
+                if catalog_tries < CATALOG_TRIES && is_about_the_catalog(&rejection) {
+                    catalog_tries += 1;
+                    self.refresh_catalog(&snapshot).await;
+                    continue;
+                }
+                self.send(&error_reply::rejection(&rejection, request.reply_sequence())).await?;
+                return Ok(None);
+            }
+            let kept = self.held.as_ref().filter(|_| self.comfort().is_none()).map(|held| held.target);
+            let group = self.group_of(&statement, &snapshot);
+            return Ok(Some(kept.unwrap_or(Target { group, unit: self.listener.unit, role: Role::Primary })));
+        }
+    }
+
+    /// COM_STMT_EXECUTE, decided anew each time.
+    pub(super) async fn execute(&mut self, mut request: Request) -> Result<(), SessionEnd> {
+        let payload = request.payload().into_owned();
+        let sequence = request.reply_sequence();
+        let Some((id, limit)) = statement_id(&payload).ok().map(|id| (id, self.worker.node.limits.max_packet)) else {
+            return self.send(&error_reply::text(&malformed("COM_STMT_EXECUTE"), sequence)).await;
+        };
+        let Some(statement) = self.prepared.find(id) else {
+            return self.send(&error_reply::text(&error_reply::unknown_statement(id, "EXECUTE"), sequence)).await;
+        };
+        if std::mem::take(&mut statement.too_long) {
+            statement.long_data.clear();
+            return self.send(&error_reply::text(&long_data_too_long(limit), sequence)).await;
+        }
+        let long: Vec<u16> = statement.long_data.iter().map(|(parameter, _)| *parameter).collect();
+        let read = read_parameters(&payload, statement, &long);
+        let Ok((parameters, types)) = read else {
+            return self.send(&error_reply::text(&malformed("COM_STMT_EXECUTE"), sequence)).await;
+        };
+        statement.types = types;
+        let long_data = std::mem::take(&mut statement.long_data);
+        let statement = Prepared { long_data, ..statement.clone() };
+        let text = Arc::clone(&statement.key.text);
+        // A cursor the statement still has open is closed by executing it anew; the server does that itself.
+        request.subject = Subject::Execute(Box::new(Execution { text, parameters, payload, statement }));
+        self.run_statement(request).await
+    }
+
+    /// COM_STMT_FETCH: at the connection that holds the cursor.
+    pub(super) async fn fetch(&mut self, request: Request) -> Result<(), SessionEnd> {
+        let payload = request.payload().into_owned();
+        let id = statement_id(&payload).unwrap_or_default();
+        let sequence = request.reply_sequence();
+        let key = self.prepared.find(id).map(|statement| Arc::clone(&statement.key));
+        let server_id = match (&mut self.held, &key) {
+            (Some(held), Some(key)) => held.checkout.connection.prepared.get(key).map(|known| known.id),
+            (None, _) | (_, None) => None,
+        };
+        let Some(server_id) = server_id else {
+            return self.send(&error_reply::text(&error_reply::unknown_statement(id, "FETCH"), sequence)).await;
+        };
+        let mut patched = payload;
+        patched[1..5].copy_from_slice(&server_id.to_le_bytes());
+        self.run_on_held(framed(&patched), ReplyKind::Fetch).await
+    }
+
+    /// COM_STMT_SEND_LONG_DATA: kept here until the execution says where it goes. No reply.
+    pub(super) fn send_long_data(&mut self, request: &Request) {
+        let limit = self.worker.node.limits.max_packet;
+        let payload = request.payload();
+        let Some((head, bytes)) = payload.split_at_checked(7) else { return };
+        let id = u32::from_le_bytes([head[1], head[2], head[3], head[4]]);
+        let parameter = u16::from_le_bytes([head[5], head[6]]);
+        if let Some(statement) = self.prepared.find(id) {
+            let kept: usize = statement.long_data.iter().map(|(_, piece)| piece.len()).sum();
+            if kept + bytes.len() > limit {
+                statement.too_long = true;
+            } else {
+                statement.long_data.push((parameter, bytes.to_vec()));
+            }
+        }
+    }
+
+    /// COM_STMT_RESET: drops long data and closes the cursor.
+    pub(super) async fn reset_statement(&mut self, request: Request) -> Result<(), SessionEnd> {
+        let payload = request.payload().into_owned();
+        let id = statement_id(&payload).unwrap_or_default();
+        let sequence = request.reply_sequence();
+        let Some(statement) = self.prepared.find(id) else {
+            return self.send(&error_reply::text(&error_reply::unknown_statement(id, "RESET"), sequence)).await;
+        };
+        statement.long_data.clear();
+        statement.too_long = false;
+        let key = Arc::clone(&statement.key);
+        let known = self.held.as_mut().and_then(|held| {
+            let cursor = held.pins.contains(&PinReason::Cursor);
+            held.checkout.connection.prepared.get(&key).filter(|_| cursor).map(|known| known.id)
+        });
+        match known {
+            Some(server_id) => {
+                let mut patched = payload;
+                patched[1..5].copy_from_slice(&server_id.to_le_bytes());
+                if let Some(held) = &mut self.held {
+                    held.pins.retain(|kept| *kept != PinReason::Cursor);
+                }
+                self.run_on_held(framed(&patched), ReplyKind::Simple).await
+            }
+            None => self.send_ok(sequence).await,
+        }
+    }
+
+    /// COM_STMT_CLOSE. No reply. The server's statement stays in its connection's cache, for whoever prepares it next.
+    pub(super) fn close_statement(&mut self, request: &Request) {
+        if let Ok(id) = statement_id(&request.payload()) {
+            self.prepared.remove(id);
+        }
+    }
+}
+
+/// The values as routing reads them, and their types for later executions.
+type ReadParameters = (Vec<KeyValue>, Option<Arc<[u8]>>);
+
+/// Whether and how the values can be read; the types, if this execution brings new ones or an earlier one did.
+fn read_parameters(payload: &[u8], statement: &Prepared, long: &[u16]) -> Result<ReadParameters, ExecuteError> {
+    cursor_flags(payload)?;
+    if statement.parameters == 0 {
+        return Ok((Vec::new(), None));
+    }
+    let parsed = ExecuteParameters::parse(payload, statement.parameters, statement.types.as_deref(), long)?;
+    let values = parsed.values().map(|value| {
+        value.map(|value| match value {
+            ParameterValue::Null => KeyValue::Null,
+            ParameterValue::Integer(integer) => KeyValue::Integer(integer),
+            ParameterValue::Bytes(bytes) => KeyValue::Text(bytes.into()),
+            ParameterValue::LongData | ParameterValue::Other => KeyValue::Unreadable,
+        })
+    });
+    let values = values.collect::<Result<Vec<_>, _>>()?;
+    let types = parsed.new_types().map(Arc::from).or_else(|| statement.types.clone());
+    Ok((values, types))
+}
+
+impl PreparedStatements {
+    fn insert(&mut self, key: Arc<PreparedKey>, parameters: usize) -> u32 {
+        loop {
+            self.last_id = self.last_id.wrapping_add(1);
+            if self.last_id != 0 && self.last_id != LAST_PREPARED && !self.by_id.contains_key(&self.last_id) {
+                break;
+            }
+        }
+        let prepared = Prepared { key, parameters, types: None, long_data: Vec::new(), too_long: false };
+        self.by_id.insert(self.last_id, prepared);
+        self.last_id
+    }
+
+    fn find(&mut self, id: u32) -> Option<&mut Prepared> {
+        let id = if id == LAST_PREPARED { self.last_id } else { id };
+        self.by_id.get_mut(&id)
+    }
+
+    fn remove(&mut self, id: u32) {
+        let id = if id == LAST_PREPARED { self.last_id } else { id };
+        self.by_id.remove(&id);
+    }
+
+    /// Forgets all, as COM_RESET_CONNECTION does.
+    pub fn clear(&mut self) {
+        self.by_id.clear();
+    }
+}
+
+fn too_many_statements() -> ClientText {
+    ClientText {
+        errno: 1461,
+        sqlstate: "42000",
+        message: "Can't create more prepared statements on this connection: close some first".to_owned(),
+    }
+}
+
+fn long_data_too_long(limit: usize) -> ClientText {
+    ClientText {
+        errno: 1153,
+        sqlstate: "08S01",
+        message: format!("Got a packet bigger than 'max_packet' bytes: the long data of a statement is over {limit}"),
+    }
+}
+
+fn malformed(command: &str) -> ClientText {
+    ClientText { errno: 1835, sqlstate: "HY000", message: format!("Malformed communication packet: {command}") }
+}

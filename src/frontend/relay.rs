@@ -1,0 +1,210 @@
+//! Passing a reply from the backend to the client, undecoded; the scanner sees where it ends.
+//!
+//! One loop, one task, no channel: read into the worker's scratch, scan, write on, all within one poll. Only what the
+//! client would not take is copied, and the backend is not read again before that copy is gone: that is the
+//! back-pressure.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use thiserror::Error;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+
+use super::worker::Worker;
+use crate::backend::Connection;
+use crate::net::stream::Stream;
+use crate::wire::infile_scanner::InfileScanner;
+use crate::wire::scanner::{EndKind, ReplyEnd, ReplyKind, ResponseScanner, ScanError, ScanEvent};
+
+/// A reply that was read to its end.
+#[derive(Clone, Copy, Debug)]
+pub struct Relayed {
+    /// What it said.
+    pub end: ReplyEnd,
+    /// Whether the client took it all.
+    pub client: ClientState,
+}
+
+/// Whether the client is still there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientState {
+    /// It took all bytes so far.
+    Present,
+    /// It is gone; the reply was read to its end for the backend's sake.
+    Gone,
+}
+
+/// Why a reply was not read to its end.
+#[derive(Debug, Error)]
+pub enum RelayError {
+    /// The backend is gone.
+    #[error("the instance closed the connection during a reply")]
+    Backend {
+        /// Whether the client has already got a part of the reply.
+        forwarded: bool,
+    },
+    /// What it sent is not a reply.
+    #[error("the instance sent something that is not a reply")]
+    Scan(#[source] ScanError),
+    /// BEGIN, sent ahead of the statement, was refused.
+    #[error("the instance refused to begin the transaction (its error {errno})")]
+    Opening {
+        /// The server's error.
+        errno: u16,
+    },
+}
+
+/// Which replies come: some that the client did not ask for, then its own.
+#[derive(Clone, Copy, Debug)]
+pub struct Expected {
+    /// Simple replies to swallow first (BEGIN sent along).
+    pub swallow: usize,
+    /// The shape of the client's reply.
+    pub kind: ReplyKind,
+}
+
+enum Step {
+    More,
+    Ended(ReplyEnd),
+    LocalInfile,
+}
+
+/// One reply on its way.
+struct Relay<'a> {
+    worker: &'a Worker,
+    client: &'a mut Stream,
+    connection: &'a mut Connection,
+    scanner: ResponseScanner,
+    expected: Expected,
+    /// What the client would not take yet.
+    unsent: Vec<u8>,
+    client_state: ClientState,
+    forwarded: bool,
+}
+
+/// Passes the expected reply on. A client that goes away does not end the reading: the outcome at the database is what
+/// tickets and transactions wait for.
+pub async fn relay(
+    worker: &Worker,
+    client: &mut Stream,
+    connection: &mut Connection,
+    expected: Expected,
+) -> Result<Relayed, RelayError> {
+    let kind = if expected.swallow > 0 { ReplyKind::Simple } else { expected.kind };
+    let scanner = ResponseScanner::new(kind, connection.scan_flags());
+    let client_state = ClientState::Present;
+    let unsent = Vec::new();
+    let mut relay = Relay { worker, client, connection, scanner, expected, unsent, client_state, forwarded: false };
+    loop {
+        let step = poll_fn(|context| relay.poll_step(context)).await?;
+        if !relay.unsent.is_empty() {
+            relay.send_rest().await;
+        }
+        match step {
+            Step::More => {}
+            Step::LocalInfile => relay.carry_local_file().await?,
+            Step::Ended(end) => {
+                if relay.client.flush().await.is_err() {
+                    relay.client_state = ClientState::Gone;
+                }
+                relay.connection.end_command(&end);
+                return Ok(Relayed { end, client: relay.client_state });
+            }
+        }
+    }
+}
+
+impl Relay<'_> {
+    fn poll_step(&mut self, context: &mut Context<'_>) -> Poll<Result<Step, RelayError>> {
+        let worker = self.worker;
+        let mut scratch = worker.scratch.borrow_mut();
+        let mut buffer = ReadBuf::new(&mut scratch);
+        let read = ready!(Pin::new(&mut self.connection.stream).poll_read(context, &mut buffer));
+        let mut bytes = buffer.filled();
+        if read.is_err() || bytes.is_empty() {
+            return Poll::Ready(Err(RelayError::Backend { forwarded: self.forwarded }));
+        }
+        while !bytes.is_empty() {
+            let fed = self.scanner.feed(bytes).map_err(RelayError::Scan)?;
+            let (mine, rest) = bytes.split_at(fed.forward);
+            bytes = rest;
+            if self.expected.swallow == 0 {
+                self.forward(context, mine);
+            }
+            match fed.event {
+                None => {}
+                Some(ScanEvent::End(end)) if self.expected.swallow > 0 => self.swallowed(end)?,
+                Some(ScanEvent::End(end)) if bytes.is_empty() => return Poll::Ready(Ok(Step::Ended(end))),
+                Some(ScanEvent::LocalInfile) if bytes.is_empty() && self.expected.swallow == 0 => {
+                    return Poll::Ready(Ok(Step::LocalInfile));
+                }
+                Some(ScanEvent::End(_) | ScanEvent::LocalInfile) => {
+                    return Poll::Ready(Err(RelayError::Backend { forwarded: true }));
+                }
+            }
+        }
+        Poll::Ready(Ok(Step::More))
+    }
+
+    fn swallowed(&mut self, end: ReplyEnd) -> Result<(), RelayError> {
+        if let EndKind::Error { errno } = end.kind {
+            return Err(RelayError::Opening { errno });
+        }
+        self.expected.swallow -= 1;
+        let kind = if self.expected.swallow > 0 { ReplyKind::Simple } else { self.expected.kind };
+        self.scanner = ResponseScanner::new(kind, self.connection.scan_flags());
+        Ok(())
+    }
+
+    fn forward(&mut self, context: &mut Context<'_>, mut bytes: &[u8]) {
+        if self.client_state == ClientState::Gone || bytes.is_empty() {
+            return;
+        }
+        self.forwarded = true;
+        while self.unsent.is_empty() && !bytes.is_empty() {
+            match Pin::new(&mut *self.client).poll_write(context, bytes) {
+                Poll::Ready(Ok(0) | Err(_)) => {
+                    self.client_state = ClientState::Gone;
+                    return;
+                }
+                Poll::Ready(Ok(written)) => bytes = &bytes[written..],
+                Poll::Pending => break,
+            }
+        }
+        self.unsent.extend_from_slice(bytes);
+    }
+
+    async fn send_rest(&mut self) {
+        if self.client.write_all(&self.unsent).await.is_err() {
+            self.client_state = ClientState::Gone;
+        }
+        self.unsent = Vec::new();
+    }
+
+    /// LOAD DATA LOCAL: the client's packets go to the backend until an empty one.
+    async fn carry_local_file(&mut self) -> Result<(), RelayError> {
+        let backend_gone = |_: io::Error| RelayError::Backend { forwarded: true };
+        if self.client.flush().await.is_err() {
+            return Err(RelayError::Backend { forwarded: true });
+        }
+        let mut file = InfileScanner::default();
+        let mut chunk = vec![0u8; 16 * 1024];
+        loop {
+            let mut buffer = ReadBuf::new(&mut chunk);
+            let read = poll_fn(|context| Pin::new(&mut *self.client).poll_read(context, &mut buffer)).await;
+            let bytes = buffer.filled();
+            if read.is_err() || bytes.is_empty() {
+                // Half a file must not be loaded: the backend's connection is given up, and with it the statement.
+                self.client_state = ClientState::Gone;
+                return Err(RelayError::Backend { forwarded: true });
+            }
+            let fed = file.feed(bytes);
+            self.connection.stream.write_all(&bytes[..fed.forward]).await.map_err(backend_gone)?;
+            if fed.ended.is_some() {
+                return self.connection.stream.flush().await.map_err(backend_gone);
+            }
+        }
+    }
+}

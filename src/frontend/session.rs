@@ -1,0 +1,342 @@
+//! One client's session: the loop over its commands, and the walk of one statement (`run_statement`).
+
+use std::borrow::Cow;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use smallvec::SmallVec;
+use thiserror::Error;
+
+use super::client::{Client, ReadError, ReceivedCommand};
+use super::config::ListenerConfig;
+use super::error_reply;
+use super::held::{Held, LeftBehind};
+use super::prepared::PreparedStatements;
+use super::reading::Reading;
+use super::registry::{Presence, Shown};
+use super::transaction::{Autocommit, Transaction};
+use super::users::KnownUser;
+use super::worker::Worker;
+use crate::backend::gauge::InstanceGauge;
+use crate::backend::{PoolId, SessionState};
+use crate::control::WriteTicket;
+use crate::model::{GroupId, InstanceId, Snapshot};
+use crate::route::{Decision, Rejection, Route, SessionView, decide};
+use crate::sql::{Family, Hint, SqlContext, SqlRefusal, Statement};
+use crate::wire::capability::{Capabilities, CapabilityClass};
+use crate::wire::ok_packet::OkPacket;
+use crate::wire::packet::write_packet;
+use crate::wire::scanner::ReplyKind;
+use crate::wire::status;
+
+/// How many times a statement that names an unknown table has the catalog read again: once, since a second reading a
+/// moment later says the same.
+pub(super) const CATALOG_TRIES: usize = 1;
+
+/// A logged-in client and everything known of it.
+pub struct Session {
+    /// The thread's shared things.
+    pub(super) worker: Rc<Worker>,
+    /// The client's side.
+    pub(super) client: Client,
+    /// The listener it came in by.
+    pub(super) listener: Arc<ListenerConfig>,
+    /// Who it is.
+    pub(super) user: Arc<KnownUser>,
+    /// Its place in the registry.
+    pub(super) presence: Presence,
+    /// What it negotiated.
+    pub(super) capabilities: Capabilities,
+    /// The collation of its login.
+    pub(super) collation: u8,
+    /// What it has set, as the server accepted it.
+    pub(super) state: Arc<SessionState>,
+    /// What follows from that for reading its texts.
+    pub(super) reading: Reading,
+    /// `@meridian_…`.
+    pub(super) hint: Hint,
+    /// Its autocommit setting.
+    pub(super) autocommit: Autocommit,
+    /// Its transaction.
+    pub(super) transaction: Transaction,
+    /// The connection it keeps, for its transaction, a pin, or what the last reply left.
+    pub(super) held: Option<Box<Held>>,
+    /// What was read from a connection given back before the client could ask.
+    pub(super) left_behind: Option<LeftBehind>,
+    /// What the registry was last told.
+    pub(super) shown: Shown,
+    /// What LAST_INSERT_ID() must say on a connection that did not run the INSERT.
+    pub(super) last_insert_id: u64,
+    /// Its prepared statements.
+    pub(super) prepared: PreparedStatements,
+    /// The pools it has used, so that no key is built per query.
+    pub(super) pools: SmallVec<[(InstanceId, bool, PoolId); 4]>,
+}
+
+/// Why a session is over.
+#[derive(Debug, Error)]
+pub enum SessionEnd {
+    /// COM_QUIT, or the client closed the connection.
+    #[error("the client left")]
+    Left,
+    /// The client's socket failed or it sent no packets of the protocol.
+    #[error("the client's connection is of no use")]
+    Client(#[source] ReadError),
+    /// The backend broke in the middle of a reply: only closing tells the client.
+    #[error("the instance broke off a reply")]
+    Backend,
+    /// KILL, or shutdown.
+    #[error("it was ended from outside")]
+    Killed,
+    /// It said nothing for longer than the idle deadline.
+    #[error("it was idle for too long")]
+    Idle,
+}
+
+/// A statement to be run, as it will be sent.
+pub(super) struct Request {
+    /// The command as the client sent it.
+    pub command: ReceivedCommand,
+    /// The shape of the reply.
+    pub reply: ReplyKind,
+    /// What the packet asks for.
+    pub subject: Subject,
+}
+
+/// Where the facts of a request come from.
+pub(super) enum Subject {
+    /// The text in the packet, at this place.
+    Text,
+    /// An execution of a prepared statement.
+    Execute(Box<super::prepared::Execution>),
+    /// A command whose facts are fixed (COM_INIT_DB, COM_FIELD_LIST, COM_STATISTICS).
+    Fixed(Statement, Option<GroupId>),
+}
+
+impl Session {
+    /// Serves the client until it leaves.
+    pub async fn run(mut self: Box<Self>) -> SessionEnd {
+        loop {
+            let command = match self.next_command().await {
+                Ok(command) => command,
+                Err(end) => break Box::pin(self.leave(end)).await,
+            };
+            // Boxed: what a running command needs must not weigh on every idle session. The allocator gives the same block
+            // back each time.
+            if let Err(end) = Box::pin(self.run_command(command)).await {
+                break Box::pin(self.leave(end)).await;
+            }
+        }
+    }
+
+    async fn next_command(&mut self) -> Result<ReceivedCommand, SessionEnd> {
+        // What nearly all sessions wait for, nearly always, in as few bytes as possible; the rest is boxed.
+        if self.held.is_some() || self.worker.node.limits.idle_deadline.is_some() {
+            return Box::pin(self.next_command_or_pressure()).await;
+        }
+        let entry = &self.presence.entry;
+        tokio::select! {
+            biased;
+            () = entry.end.notified() => Err(SessionEnd::Killed),
+            command = self.client.read_command(&self.worker, self.worker.node.limits.max_packet) => received(command),
+        }
+    }
+
+    async fn next_command_or_pressure(&mut self) -> Result<ReceivedCommand, SessionEnd> {
+        loop {
+            let entry = Arc::clone(&self.presence.entry);
+            // Only a connection kept for comfort is given back while the client thinks; see `held`.
+            let wanted = self.comfort().map(|held| Arc::clone(held.gauge()));
+            let limits = &self.worker.node.limits;
+            tokio::select! {
+                biased;
+                // First, so that nothing the client sends after a KILL was answered is still carried out.
+                () = entry.end.notified() => return Err(SessionEnd::Killed),
+                command = self.client.read_command(&self.worker, limits.max_packet) => return received(command),
+                () = pressure_on(wanted) => {}
+                () = idle_for(limits.idle_deadline) => return Err(SessionEnd::Idle),
+            }
+            self.give_up_comfort().await;
+        }
+    }
+
+    /// Walks one statement: read it, decide, enter the gate, carry it; again from the start when the world has moved.
+    pub(super) async fn run_statement(&mut self, mut request: Request) -> Result<(), SessionEnd> {
+        self.presence.entry.statements.fetch_add(1, Ordering::Relaxed);
+        let node = Arc::clone(&self.worker.node);
+        let mut catalog_tries = 0;
+        let finished = loop {
+            let snapshot = node.snapshots.load();
+            let statement = self.read_statement(&request, &snapshot);
+            let decision = decide(&snapshot, &self.view(&snapshot, &request), &statement);
+            match decision {
+                Decision::Send(route) => {
+                    let Some(ticket) = self.enter_gate(&route, &snapshot) else { continue };
+                    break self.carry(&mut request, &statement, &route, ticket, &snapshot).await;
+                }
+                Decision::Answer(answer) => break self.answer(answer, &request, &statement).await,
+                Decision::Reject(rejection) => {
+                    if catalog_tries < CATALOG_TRIES && is_about_the_catalog(&rejection) {
+                        catalog_tries += 1;
+                        self.refresh_catalog(&snapshot).await;
+                        continue;
+                    }
+                    break self.refuse(&rejection, &request).await;
+                }
+            }
+        };
+        self.worker.give_back(request.command.packet);
+        finished
+    }
+
+    /// The facts of the request under this snapshot.
+    pub(super) fn read_statement(&self, request: &Request, snapshot: &Snapshot) -> Statement {
+        match &request.subject {
+            Subject::Text => self.analyze(&request.payload()[1..], snapshot),
+            Subject::Execute(execution) => self.analyze(&execution.text, snapshot).bind(&execution.parameters),
+            Subject::Fixed(statement, _) => statement.clone(),
+        }
+    }
+
+    /// The facts of a text under this snapshot, from the worker's plan cache.
+    pub(super) fn analyze(&self, text: &[u8], snapshot: &Snapshot) -> Statement {
+        let context = SqlContext {
+            schema: self.state.schema.as_deref(),
+            mode: self.reading.mode,
+            charset: self.reading.charset,
+            dialect: self.listener.dialect,
+            state: &snapshot.state,
+            catalog: &snapshot.catalog,
+        };
+        self.worker.plans.borrow_mut().analyze(text, &context)
+    }
+
+    pub(super) fn view<'a>(&'a self, snapshot: &Snapshot, request: &Request) -> SessionView<'a> {
+        let schema_group = match &request.subject {
+            Subject::Fixed(_, group) => *group,
+            Subject::Text | Subject::Execute(_) => {
+                self.state.schema.as_deref().and_then(|schema| snapshot.state.group_of_schema(schema))
+            }
+        };
+        SessionView {
+            unit: self.listener.unit,
+            schema_group,
+            hint: &self.hint,
+            transaction: self.transaction.view(self.autocommit),
+            pin: self.held.as_deref().and_then(Held::pin_view),
+            grants: self.user.user.grants,
+        }
+    }
+
+    /// A ticket for the scopes of a write; none for a read. `None` when ownership moved since the snapshot was taken.
+    fn enter_gate(&self, route: &Route, snapshot: &Snapshot) -> Option<Option<WriteTicket>> {
+        if route.scopes.is_empty() {
+            return Some(None);
+        }
+        self.worker.node.gate.enter(&route.scopes, snapshot.state.epoch).ok().map(Some)
+    }
+
+    async fn refuse(&mut self, rejection: &Rejection, request: &Request) -> Result<(), SessionEnd> {
+        tracing::debug!(session = self.presence.entry.id, %rejection, "refused");
+        self.send(&error_reply::rejection(rejection, request.reply_sequence())).await
+    }
+
+    /// Sends packets of Meridian's own to the client.
+    pub(super) async fn send(&mut self, packets: &[u8]) -> Result<(), SessionEnd> {
+        self.client.send(packets).await.map_err(|error| SessionEnd::Client(ReadError::Io(error)))
+    }
+
+    /// An OK packet with the session's status.
+    pub(super) async fn send_ok(&mut self, mut sequence: u8) -> Result<(), SessionEnd> {
+        let ok = OkPacket { affected_rows: 0, insert_id: 0, status: self.status(), warnings: 0, info: b"" };
+        let mut packet = Vec::new();
+        write_packet(&mut packet, &mut sequence, &ok.encode());
+        self.send(&packet).await
+    }
+
+    /// The status flags of packets of Meridian's own: clients escape by some of them.
+    pub(super) fn status(&self) -> u16 {
+        let autocommit = if self.autocommit == Autocommit::On { status::AUTOCOMMIT } else { 0 };
+        let in_transaction = if self.transaction.is_begun() { status::IN_TRANS } else { 0 };
+        let escapes = if self.reading.mode.no_backslash_escapes { status::NO_BACKSLASH_ESCAPES } else { 0 };
+        let mariadb = self.listener.dialect.family == Family::MariaDb;
+        let quotes = if self.reading.mode.ansi_quotes && mariadb { status::ANSI_QUOTES } else { 0 };
+        autocommit | in_transaction | escapes | quotes
+    }
+
+    /// The flags that make this client's pool.
+    pub(super) fn class(&self) -> CapabilityClass {
+        CapabilityClass::of(self.capabilities)
+    }
+}
+
+impl Request {
+    /// The payload, command byte included.
+    pub fn payload(&self) -> Cow<'_, [u8]> {
+        self.command.frame.payload(&self.command.packet)
+    }
+
+    /// The sequence number of the first packet of the reply.
+    pub fn reply_sequence(&self) -> u8 {
+        self.command.frame.sequence.wrapping_add(1)
+    }
+}
+
+fn received(command: Result<ReceivedCommand, ReadError>) -> Result<ReceivedCommand, SessionEnd> {
+    command.map_err(|error| match error {
+        ReadError::Closed => SessionEnd::Left,
+        other => SessionEnd::Client(other),
+    })
+}
+
+/// Resolves when others wait for the instance a connection is kept of for comfort; never without one.
+async fn pressure_on(gauge: Option<Arc<InstanceGauge>>) {
+    match gauge {
+        Some(gauge) => {
+            let mut told = std::pin::pin!(gauge.pressure.notified());
+            // Listen first, then look: who began to wait in between has told nobody else.
+            told.as_mut().enable();
+            if gauge.waiting() == 0 {
+                told.await;
+            }
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// Resolves after the idle deadline; never without one.
+async fn idle_for(deadline: Option<Duration>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether a refusal may be due to a table that another node or a DBA has just made.
+pub(super) fn is_about_the_catalog(rejection: &Rejection) -> bool {
+    matches!(rejection, Rejection::Sql(SqlRefusal::Uncatalogued { .. }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size_of_future<F: Future>(_: impl FnOnce(Box<Session>) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    fn size_of_command<'a, F: Future>(_: impl FnOnce(&'a mut Session, ReceivedCommand) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn an_idle_session_stays_small() {
+        // Part of the 4 KB an idle plain connection may cost; whatever is large and short-lived is boxed.
+        println!("{} bytes while a command runs", size_of_command(Session::run_command));
+        let (future, session) = (size_of_future(Session::run), size_of::<Session>());
+        println!("{future} bytes and {session} bytes of session");
+        assert!(future + session <= 1024, "{future} bytes and {session} bytes of session");
+    }
+}

@@ -1,0 +1,88 @@
+//! A worker: one thread, one runtime, and what its sessions share without locks.
+
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+
+use crate::backend::Pools;
+use crate::control::catalog_requests::CatalogRequests;
+use crate::control::{Snapshots, WriteGate};
+use crate::net::rsa_key::RsaKey;
+use crate::sql::PlanCache;
+
+use super::config::Limits;
+use super::registry::Registry;
+use super::users::Users;
+
+/// What all sessions of the process share.
+#[derive(Debug)]
+pub struct Node {
+    /// What a decision sees.
+    pub snapshots: Arc<Snapshots>,
+    /// The gate in the path of every write.
+    pub gate: Arc<WriteGate>,
+    /// Connections to instances.
+    pub pools: Arc<Pools>,
+    /// Live sessions.
+    pub registry: Arc<Registry>,
+    /// Who may log in.
+    pub users: Arc<Users>,
+    /// Bounds.
+    pub limits: Limits,
+    /// Where DDL is told of.
+    pub catalog: CatalogRequests,
+    /// The key for caching_sha2_password on plain TCP.
+    pub rsa: RsaKey,
+}
+
+/// How much one read takes from a socket.
+pub const SCRATCH: usize = 64 * 1024;
+
+/// What the sessions of one thread share.
+pub struct Worker {
+    /// Its number, which is its shelf in the pools.
+    pub number: usize,
+    /// What all workers share.
+    pub node: Arc<Node>,
+    /// Read into and written from within one poll; never held across an await.
+    pub scratch: RefCell<Box<[u8]>>,
+    /// The plans of this thread's statements.
+    pub plans: RefCell<PlanCache>,
+    spare: Cell<Option<Vec<u8>>>,
+    /// What goes on after its session.
+    outliving: RefCell<JoinSet<()>>,
+}
+
+impl Worker {
+    /// A worker without sessions.
+    pub fn new(number: usize, node: Arc<Node>) -> Worker {
+        let plans = RefCell::new(PlanCache::new(node.limits.plan_cache));
+        let scratch = RefCell::new(vec![0; SCRATCH].into_boxed_slice());
+        Worker { number, node, scratch, plans, spare: Cell::new(None), outliving: RefCell::default() }
+    }
+
+    /// Lets `task` go on after its session, as long as the worker lives.
+    pub fn outlive(&self, task: impl Future<Output = ()> + 'static) {
+        let mut outliving = self.outliving.borrow_mut();
+        while let Some(ended) = outliving.try_join_next() {
+            if let Err(error) = ended {
+                tracing::error!(%error, "what outlived a session ended by a panic");
+            }
+        }
+        outliving.spawn_local(task);
+    }
+
+    /// An empty buffer for one command; the one last given back, if it is there.
+    pub fn buffer(&self) -> Vec<u8> {
+        self.spare.take().unwrap_or_default()
+    }
+
+    /// Gives a buffer back for the next command; a large one is freed.
+    pub fn give_back(&self, mut buffer: Vec<u8>) {
+        if buffer.capacity() <= SCRATCH {
+            buffer.clear();
+            self.spare.set(Some(buffer));
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Flags -> configuration -> command; exit codes. No other logic.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use meridian::config::{self, Config};
+use meridian::demo::{self, DemoArgs};
+use meridian::server::{Server, stop_signal};
+use meridian::{ctl, telemetry};
+
+// The allocator the memory figures were measured with.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// A database access layer that speaks the MySQL wire protocol.
+#[derive(Debug, Parser)]
+#[command(name = "meridian", version, about, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str =
+    "Exit codes: 0 done, 1 refused or failed, 2 wrong flags or configuration, 3 (ctl) no console answers.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check a configuration whole and print a summary; opens no port
+    Check {
+        /// The configuration file
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Ask a node's console
+    Ctl(Box<ctl::Options>),
+    /// Run a node until SIGTERM or Ctrl-C
+    Serve {
+        /// The configuration file
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// The world on one machine: two units with replicated databases, and Meridian in front of them
+    Demo(Box<DemoArgs>),
+    /// Print the version
+    Version,
+}
+
+fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Check { config } => load(config).map_or_else(ExitCode::from, |config| {
+            print!("{}", config::summary(&config));
+            ExitCode::SUCCESS
+        }),
+        Command::Ctl(options) => run_ctl(&options),
+        Command::Serve { config } => serve(config),
+        Command::Demo(arguments) => run_demo(*arguments),
+        Command::Version => {
+            println!("meridian {}", env!("CARGO_PKG_VERSION"));
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+/// The configuration, or the exit code after its faults are printed.
+fn load(file: PathBuf) -> Result<Config, u8> {
+    config::load(&file).map_err(|errors| {
+        eprintln!("{errors}");
+        2
+    })
+}
+
+fn serve(file: PathBuf) -> ExitCode {
+    let config = match load(file) {
+        Ok(config) => config,
+        Err(code) => return ExitCode::from(code),
+    };
+    if let Err(error) = telemetry::start(&config.log) {
+        return failure("log", &error);
+    }
+    let stop = async {
+        if let Err(error) = stop_signal().await {
+            tracing::error!(%error, "no signal can be waited for");
+        }
+    };
+    with_runtime(async {
+        match Server::start(config).await {
+            Ok(server) => {
+                server.run_until(stop).await;
+                ExitCode::SUCCESS
+            }
+            Err(error) => failure("serve", &error),
+        }
+    })
+}
+
+fn run_demo(arguments: DemoArgs) -> ExitCode {
+    let serve = async |file: PathBuf, stop: demo::Stop| {
+        let config = config::load(&file).map_err(|errors| errors.to_string())?;
+        telemetry::start(&config.log).map_err(|error| chain(&error))?;
+        let server = Server::start(config).await.map_err(|error| chain(&error))?;
+        server.run_until(stop).await;
+        Ok::<(), String>(())
+    };
+    with_runtime(async {
+        match demo::run(arguments, serve).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failure("demo", &error),
+        }
+    })
+}
+
+/// The control plane's runtime: small, and apart from the workers'.
+fn with_runtime(command: impl Future<Output = ExitCode>) -> ExitCode {
+    match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime.block_on(command),
+        Err(error) => failure("runtime", &error),
+    }
+}
+
+fn failure(command: &str, error: &dyn std::error::Error) -> ExitCode {
+    eprintln!("meridian {command}: {}", chain(error));
+    ExitCode::FAILURE
+}
+
+/// An error with its causes, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+fn run_ctl(options: &ctl::Options) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("meridian ctl: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(ctl::run(options, &mut std::io::stdout(), &mut std::io::stderr())) {
+        Ok(outcome) => ExitCode::from(outcome.exit_code()),
+        // The reader of our output is gone (`| head`); there is nobody left to tell.
+        Err(_) => ExitCode::FAILURE,
+    }
+}

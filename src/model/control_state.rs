@@ -1,0 +1,311 @@
+//! What people decided: one immutable state per epoch. Only `control/apply.rs` makes a new one.
+
+use std::net::SocketAddr;
+
+use thiserror::Error;
+
+use super::{Epoch, Forbid, Group, GroupId, InstanceId, Shard, TableClass, Transform, UnitId};
+
+/// A region's full stack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unit {
+    /// Its name in the configuration, errors and operators' commands.
+    pub name: String,
+}
+
+/// The MySQL role of an instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// Takes writes.
+    Primary,
+    /// Follows a primary; reads only.
+    Replica,
+}
+
+/// One MySQL/MariaDB server as the control document knows it. Its address and accounts are each node's configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Instance {
+    /// Its unique name, for example `hz-main-1`.
+    pub name: String,
+    /// The unit it stands in.
+    pub unit: UnitId,
+    /// The group it holds.
+    pub group: GroupId,
+    /// Its role. Changing a primary is a planned move or a force, never an observation.
+    pub role: Role,
+    /// Where it listens.
+    pub address: InstanceAddress,
+}
+
+/// Where an instance listens.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum InstanceAddress {
+    /// TCP; the host is a name or an address.
+    Tcp(String, u16),
+    /// A UNIX socket on this machine.
+    Unix(String),
+}
+
+impl From<SocketAddr> for InstanceAddress {
+    fn from(address: SocketAddr) -> Self {
+        InstanceAddress::Tcp(address.ip().to_string(), address.port())
+    }
+}
+
+/// Everything people decided, at one epoch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ControlState {
+    /// The version of this state.
+    pub epoch: Epoch,
+    /// The units; a [`UnitId`] is a position here.
+    pub units: Vec<Unit>,
+    /// The groups; a [`GroupId`] is a position here.
+    pub groups: Vec<Group>,
+    /// The instances; an [`InstanceId`] is a position here.
+    pub instances: Vec<Instance>,
+    /// The group of statements that name no schema of any group.
+    pub default_group: GroupId,
+    /// Standing forbids.
+    pub forbids: Vec<Forbid>,
+}
+
+impl ControlState {
+    /// The unit; ids come only from this state, so the position exists.
+    pub fn unit(&self, id: UnitId) -> &Unit {
+        &self.units[id.index()]
+    }
+
+    /// The group; ids come only from this state, so the position exists.
+    pub fn group(&self, id: GroupId) -> &Group {
+        &self.groups[id.index()]
+    }
+
+    /// The instance; ids come only from this state, so the position exists.
+    pub fn instance(&self, id: InstanceId) -> &Instance {
+        &self.instances[id.index()]
+    }
+
+    /// The unit called `name`.
+    pub fn unit_named(&self, name: &str) -> Option<UnitId> {
+        (0u16..).map(UnitId).zip(&self.units).find(|(_, unit)| unit.name == name).map(|(id, _)| id)
+    }
+
+    /// The group called `name`.
+    pub fn group_named(&self, name: &str) -> Option<GroupId> {
+        (0u16..).map(GroupId).zip(&self.groups).find(|(_, group)| group.name == name).map(|(id, _)| id)
+    }
+
+    /// The group that holds `schema`, compared as the servers do on case-sensitive file systems.
+    pub fn group_of_schema(&self, schema: &str) -> Option<GroupId> {
+        (0u16..)
+            .map(GroupId)
+            .zip(&self.groups)
+            .find(|(_, group)| group.schemas.iter().any(|held| held == schema))
+            .map(|(id, _)| id)
+    }
+
+    /// The instances of `group` in `unit` with their ids.
+    pub fn instances_of(&self, unit: UnitId, group: GroupId) -> impl Iterator<Item = (InstanceId, &Instance)> {
+        (0u16..)
+            .map(InstanceId)
+            .zip(&self.instances)
+            .filter(move |(_, instance)| instance.unit == unit && instance.group == group)
+    }
+
+    /// The primary of `group` in `unit`; `check` makes sure there is exactly one.
+    pub fn primary_of(&self, unit: UnitId, group: GroupId) -> Option<InstanceId> {
+        self.instances_of(unit, group).find(|(_, instance)| instance.role == Role::Primary).map(|(id, _)| id)
+    }
+
+    /// Whether the state keeps every invariant. Errors: the first broken one, by name.
+    pub fn check(&self) -> Result<(), InvalidState> {
+        for (index, unit) in self.units.iter().enumerate() {
+            if self.units[..index].iter().any(|other| other.name == unit.name) {
+                return Err(InvalidState::DuplicateUnit(unit.name.clone()));
+            }
+        }
+        if self.default_group.index() >= self.groups.len() {
+            return Err(InvalidState::UnknownGroup(self.default_group.0));
+        }
+        for (index, group) in self.groups.iter().enumerate() {
+            self.check_group(GroupId(index as u16), group)?;
+        }
+        for forbid in &self.forbids {
+            let super::ForbidScope::Unit(unit) = forbid.scope;
+            self.check_unit(unit)?;
+        }
+        Ok(())
+    }
+
+    fn check_unit(&self, unit: UnitId) -> Result<(), InvalidState> {
+        if unit.index() < self.units.len() { Ok(()) } else { Err(InvalidState::UnknownUnit(unit.0)) }
+    }
+
+    fn check_group(&self, id: GroupId, group: &Group) -> Result<(), InvalidState> {
+        let named = || group.name.clone();
+        if self.groups[..id.index()].iter().any(|other| other.name == group.name) {
+            return Err(InvalidState::DuplicateGroup(named()));
+        }
+        for schema in &group.schemas {
+            if self.group_of_schema(schema) != Some(id) {
+                return Err(InvalidState::SchemaInTwoGroups(schema.clone()));
+            }
+        }
+        self.check_unit(group.global_master)?;
+        if let Some(unit) = group.schema_unit {
+            self.check_unit(unit)?;
+        }
+        let mut next = 0;
+        for owned in &group.shards.ranges {
+            self.check_unit(owned.owner)?;
+            if owned.range.last < owned.range.first {
+                return Err(InvalidState::EmptyRange { group: named(), range: owned.range.to_string() });
+            }
+            if owned.range.first.0 > next {
+                return Err(InvalidState::Gap {
+                    group: named(),
+                    first: Shard(next),
+                    last: Shard(owned.range.first.0 - 1),
+                });
+            }
+            if owned.range.first.0 < next {
+                return Err(InvalidState::Overlap { group: named(), shard: owned.range.first });
+            }
+            next = owned.range.last.0 + 1;
+        }
+        if next != group.shards.count {
+            return Err(InvalidState::Count { group: named(), covered: next, count: group.shards.count });
+        }
+        for key_type in &group.key_types {
+            check_transform(group, &key_type.transform)?;
+        }
+        for rule in &group.tables {
+            if let TableClass::Sharded { key_type, .. } = rule.class
+                && key_type >= group.key_types.len()
+            {
+                return Err(InvalidState::UnknownKeyType { group: named(), table: rule.name.clone() });
+            }
+        }
+        for unit in (0..self.units.len()).map(|index| UnitId(index as u16)) {
+            let primaries = self.instances_of(unit, id).filter(|(_, instance)| instance.role == Role::Primary).count();
+            if primaries != 1 {
+                return Err(InvalidState::Primaries { group: named(), unit: self.unit(unit).name.clone(), primaries });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check_transform(group: &Group, transform: &Transform) -> Result<(), InvalidState> {
+    let (named, count) = (|| group.name.clone(), group.shards.count);
+    match transform {
+        Transform::Mod { modulus } if *modulus == 0 || *modulus > count => {
+            Err(InvalidState::Modulus { group: named(), modulus: *modulus, count })
+        }
+        Transform::Hash if count == 0 => Err(InvalidState::NoShards { group: named() }),
+        Transform::Mod { .. } | Transform::Hash => Ok(()),
+        Transform::Range { ranges } => {
+            let disordered = ranges.windows(2).any(|pair| pair[0].1 >= pair[1].0);
+            let wrong = ranges.iter().any(|(lowest, highest, shard)| lowest > highest || shard.0 >= count);
+            if disordered || wrong { Err(InvalidState::KeyRanges { group: named(), count }) } else { Ok(()) }
+        }
+    }
+}
+
+/// Why a control state is refused whole.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum InvalidState {
+    /// Two units share a name.
+    #[error("unit '{0}' is defined twice")]
+    DuplicateUnit(String),
+    /// Two groups share a name.
+    #[error("group '{0}' is defined twice")]
+    DuplicateGroup(String),
+    /// A schema belongs to more than one group.
+    #[error("schema '{0}' is in two groups")]
+    SchemaInTwoGroups(String),
+    /// A unit id points nowhere.
+    #[error("unit number {0} does not exist")]
+    UnknownUnit(u16),
+    /// A group id points nowhere.
+    #[error("group number {0} does not exist")]
+    UnknownGroup(u16),
+    /// A range ends before it begins.
+    #[error("group '{group}': shard range {range} ends before it begins")]
+    EmptyRange {
+        /// The group.
+        group: String,
+        /// The range.
+        range: String,
+    },
+    /// Shards without an owner.
+    #[error("group '{group}': shards {first}-{last} have no owner")]
+    Gap {
+        /// The group.
+        group: String,
+        /// First shard without owner.
+        first: Shard,
+        /// Last shard without owner.
+        last: Shard,
+    },
+    /// A shard with two owners.
+    #[error("group '{group}': shard {shard} has two owners")]
+    Overlap {
+        /// The group.
+        group: String,
+        /// The shard.
+        shard: Shard,
+    },
+    /// The ranges do not end where the count says.
+    #[error("group '{group}': the shard map covers {covered} shards of {count}")]
+    Count {
+        /// The group.
+        group: String,
+        /// Shards covered.
+        covered: u32,
+        /// Shards there are.
+        count: u32,
+    },
+    /// A modulus that does not fit the shard count.
+    #[error("group '{group}': modulus {modulus} must be between 1 and the shard count {count}")]
+    Modulus {
+        /// The group.
+        group: String,
+        /// The modulus.
+        modulus: u32,
+        /// The shard count.
+        count: u32,
+    },
+    /// A hash over no shards.
+    #[error("group '{group}': keys are hashed over its shards, but it has none")]
+    NoShards {
+        /// The group.
+        group: String,
+    },
+    /// Key ranges that overlap, run backwards, or lead to shards there are not.
+    #[error("group '{group}': key ranges must rise, not overlap, and lead to shards below {count}")]
+    KeyRanges {
+        /// The group.
+        group: String,
+        /// How many shards there are.
+        count: u32,
+    },
+    /// A table names a key type that does not exist.
+    #[error("group '{group}': table '{table}' names an unknown key type")]
+    UnknownKeyType {
+        /// The group.
+        group: String,
+        /// The table.
+        table: String,
+    },
+    /// Not exactly one primary.
+    #[error("group '{group}' has {primaries} primaries in unit '{unit}', expected one")]
+    Primaries {
+        /// The group.
+        group: String,
+        /// The unit.
+        unit: String,
+        /// How many there are.
+        primaries: usize,
+    },
+}

@@ -1,0 +1,25 @@
+//! The nouns of Meridian as plain data: what people decided, what we measured, and what a query sees of both.
+//!
+//! Nothing here does IO, reads a clock, or knows SQL. Start at [`control_state`].
+
+pub mod catalog;
+pub mod control_state;
+pub mod forbid;
+pub mod group;
+pub mod id;
+pub mod observations;
+pub mod scope;
+pub mod shard;
+pub mod snapshot;
+pub mod table;
+
+pub use catalog::{Catalog, CatalogColumn, CatalogTable, TableKind};
+pub use control_state::{ControlState, Instance, InstanceAddress, InvalidState, Role, Unit};
+pub use forbid::{Forbid, ForbidKind, ForbidScope};
+pub use group::{Group, KeyType, Transform};
+pub use id::{Epoch, GroupId, InstanceId, UnitId};
+pub use observations::{Health, Observations};
+pub use scope::Scope;
+pub use shard::{Shard, ShardMap, ShardRange};
+pub use snapshot::Snapshot;
+pub use table::{ReadPolicy, TableClass, TableRule, WrongUnitPolicy};

@@ -1,0 +1,11 @@
+//! Measuring: the health of instances and the catalog of their schemas, published as part of the snapshot.
+//!
+//! What is observed here never changes what people decided; it only raises alarms and steers reads. Start at [`catalog`].
+
+pub mod catalog;
+pub mod health;
+pub mod probe;
+
+pub use catalog::watch_catalog;
+pub use health::watch_health;
+pub use probe::ProbeAccount;

@@ -1,0 +1,358 @@
+//! The server side of a login: greeting, TLS, and the proof of who the client is.
+//!
+//! It sends neither the final OK nor an ERR: the caller first checks schema and limits, and only one place makes ERR packets. It has no
+//! deadline of its own; the caller sets one around it.
+
+use std::collections::HashSet;
+use std::io;
+use std::sync::{Mutex, PoisonError};
+
+use rand::Rng;
+use thiserror::Error;
+use tokio_rustls::{TlsAcceptor, TlsStream};
+
+use super::handshake_io::{Handshake, HandshakeIoError};
+use super::rsa_key::RsaKey;
+use super::stream::Stream;
+use crate::wire::auth_switch::{AuthSwitch, FAST_AUTH_OK, FULL_AUTH, PUBLIC_KEY_REQUEST, encode_more_data};
+use crate::wire::capability::{Capabilities, Family, TlsOffer, offered};
+use crate::wire::greeting::{Greeting, HandshakeError};
+use crate::wire::login_request::{LoginRequest, is_tls_request};
+use crate::wire::scramble::{AuthPlugin, SALT, Salt, equal_in_constant_time};
+use crate::wire::status;
+
+/// utf8mb4_general_ci, which both families know.
+const DEFAULT_COLLATION: u8 = 45;
+
+/// What a user must prove.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credential {
+    /// The plain password.
+    pub password: Vec<u8>,
+    /// How it is proved.
+    pub plugin: AuthPlugin,
+}
+
+impl std::fmt::Debug for Credential {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Credential").field("plugin", &self.plugin).finish_non_exhaustive()
+    }
+}
+
+/// When caching_sha2_password takes the short way.
+#[derive(Clone, Copy, Debug)]
+pub enum FastAuth<'a> {
+    /// Always: we know the password, so its scramble is proof enough.
+    Always,
+    /// As servers do: only for users in this set, which full authentication fills.
+    AfterFull(&'a Mutex<HashSet<String>>),
+}
+
+/// What a listener says and knows.
+#[derive(Clone, Copy)]
+pub struct AcceptContext<'a> {
+    /// The family the greeting speaks for.
+    pub family: Family,
+    /// The greeting's version.
+    pub server_version: &'a str,
+    /// The greeting's connection id.
+    pub connection_id: u32,
+    /// TLS; `None` offers none.
+    pub tls: Option<&'a TlsAcceptor>,
+    /// For full authentication without TLS.
+    pub rsa: &'a RsaKey,
+    /// The users by name.
+    pub users: &'a dyn Fn(&str) -> Option<Credential>,
+    /// When caching_sha2_password takes the short way.
+    pub fast_auth: FastAuth<'a>,
+    /// The client's host, for the text of a refusal.
+    pub client_host: &'a str,
+}
+
+/// A client that proved who it is and waits for OK or ERR.
+#[derive(Debug)]
+pub struct Accepted {
+    /// The connection; encrypted if the client asked for it. Not a byte after the handshake has been read.
+    pub stream: Stream,
+    /// The sequence number of the OK or ERR the caller sends.
+    pub sequence: u8,
+    /// The user's name.
+    pub user: String,
+    /// The schema it wants to start in.
+    pub schema: Option<String>,
+    /// What both sides can do.
+    pub capabilities: Capabilities,
+    /// The collation of its connection; 0 leaves it to the server.
+    pub collation: u8,
+    /// The largest packet it says it will take.
+    pub max_packet: u32,
+    /// Connection attributes as sent.
+    pub attributes: Vec<u8>,
+}
+
+/// A login that came to nothing.
+#[derive(Debug, Error)]
+#[error("{fault}")]
+pub struct AcceptError {
+    /// Why.
+    #[source]
+    pub fault: AcceptFault,
+    /// Where an ERR can still be sent: the connection and the sequence number. `None` when it is gone.
+    pub reply: Option<(Stream, u8)>,
+}
+
+/// Why a client was not let in.
+#[derive(Debug, Error)]
+pub enum AcceptFault {
+    /// Unknown user or wrong password; which of them is not told.
+    #[error("Access denied for user '{user}'@'{host}' (using password: {})", if *.used_password { "YES" } else { "NO" })]
+    Denied {
+        /// The name it gave.
+        user: String,
+        /// Where it came from.
+        host: String,
+        /// Whether it tried any password.
+        used_password: bool,
+    },
+    /// The client knows no plugin but its own, or no 4.1 protocol.
+    #[error("Client does not support authentication protocol requested by server; consider upgrading MySQL client")]
+    TooOld,
+    /// The client broke the protocol.
+    #[error("Bad handshake")]
+    Malformed(#[source] Malformed),
+    /// The connection ended.
+    #[error("the client went away during its login")]
+    Disconnected(#[source] io::Error),
+}
+
+/// How a client broke the protocol; for the log.
+#[derive(Debug, Error)]
+pub enum Malformed {
+    /// A packet's content.
+    #[error(transparent)]
+    Content(#[from] HandshakeError),
+    /// A packet's header.
+    #[error(transparent)]
+    Packet(#[from] crate::wire::packet::PacketError),
+    /// The client asked for TLS, which was not offered.
+    #[error("TLS that was not offered")]
+    TlsNotOffered,
+}
+
+impl AcceptFault {
+    /// The error number and SQLSTATE a client reads beside the text of this fault; the servers' own. `None` when nobody is left to read.
+    pub fn code(&self) -> Option<(u16, [u8; 5])> {
+        match self {
+            AcceptFault::Denied { .. } => Some((1045, *b"28000")),
+            AcceptFault::TooOld => Some((1251, *b"08004")),
+            AcceptFault::Malformed(_) => Some((1043, *b"08S01")),
+            AcceptFault::Disconnected(_) => None,
+        }
+    }
+}
+
+impl From<io::Error> for AcceptFault {
+    fn from(error: io::Error) -> AcceptFault {
+        AcceptFault::Disconnected(error)
+    }
+}
+
+impl From<HandshakeIoError> for AcceptFault {
+    fn from(error: HandshakeIoError) -> AcceptFault {
+        match error {
+            HandshakeIoError::Io(error) => AcceptFault::Disconnected(error),
+            HandshakeIoError::Packet(error) => AcceptFault::Malformed(error.into()),
+        }
+    }
+}
+
+impl From<HandshakeError> for AcceptFault {
+    fn from(error: HandshakeError) -> AcceptFault {
+        match error {
+            HandshakeError::TooOld => AcceptFault::TooOld,
+            other => AcceptFault::Malformed(other.into()),
+        }
+    }
+}
+
+/// Greets a client and lets it prove who it is.
+pub async fn accept(stream: Stream, context: &AcceptContext<'_>) -> Result<Accepted, AcceptError> {
+    let mut peer = Handshake::new(stream);
+    let greeting = greeting(context, &peer.stream);
+    let mut request = match begin(&mut peer, &greeting).await {
+        Ok(payload) => payload,
+        Err(fault) => return Err(failed(fault, peer)),
+    };
+    if is_tls_request(&request) {
+        peer = encrypt(peer, context).await?;
+        request = match peer.receive().await {
+            Ok(payload) => payload,
+            Err(error) => return Err(failed(error.into(), peer)),
+        };
+    }
+    let login = match LoginRequest::parse(&request, context.family) {
+        Ok(login) => login,
+        Err(error) => return Err(failed(error.into(), peer)),
+    };
+    if let Err(fault) = authenticate(&mut peer, context, &greeting, &login).await {
+        return Err(failed(fault, peer));
+    }
+    Ok(Accepted {
+        stream: peer.stream,
+        sequence: peer.sequence,
+        user: login.user,
+        schema: login.schema,
+        capabilities: login.capabilities & greeting.capabilities,
+        collation: login.collation,
+        max_packet: login.max_packet,
+        attributes: login.attributes,
+    })
+}
+
+fn failed(fault: AcceptFault, peer: Handshake) -> AcceptError {
+    let reply = fault.code().map(|_| (peer.stream, peer.sequence));
+    AcceptError { fault, reply }
+}
+
+fn greeting(context: &AcceptContext<'_>, stream: &Stream) -> Greeting {
+    let can_encrypt = context.tls.is_some() && matches!(stream, Stream::Tcp(_));
+    Greeting {
+        family: context.family,
+        server_version: context.server_version.to_owned(),
+        connection_id: context.connection_id,
+        capabilities: offered(context.family, if can_encrypt { TlsOffer::Offered } else { TlsOffer::Absent }),
+        collation: DEFAULT_COLLATION,
+        status: status::AUTOCOMMIT,
+        salt: random_salt(),
+        plugin: default_plugin(context.family).name().to_owned(),
+    }
+}
+
+fn default_plugin(family: Family) -> AuthPlugin {
+    match family {
+        Family::MySql => AuthPlugin::CachingSha2,
+        Family::MariaDb => AuthPlugin::Native,
+    }
+}
+
+/// As the servers make it: seven bits, neither NUL, which ends it for some clients, nor `$`, which separates stored hashes.
+fn random_salt() -> Salt {
+    let mut random = rand::rng();
+    let mut salt = [0; SALT];
+    for byte in &mut salt {
+        while matches!(*byte, 0 | b'$') {
+            *byte = random.random_range(1..=127);
+        }
+    }
+    salt
+}
+
+async fn begin(peer: &mut Handshake, greeting: &Greeting) -> Result<Vec<u8>, AcceptFault> {
+    peer.send(&greeting.encode()).await?;
+    Ok(peer.receive().await?)
+}
+
+async fn encrypt(peer: Handshake, context: &AcceptContext<'_>) -> Result<Handshake, AcceptError> {
+    let (Stream::Tcp(socket), Some(acceptor)) = (peer.stream, context.tls) else {
+        return Err(AcceptError { fault: AcceptFault::Malformed(Malformed::TlsNotOffered), reply: None });
+    };
+    match acceptor.accept(socket).await {
+        Ok(tls) => Ok(Handshake { stream: Stream::Tls(Box::new(TlsStream::Server(tls))), ..peer }),
+        Err(error) => Err(AcceptError { fault: error.into(), reply: None }),
+    }
+}
+
+/// An unknown user goes through the same exchange as a known one with a wrong password, and fails at its end.
+async fn authenticate(
+    peer: &mut Handshake,
+    context: &AcceptContext<'_>,
+    greeting: &Greeting,
+    login: &LoginRequest,
+) -> Result<(), AcceptFault> {
+    let has_plugins = login.capabilities.contains(Capabilities::PLUGIN_AUTH);
+    let used = match &login.plugin {
+        Some(name) if has_plugins => name.as_str(),
+        _ => AuthPlugin::Native.name(),
+    };
+    let credential = (context.users)(&login.user);
+    // An unknown user is taken for one of the client's own kind: clients that lack the other plugin then still read a plain refusal.
+    let of_unknown = || AuthPlugin::named(used).unwrap_or(default_plugin(context.family));
+    let plugin = credential.as_ref().map_or_else(of_unknown, |known| known.plugin);
+    let (mut salt, mut response) = (greeting.salt, login.auth_response.clone());
+    // A client that was told to use another plugin than the greeting's answers with nothing, and waits to be asked.
+    let must_be_asked = response.is_empty() && used != greeting.plugin;
+    if used != plugin.name() || (must_be_asked && has_plugins) {
+        if !has_plugins {
+            return Err(AcceptFault::TooOld);
+        }
+        salt = random_salt();
+        peer.send(&AuthSwitch { plugin: plugin.name().to_owned(), salt }.encode()).await?;
+        response = peer.receive().await?;
+        // Some clients send the NUL of an empty password.
+        if response == [0] {
+            response.clear();
+        }
+    }
+    let proof = Proof { credential: credential.as_ref(), salt, response: &response };
+    let proved = match plugin {
+        AuthPlugin::Native => proof.by_scramble(),
+        AuthPlugin::CachingSha2 => caching_sha2(peer, context, &login.user, &proof).await?,
+    };
+    let used_password = !response.is_empty();
+    let denied =
+        || AcceptFault::Denied { user: login.user.clone(), host: context.client_host.to_owned(), used_password };
+    if proved { Ok(()) } else { Err(denied()) }
+}
+
+/// What a client answered, and what it must know.
+struct Proof<'a> {
+    credential: Option<&'a Credential>,
+    salt: Salt,
+    response: &'a [u8],
+}
+
+impl Proof<'_> {
+    fn by_scramble(&self) -> bool {
+        self.credential.is_some_and(|known| known.plugin.verify(&known.password, &self.salt, self.response))
+    }
+
+    fn by_password(&self, password: &[u8]) -> bool {
+        self.credential.is_some_and(|known| equal_in_constant_time(&known.password, password))
+    }
+}
+
+async fn caching_sha2(
+    peer: &mut Handshake,
+    context: &AcceptContext<'_>,
+    user: &str,
+    proof: &Proof<'_>,
+) -> Result<bool, AcceptFault> {
+    // An empty password is proved by an empty answer, without any further packet.
+    if proof.response.is_empty() {
+        return Ok(proof.by_scramble());
+    }
+    let may_be_fast = match context.fast_auth {
+        FastAuth::Always => true,
+        FastAuth::AfterFull(seen) => seen.lock().unwrap_or_else(PoisonError::into_inner).contains(user),
+    };
+    if may_be_fast && proof.by_scramble() {
+        peer.send(&encode_more_data(&[FAST_AUTH_OK])).await?;
+        return Ok(true);
+    }
+    peer.send(&encode_more_data(&[FULL_AUTH])).await?;
+    let mut answer = peer.receive().await?;
+    let password = if peer.stream.is_confidential() {
+        (answer.pop() == Some(0)).then_some(answer)
+    } else {
+        if answer == [PUBLIC_KEY_REQUEST] {
+            peer.send(&encode_more_data(context.rsa.public_pem().as_bytes())).await?;
+            answer = peer.receive().await?;
+        }
+        context.rsa.decrypt_password(&answer, &proof.salt)
+    };
+    let proved = password.is_some_and(|password| proof.by_password(&password));
+    if let (true, FastAuth::AfterFull(seen)) = (proved, context.fast_auth) {
+        seen.lock().unwrap_or_else(PoisonError::into_inner).insert(user.to_owned());
+    }
+    Ok(proved)
+}

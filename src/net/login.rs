@@ -1,0 +1,265 @@
+//! The client side of a login: connecting to an instance, TLS, and proving who we are.
+//!
+//! It asks for exactly the flags that were wished for, so that replies have the shape the session's client negotiated. It has no deadline of
+//! its own and logs in once; who tries again decides that elsewhere.
+
+use std::io;
+
+use rustls_pki_types::ServerName;
+use thiserror::Error;
+use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::TlsStream;
+
+use super::handshake_io::{Handshake, HandshakeIoError};
+use super::rsa_key::{RsaError, encrypt_password};
+use super::stream::Stream;
+use super::tls::{ClientTls, TlsNeed};
+use crate::model::control_state::InstanceAddress;
+use crate::wire::auth_switch::{AuthSwitch, FAST_AUTH_OK, FULL_AUTH, PUBLIC_KEY_REQUEST};
+use crate::wire::capability::{Capabilities, CapabilityClass, Family};
+use crate::wire::error_packet::ErrorPacket;
+use crate::wire::greeting::{Greeting, HandshakeError};
+use crate::wire::login_request::LoginRequest;
+use crate::wire::ok_packet::OkPacket;
+use crate::wire::packet::PacketError;
+use crate::wire::scramble::{AuthPlugin, Salt};
+
+/// Whom we log in as.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Account {
+    /// The user's name.
+    pub user: String,
+    /// Its password.
+    pub password: String,
+}
+
+impl std::fmt::Debug for Account {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Account").field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
+/// What a connection must be like.
+#[derive(Clone, Copy, Debug)]
+pub struct LoginWish<'a> {
+    /// The flags that change bytes on the wire: these and no others of their kind.
+    pub class: CapabilityClass,
+    /// The schema to start in.
+    pub schema: Option<&'a str>,
+    /// The collation to start with; 0 leaves it to the server.
+    pub collation: u8,
+    /// The largest packet we take.
+    pub max_packet: u32,
+    /// Connection attributes: pairs of length-encoded strings; empty sends none.
+    pub attributes: &'a [u8],
+}
+
+/// A connection that is logged in and idle.
+#[derive(Debug)]
+pub struct LoggedIn {
+    /// The connection.
+    pub stream: Stream,
+    /// The server's family.
+    pub family: Family,
+    /// The server's version, without MariaDB's `5.5.5-`.
+    pub server_version: String,
+    /// The server's thread id.
+    pub connection_id: u32,
+    /// What both sides can do.
+    pub capabilities: Capabilities,
+    /// The first status flags.
+    pub status: u16,
+}
+
+/// Why a login came to nothing.
+#[derive(Debug, Error)]
+pub enum LoginError {
+    /// No connection.
+    #[error("the instance cannot be reached")]
+    Connect(#[source] io::Error),
+    /// The connection ended or broke.
+    #[error("the connection ended during the login")]
+    Io(#[source] io::Error),
+    /// The server's own ERR, in place of its greeting or later.
+    #[error("the server refused the login: {errno} {message}")]
+    Refused {
+        /// Its error number.
+        errno: u16,
+        /// Its SQLSTATE.
+        sqlstate: [u8; 5],
+        /// Its text.
+        message: String,
+    },
+    /// The server cannot do what the session's client negotiated.
+    #[error("the server lacks capability bits {:#x}", .0.0)]
+    Missing(Capabilities),
+    /// Encryption is required and the server offers none.
+    #[error("the server offers no TLS")]
+    NoTls,
+    /// The TLS session could not be made.
+    #[error("no TLS session with the server")]
+    Tls(#[source] io::Error),
+    /// A host name that no certificate can carry.
+    #[error("{0:?} is no host name for TLS")]
+    HostName(String),
+    /// The account uses a plugin we do not speak.
+    #[error("the account uses the authentication plugin {0:?}, which is not supported")]
+    Plugin(String),
+    /// The server's content broke the protocol.
+    #[error("the server broke the handshake")]
+    Content(#[from] HandshakeError),
+    /// The server's packets broke the protocol.
+    #[error("the server broke the packet layer of the handshake")]
+    Packet(#[source] PacketError),
+    /// The RSA exchange.
+    #[error(transparent)]
+    Rsa(#[from] RsaError),
+}
+
+impl From<HandshakeIoError> for LoginError {
+    fn from(error: HandshakeIoError) -> LoginError {
+        match error {
+            HandshakeIoError::Io(error) => LoginError::Io(error),
+            HandshakeIoError::Packet(error) => LoginError::Packet(error),
+        }
+    }
+}
+
+/// Connects to `address` and logs in.
+pub async fn login(
+    address: &InstanceAddress,
+    account: &Account,
+    wish: &LoginWish<'_>,
+    tls: Option<&ClientTls>,
+) -> Result<LoggedIn, LoginError> {
+    let mut server = Handshake::new(connect(address).await.map_err(LoginError::Connect)?);
+    let greeting = Greeting::parse(&receive(&mut server).await?)?;
+    let mut request = request(&greeting, account, wish)?;
+    if let Some(tls) = wanted_tls(&greeting, &server.stream, tls)? {
+        request.capabilities = request.capabilities | Capabilities::SSL;
+        server = encrypt(server, &request, address, tls).await?;
+    }
+    server.send(&request.encode()).await.map_err(LoginError::Io)?;
+    let status = prove(&mut server, account, greeting.salt).await?;
+    Ok(LoggedIn {
+        stream: server.stream,
+        family: greeting.family,
+        server_version: greeting.server_version,
+        connection_id: greeting.connection_id,
+        capabilities: request.capabilities & greeting.capabilities,
+        status,
+    })
+}
+
+async fn connect(address: &InstanceAddress) -> io::Result<Stream> {
+    match address {
+        InstanceAddress::Tcp(host, port) => Stream::tcp(TcpStream::connect((host.as_str(), *port)).await?),
+        InstanceAddress::Unix(path) => Ok(Stream::Unix(UnixStream::connect(path).await?)),
+    }
+}
+
+/// The server's next packet; an ERR is an error here, whatever it stands for.
+async fn receive(server: &mut Handshake) -> Result<Vec<u8>, LoginError> {
+    let payload = server.receive().await?;
+    if payload.first() == Some(&0xFF) {
+        let ErrorPacket { errno, sqlstate, message } = ErrorPacket::parse(&payload).map_err(HandshakeError::from)?;
+        return Err(LoginError::Refused { errno, sqlstate, message });
+    }
+    Ok(payload)
+}
+
+/// The login request: what every login needs, and of the flags that change bytes only those wished for.
+fn request(greeting: &Greeting, account: &Account, wish: &LoginWish<'_>) -> Result<LoginRequest, LoginError> {
+    let needed = Capabilities::PROTOCOL_41
+        | Capabilities::SECURE_CONNECTION
+        | Capabilities::PLUGIN_AUTH
+        | Capabilities::TRANSACTIONS
+        | wish.class.capabilities();
+    let missing = needed.without(greeting.capabilities);
+    if missing != Capabilities::NONE {
+        return Err(LoginError::Missing(missing));
+    }
+    let mut optional = Capabilities::CLIENT_MYSQL | Capabilities::LONG_FLAG | Capabilities::PLUGIN_AUTH_LENENC;
+    if wish.schema.is_some() {
+        optional = optional | Capabilities::CONNECT_WITH_DB;
+    }
+    if !wish.attributes.is_empty() {
+        optional = optional | Capabilities::CONNECT_ATTRS;
+    }
+    // Unknown plugins begin with ours: the server then switches to the account's own, which need not be its default.
+    let plugin = AuthPlugin::named(&greeting.plugin).unwrap_or(AuthPlugin::Native);
+    Ok(LoginRequest {
+        capabilities: needed | (optional & greeting.capabilities),
+        max_packet: wish.max_packet,
+        collation: wish.collation,
+        user: account.user.clone(),
+        auth_response: plugin.respond(account.password.as_bytes(), &greeting.salt),
+        schema: wish.schema.map(str::to_owned),
+        plugin: Some(plugin.name().to_owned()),
+        attributes: wish.attributes.to_vec(),
+    })
+}
+
+/// Whether this login is encrypted. A UNIX socket is not: its bytes never leave the machine.
+fn wanted_tls<'a>(
+    greeting: &Greeting,
+    stream: &Stream,
+    tls: Option<&'a ClientTls>,
+) -> Result<Option<&'a ClientTls>, LoginError> {
+    let is_tcp = matches!(stream, Stream::Tcp(_));
+    let offered = greeting.capabilities.contains(Capabilities::SSL);
+    match tls {
+        Some(tls) if is_tcp && offered => Ok(Some(tls)),
+        Some(tls) if is_tcp && tls.need == TlsNeed::Required => Err(LoginError::NoTls),
+        Some(_) | None => Ok(None),
+    }
+}
+
+async fn encrypt(
+    mut server: Handshake,
+    request: &LoginRequest,
+    address: &InstanceAddress,
+    tls: &ClientTls,
+) -> Result<Handshake, LoginError> {
+    server.send(&request.encode_tls_request()).await.map_err(LoginError::Io)?;
+    let (Stream::Tcp(socket), InstanceAddress::Tcp(host, _)) = (server.stream, address) else {
+        return Err(LoginError::NoTls);
+    };
+    let name = ServerName::try_from(host.clone()).map_err(|_| LoginError::HostName(host.clone()))?;
+    let session = tls.connector.connect(name, socket).await.map_err(LoginError::Tls)?;
+    Ok(Handshake { stream: Stream::Tls(Box::new(TlsStream::Client(session))), sequence: server.sequence })
+}
+
+/// Answers the server until it says OK; gives the status flags of the OK.
+async fn prove(server: &mut Handshake, account: &Account, mut salt: Salt) -> Result<u16, LoginError> {
+    let password = account.password.as_bytes();
+    loop {
+        let payload = receive(server).await?;
+        match payload.as_slice() {
+            [0x00, ..] => return Ok(OkPacket::parse(&payload).map_err(HandshakeError::from)?.status),
+            [0xFE, ..] => {
+                let switch = AuthSwitch::parse(&payload)?;
+                let plugin = AuthPlugin::named(&switch.plugin).ok_or(LoginError::Plugin(switch.plugin))?;
+                salt = switch.salt;
+                server.send(&plugin.respond(password, &salt)).await.map_err(LoginError::Io)?;
+            }
+            [0x01, FAST_AUTH_OK] => {}
+            [0x01, FULL_AUTH] => give_password(server, password, &salt).await?,
+            _ => return Err(HandshakeError::Unexpected.into()),
+        }
+    }
+}
+
+/// Full authentication of caching_sha2_password: the password itself where nobody can listen, else encrypted with the server's key.
+async fn give_password(server: &mut Handshake, password: &[u8], salt: &Salt) -> Result<(), LoginError> {
+    let answer = if server.stream.is_confidential() {
+        [password, &[0]].concat()
+    } else {
+        server.send(&[PUBLIC_KEY_REQUEST]).await.map_err(LoginError::Io)?;
+        match receive(server).await?.as_slice() {
+            [0x01, public_pem @ ..] => encrypt_password(password, salt, public_pem)?,
+            _ => return Err(HandshakeError::Unexpected.into()),
+        }
+    };
+    server.send(&answer).await.map_err(LoginError::Io)
+}

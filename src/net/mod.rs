@@ -1,0 +1,19 @@
+//! Connections: sockets with and without TLS, and the logins on both sides of the proxy.
+//!
+//! It knows nothing of statements, pools or routing. Start at [`stream`], then [`accept`](mod@accept) and [`login`](mod@login).
+
+pub mod accept;
+pub mod handshake_io;
+pub mod login;
+pub mod rsa_key;
+pub mod stream;
+pub mod tls;
+
+#[cfg(test)]
+mod pair_tests;
+
+pub use accept::{AcceptContext, AcceptError, AcceptFault, Accepted, Credential, FastAuth, accept};
+pub use login::{Account, LoggedIn, LoginError, LoginWish, login};
+pub use rsa_key::RsaKey;
+pub use stream::Stream;
+pub use tls::{ClientTls, TlsNeed};

@@ -1,0 +1,131 @@
+//! One connection, to a client or to a server: TCP, a UNIX socket, or TLS over TCP.
+//!
+//! It carries bytes and knows nothing of packets.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use socket2::{SockRef, TcpKeepalive};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::TlsStream;
+
+/// How long a TCP connection may be silent before the kernel asks whether the peer still lives.
+const KEEPALIVE: Duration = Duration::from_secs(30);
+
+/// A connection.
+///
+/// An enum, not a type parameter: the branch is predictable and costs nothing beside a system call, while a parameter would double the code
+/// of session and pools for each side. TLS keeps bytes of its own: after the last write of a reply it wants `poll_flush`, which is free for
+/// the others.
+#[derive(Debug)]
+pub enum Stream {
+    /// Plain TCP.
+    Tcp(TcpStream),
+    /// A UNIX socket.
+    Unix(UnixStream),
+    /// TLS over TCP; boxed so that plain connections stay small.
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Stream {
+    /// Takes over a TCP connection: no delay for small packets, keep-alive on.
+    pub fn tcp(socket: TcpStream) -> io::Result<Stream> {
+        socket.set_nodelay(true)?;
+        SockRef::from(&socket).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))?;
+        Ok(Stream::Tcp(socket))
+    }
+
+    /// Whether the bytes are encrypted.
+    pub fn is_encrypted(&self) -> bool {
+        matches!(self, Stream::Tls(_))
+    }
+
+    /// Whether a password may be sent as it is: encrypted, or never leaving the machine.
+    pub fn is_confidential(&self) -> bool {
+        matches!(self, Stream::Tls(_) | Stream::Unix(_))
+    }
+
+    /// Reads what is there without waiting; `WouldBlock` when nothing is. A `poll_read` that found less than it had room for makes this call
+    /// unnecessary.
+    pub fn try_read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Stream::Tcp(socket) => socket.try_read(into),
+            Stream::Unix(socket) => socket.try_read(into),
+            Stream::Tls(tls) => {
+                let mut buffer = ReadBuf::new(into);
+                let polled = Pin::new(tls.as_mut()).poll_read(&mut unwatched(), &mut buffer);
+                now(polled).map(|()| buffer.filled().len())
+            }
+        }
+    }
+
+    /// The same socket, registered with the runtime of this thread, to which it was handed over. `None` when that cannot be done: a TLS
+    /// connection cannot be taken apart, and a socket that failed is of no use.
+    pub fn reregistered(self) -> Option<Stream> {
+        match self {
+            Stream::Tcp(socket) => socket.into_std().and_then(TcpStream::from_std).map(Stream::Tcp).ok(),
+            Stream::Unix(socket) => socket.into_std().and_then(UnixStream::from_std).map(Stream::Unix).ok(),
+            Stream::Tls(_) => None,
+        }
+    }
+
+    /// Writes what goes without waiting; `WouldBlock` when nothing does.
+    pub fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Stream::Tcp(socket) => socket.try_write(bytes),
+            Stream::Unix(socket) => socket.try_write(bytes),
+            Stream::Tls(tls) => now(Pin::new(tls.as_mut()).poll_write(&mut unwatched(), bytes)),
+        }
+    }
+}
+
+/// A context that wakes nobody. Whoever then waits polls with a context of its own, which replaces this one.
+fn unwatched() -> Context<'static> {
+    Context::from_waker(std::task::Waker::noop())
+}
+
+fn now<T>(polled: Poll<io::Result<T>>) -> io::Result<T> {
+    match polled {
+        Poll::Ready(result) => result,
+        Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Stream::Tcp(socket) => Pin::new(socket).poll_read(cx, into),
+            Stream::Unix(socket) => Pin::new(socket).poll_read(cx, into),
+            Stream::Tls(tls) => Pin::new(tls.as_mut()).poll_read(cx, into),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Stream::Tcp(socket) => Pin::new(socket).poll_write(cx, bytes),
+            Stream::Unix(socket) => Pin::new(socket).poll_write(cx, bytes),
+            Stream::Tls(tls) => Pin::new(tls.as_mut()).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Stream::Tcp(socket) => Pin::new(socket).poll_flush(cx),
+            Stream::Unix(socket) => Pin::new(socket).poll_flush(cx),
+            Stream::Tls(tls) => Pin::new(tls.as_mut()).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Stream::Tcp(socket) => Pin::new(socket).poll_shutdown(cx),
+            Stream::Unix(socket) => Pin::new(socket).poll_shutdown(cx),
+            Stream::Tls(tls) => Pin::new(tls.as_mut()).poll_shutdown(cx),
+        }
+    }
+}

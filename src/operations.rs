@@ -1,0 +1,200 @@
+//! What operators see and steer, put together from the running node's parts.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::time::timeout;
+
+use crate::admin::operations::{
+    ChangeRefused, ChangeReport, ConsoleChange, ExplainRequest, InstanceRow, Operations, PinRow, PoolRow, SessionRow,
+};
+use crate::config::{Config, load_users};
+use crate::control::{ChangeError, Command, Controller, Outcome};
+use crate::frontend::registry::SessionEntry;
+use crate::frontend::worker::Node;
+use crate::model::{Epoch, Forbid, ForbidScope, InstanceAddress, InstanceId, Role, Snapshot, UnitId};
+use crate::route::{Grants, SessionView, TransactionView, decide, explain};
+use crate::sql::{CharsetClass, Dialect, Hint, SqlContext, SqlMode, analyze};
+
+/// How long the answer to a change waits for writes that began before it.
+const DRAIN_PATIENCE: Duration = Duration::from_secs(1);
+
+/// A running node as the console sees it.
+pub struct NodeOperations {
+    node: Arc<Node>,
+    controller: Arc<Controller>,
+    users_file: PathBuf,
+    dialect: Dialect,
+}
+
+impl NodeOperations {
+    /// The operations of a node that was started from `config`.
+    pub fn new(node: Arc<Node>, controller: Arc<Controller>, config: &Config) -> NodeOperations {
+        // Configuration without a listener is refused, so this default explains nothing to anybody.
+        let fallback = Dialect { family: crate::sql::Family::MariaDb, version: 101_100 };
+        let dialect = config.listeners.first().map_or(fallback, |listener| listener.dialect);
+        NodeOperations { node, controller, users_file: config.users_file.clone(), dialect }
+    }
+
+    fn session_row(&self, entry: &SessionEntry, snapshot: &Snapshot) -> SessionRow {
+        let shown = entry.shown();
+        let running = entry.running();
+        let backend = running.map(|(instance, thread)| format!("{} #{thread}", snapshot.state.instance(instance).name));
+        let state = if backend.is_some() { "holds a connection" } else { "idle" };
+        SessionRow {
+            id: u64::from(entry.id),
+            user: entry.user.clone(),
+            client: entry.client.clone(),
+            unit: snapshot.state.unit(entry.unit).name.clone(),
+            schema: shown.schema,
+            state: state.to_owned(),
+            transaction: if shown.in_transaction { "open" } else { "none" }.to_owned(),
+            pinned: shown.pin.map(|reason| format!("{reason:?}")),
+            statements: entry.statements.load(Ordering::Relaxed),
+            backend,
+        }
+    }
+}
+
+#[async_trait]
+impl Operations for NodeOperations {
+    fn snapshot(&self) -> Arc<Snapshot> {
+        self.node.snapshots.load()
+    }
+
+    fn pools(&self) -> Vec<PoolRow> {
+        let snapshot = self.node.snapshots.load();
+        let row = |count: crate::backend::pool::PoolCount| {
+            let gauge = self.node.pools.gauge(count.key.instance);
+            PoolRow {
+                instance: snapshot.state.instance(count.key.instance).name.clone(),
+                user: count.key.account.user.clone(),
+                class: format!("{:x}/{}", count.key.class.0, count.key.collation),
+                idle: count.idle as u64,
+                used: gauge.in_use() as u64,
+                waiting: gauge.waiting() as u64,
+                opened: gauge.opened() as u64,
+                limit: gauge.limit as u64,
+            }
+        };
+        self.node.pools.counts().into_iter().map(row).collect()
+    }
+
+    fn sessions(&self) -> Vec<SessionRow> {
+        let snapshot = self.node.snapshots.load();
+        let mut entries = self.node.registry.all();
+        entries.sort_by_key(|entry| entry.id);
+        entries.iter().map(|entry| self.session_row(entry, &snapshot)).collect()
+    }
+
+    fn pins(&self) -> Vec<PinRow> {
+        let entries = self.node.registry.all();
+        let now = |reason| entries.iter().filter(|entry| entry.shown().pin == Some(reason)).count() as u64;
+        let row = |(reason, since_start)| PinRow { reason: format!("{reason:?}"), sessions: now(reason), since_start };
+        self.node.registry.pin_counts().into_iter().map(row).collect()
+    }
+
+    fn instances(&self) -> Vec<InstanceRow> {
+        let snapshot = self.node.snapshots.load();
+        let state = &snapshot.state;
+        let row = |(index, instance): (usize, &crate::model::Instance)| {
+            let id = InstanceId(index as u16);
+            let gauge = self.node.pools.gauge(id);
+            InstanceRow {
+                name: instance.name.clone(),
+                unit: state.unit(instance.unit).name.clone(),
+                group: state.group(instance.group).name.clone(),
+                role: match instance.role {
+                    Role::Primary => "primary",
+                    Role::Replica => "replica",
+                }
+                .to_owned(),
+                address: match &instance.address {
+                    InstanceAddress::Tcp(host, port) => format!("{host}:{port}"),
+                    InstanceAddress::Unix(path) => format!("unix:{path}"),
+                },
+                health: format!("{:?}", snapshot.observations.health_of(id)).to_lowercase(),
+                detail: format!("{} of {} connections open", gauge.open(), gauge.limit),
+            }
+        };
+        state.instances.iter().enumerate().map(row).collect()
+    }
+
+    async fn change(
+        &self,
+        change: ConsoleChange,
+        if_epoch: Option<Epoch>,
+        by: &str,
+    ) -> Result<ChangeReport, ChangeRefused> {
+        let command = command_of(change, by);
+        let changed = self.controller.change(&command, if_epoch).await.map_err(refused)?;
+        let result = match changed.outcome {
+            // Writes that entered earlier are let through; the answer waits a moment for their outcome.
+            Outcome::Changed => match timeout(DRAIN_PATIENCE, self.controller.gate().drained(changed.epoch)).await {
+                Ok(()) => "changed; no older write is in flight".to_owned(),
+                Err(_) => {
+                    let older = self.controller.gate().in_flight_before(changed.epoch);
+                    format!("changed; {older} writes that began before it are still in flight")
+                }
+            },
+            Outcome::AlreadySo => "nothing to do: it holds already".to_owned(),
+        };
+        Ok(ChangeReport { epoch: changed.epoch, result })
+    }
+
+    fn explain(&self, request: ExplainRequest) -> String {
+        let snapshot = self.node.snapshots.load();
+        let context = SqlContext {
+            schema: request.schema.as_deref(),
+            mode: SqlMode::default(),
+            charset: CharsetClass::default(),
+            dialect: self.dialect,
+            state: &snapshot.state,
+            catalog: &snapshot.catalog,
+        };
+        let statement = analyze(request.sql.as_bytes(), &context);
+        let user = request.user.as_deref().and_then(|name| self.node.users.find(name));
+        let hint = Hint::default();
+        let session = SessionView {
+            unit: request.unit,
+            schema_group: request.schema.as_deref().and_then(|schema| snapshot.state.group_of_schema(schema)),
+            hint: &hint,
+            transaction: TransactionView::None,
+            pin: None,
+            grants: user.map_or_else(Grants::default, |known| known.user.grants),
+        };
+        explain(&snapshot, &statement, &decide(&snapshot, &session, &statement))
+    }
+
+    async fn reload_users(&self) -> Result<usize, String> {
+        let users = load_users(&self.users_file).map_err(|errors| errors.to_string())?;
+        let count = users.0.len();
+        self.node.users.replace(users.0);
+        Ok(count)
+    }
+}
+
+fn command_of(change: ConsoleChange, by: &str) -> Command {
+    let unit_scope = |unit: UnitId| ForbidScope::Unit(unit);
+    match change {
+        ConsoleChange::ForbidWrites { unit, kind, reason } => {
+            // Shown to people only; nothing is decided by it, so a clock before 1970 may well show as 0.
+            let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+            Command::Forbid(Forbid { scope: unit_scope(unit), kind, reason, by: by.to_owned(), at: since.as_secs() })
+        }
+        ConsoleChange::AllowWrites { unit } => Command::Allow { scope: unit_scope(unit) },
+    }
+}
+
+fn refused(error: ChangeError) -> ChangeRefused {
+    match error {
+        ChangeError::EpochMoved { expected, current } => ChangeRefused::EpochMoved { expected, found: current },
+        ChangeError::Apply(error) => ChangeRefused::Invalid(error.to_string()),
+        error @ (ChangeError::Store(_) | ChangeError::Lost | ChangeError::Contended) => {
+            ChangeRefused::Store(error.to_string())
+        }
+    }
+}

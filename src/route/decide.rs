@@ -1,0 +1,64 @@
+//! The decision as a checklist: one call, one rule, one file.
+
+use smallvec::SmallVec;
+
+use super::course::{Access, Course, Query};
+use super::keys::ShardedRule;
+use super::{Decision, Rejection, SessionView};
+use super::{answer, ddl, escape, forbid, global, hint, local_table, multi, pin, refused, sharded, tableless};
+use super::{transaction, wrong_unit};
+use crate::model::{ControlState, GroupId, Snapshot};
+use crate::sql::{Placement, Statement};
+
+/// What is to be done with `statement` in `session` under `snapshot`.
+pub fn decide(snapshot: &Snapshot, session: &SessionView<'_>, statement: &Statement) -> Decision {
+    decided(&snapshot.state, session, statement).unwrap_or_else(Decision::Reject)
+}
+
+fn decided(state: &ControlState, session: &SessionView<'_>, statement: &Statement) -> Result<Decision, Rejection> {
+    if let Some(answer) = answer::of(session, statement) {
+        return Ok(Decision::Answer(answer));
+    }
+    let hint = hint::wanted(state, session, statement)?;
+    let mut courses: SmallVec<[Course<'_>; 1]> = SmallVec::new();
+    for (position, facts) in (0u16..).zip(&statement.plan.statements) {
+        let query = Query { state, session, statement, position, facts, hint };
+        if statement.plan.statements.len() > 1 {
+            answer::check_packet(facts)?;
+        }
+        escape::check(&query)?;
+        let course = course_of(&query)?;
+        forbid::check(&query, &course)?;
+        wrong_unit::check(&query, &course)?;
+        courses.push(course);
+    }
+    let course = multi::combined(state, courses)?;
+    let course = pin::prefer_primary(statement, course);
+    let (course, step) = transaction::place(state, session, statement, course)?;
+    let course = pin::place(state, session, statement, course, step)?;
+    Ok(Decision::Send(course.into_route(step)))
+}
+
+/// Where one statement wants to run. Errors: as its rule says; the plan was made under other groups or tables.
+fn course_of<'a>(query: &Query<'a>) -> Result<Course<'a>, Rejection> {
+    let outdated = || Rejection::Outdated { epoch: query.state.epoch };
+    let group_of = |group: GroupId| query.state.groups.get(group.index()).ok_or_else(outdated);
+    let rule_of = |group, rule: usize| group_of(group)?.tables.get(rule).ok_or_else(outdated);
+    match &query.facts.placement {
+        Placement::Tableless => Ok(tableless::course(query)),
+        Placement::Local { group } => {
+            group.map(group_of).transpose()?;
+            Ok(local_table::course(query, *group))
+        }
+        Placement::Global { group, rule } => global::course(query, *group, rule_of(*group, *rule)?),
+        Placement::Sharded { group, rule, keys } => {
+            let sharded = ShardedRule::of(group_of(*group)?, rule_of(*group, *rule)?).ok_or_else(outdated)?;
+            sharded::course(query, *group, &sharded, keys, Access::of(&query.facts.class))
+        }
+        Placement::Schema { group } => {
+            group_of(*group)?;
+            ddl::course(query, *group)
+        }
+        Placement::Refused(refusal) => refused::course(query, refusal),
+    }
+}

@@ -1,0 +1,59 @@
+//! The session's pin: a connection that carries state stays the session's; what belongs elsewhere is refused by the pin's name.
+
+use super::course::{Access, Course, Freedom};
+use super::{Rejection, Rule, SessionView, TransactionStep};
+use crate::model::{ControlState, Role};
+use crate::sql::{Effect, Facts, PinReason, Statement, StatementClass};
+
+/// Where the packet runs once the session's pin has its say.
+/// Errors: the statement belongs elsewhere and may not run at the pinned connection.
+pub(super) fn place<'a>(
+    state: &ControlState,
+    session: &SessionView<'_>,
+    statement: &Statement,
+    course: Course<'a>,
+    step: TransactionStep,
+) -> Result<Course<'a>, Rejection> {
+    let Some(pin) = session.pin else {
+        return Ok(course);
+    };
+    if step == TransactionStep::Continue {
+        return Ok(course);
+    }
+    let is_read = course.access == Access::Read;
+    if pin.reason == PinReason::LastReply {
+        let asks = statement.plan.statements.iter().any(|facts| facts.asks_previous);
+        let may_stay = match course.freedom {
+            Freedom::Free => true,
+            Freedom::Copy => pin.target.group == course.target.group,
+            Freedom::Bound => false,
+        };
+        let stays = asks && is_read && may_stay && step == TransactionStep::Autocommit;
+        return Ok(if stays { course.joining(pin.target, Rule::Pin) } else { course });
+    }
+    let stays = match course.freedom {
+        Freedom::Free => true,
+        // A read may use the pinned primary; a read-write transaction never opens at a replica, pinned or not.
+        Freedom::Copy => {
+            pin.target.group == course.target.group
+                && (pin.target.role == Role::Primary || course.target.role == Role::Replica)
+        }
+        Freedom::Bound => pin.target.serves(course.target),
+    };
+    if stays {
+        return Ok(course.joining(pin.target, Rule::Pin));
+    }
+    Err(Rejection::Pinned { at: pin.target.named(state), wanted: course.target.named(state), reason: pin.reason })
+}
+
+/// A statement that will pin its session runs at a primary: pinned to a replica, the session could never write again.
+/// So do SHOW and EXPLAIN, which a read-only replica may refuse (EXPLAIN UPDATE) or answer from an older schema.
+pub(super) fn prefer_primary<'a>(statement: &Statement, mut course: Course<'a>) -> Course<'a> {
+    let wants_primary = |facts: &Facts| {
+        facts.class == StatementClass::Show || facts.effects.iter().any(|effect| matches!(effect, Effect::Pin(_)))
+    };
+    if statement.plan.statements.iter().any(wants_primary) {
+        course.target.role = Role::Primary;
+    }
+    course
+}

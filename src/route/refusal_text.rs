@@ -1,0 +1,110 @@
+//! The wording of refusals: what the SQL itself causes, forbids, and pins. No decision is made here.
+
+use crate::model::ForbidKind;
+use crate::sql::{PinReason, SqlRefusal};
+
+/// The sentence for a refusal the text itself causes.
+pub(super) fn of(refusal: &SqlRefusal) -> String {
+    match refusal {
+        SqlRefusal::Unreadable { table } => format!(
+            "this statement names managed table '{table}' and cannot be analysed; write it in a simpler form or give /*meridian: key=…*/"
+        ),
+        SqlRefusal::Uncatalogued { name, written: _ } => format!(
+            "'{name}' is not in the catalog of a schema with managed tables; create it first, or wait a moment if it is new"
+        ),
+        SqlRefusal::MixedClasses { first, second } => format!(
+            "one write touches '{first}' and '{second}', which are placed by different rules; write them in statements of their own"
+        ),
+        SqlRefusal::KeyUpdate { table, column } => format!(
+            "the routing key '{column}' of sharded table '{table}' cannot be changed by UPDATE; insert the row under its new key and delete the old one"
+        ),
+        SqlRefusal::UnreadableKey { table, column } => format!(
+            "the routing key '{column}' of sharded table '{table}' cannot be read from this statement; name the column and give a plain value, or give /*meridian: key=…*/"
+        ),
+        SqlRefusal::Routine { name } => format!(
+            "routine '{name}' may write managed tables and nothing says where; give /*meridian: key=…*/ or declare it"
+        ),
+        SqlRefusal::Escape { what } => {
+            format!("{what} would go around Meridian's rules; it needs the grant 'escapes' of your Meridian user")
+        }
+        SqlRefusal::Xa => "XA transactions are not carried; use BEGIN and COMMIT".to_owned(),
+        SqlRefusal::ContextChange { what } => format!(
+            "{what} stands ahead of a managed table in one packet and would change how it is read; send it in a packet of its own"
+        ),
+        SqlRefusal::BadHint { found } => {
+            format!("the hint '{found}' cannot be read; write /*meridian: key=…, level=…, unit=…*/")
+        }
+    }
+}
+
+/// The error number for a refusal the text itself causes.
+pub(super) fn errno(refusal: &SqlRefusal) -> u16 {
+    match refusal {
+        // ER_NO_SUCH_TABLE: what the server would say, and what migration tools test for.
+        SqlRefusal::Uncatalogued { .. } => 1146,
+        // ER_SPECIFIC_ACCESS_DENIED_ERROR.
+        SqlRefusal::Escape { .. } => 1227,
+        // ER_NOT_SUPPORTED_YET.
+        SqlRefusal::Unreadable { .. }
+        | SqlRefusal::MixedClasses { .. }
+        | SqlRefusal::KeyUpdate { .. }
+        | SqlRefusal::Routine { .. }
+        | SqlRefusal::Xa
+        | SqlRefusal::ContextChange { .. } => 1235,
+        SqlRefusal::UnreadableKey { .. } | SqlRefusal::BadHint { .. } => 1105,
+    }
+}
+
+/// ` (key 6000)`, or nothing.
+pub(super) fn with_key(key: Option<&str>) -> String {
+    key.map(|key| format!(" (key {key})")).unwrap_or_default()
+}
+
+/// What a forbid refuses, up to the unit's name.
+pub(super) fn forbidden(kind: ForbidKind) -> &'static str {
+    match kind {
+        ForbidKind::Writes => "writes owned by",
+        ForbidKind::Updates => "updates owned by",
+        ForbidKind::All => "all statements on data owned by",
+    }
+}
+
+/// What keeps the connection.
+pub(super) fn pin(reason: PinReason) -> &'static str {
+    match reason {
+        PinReason::TemporaryTable => "a temporary table",
+        PinReason::TableLocks => "LOCK TABLES",
+        PinReason::NamedLock => "a named lock",
+        PinReason::ComputedUserVariable => "a user variable with a computed value",
+        PinReason::UnknownSet => "a SET that cannot be replayed",
+        PinReason::SqlPrepare => "a statement prepared as SQL text",
+        PinReason::Handler => "an open HANDLER",
+        PinReason::Xa => "an XA transaction",
+        PinReason::Routine => "a routine that was called",
+        PinReason::UnknownStatement => "a statement nothing is known about",
+        PinReason::InsertIdSet => "LAST_INSERT_ID(n)",
+        PinReason::Cursor => "an open cursor",
+        PinReason::LongData => "parameter data sent ahead",
+        PinReason::LastReply => "the last reply",
+    }
+}
+
+/// What ends the pin.
+pub(super) fn unpin(reason: PinReason) -> &'static str {
+    match reason {
+        PinReason::TableLocks => "UNLOCK TABLES first",
+        PinReason::NamedLock => "RELEASE_ALL_LOCKS() first",
+        PinReason::Cursor => "close the cursor first",
+        PinReason::LongData => "execute or close the prepared statement first",
+        PinReason::TemporaryTable
+        | PinReason::ComputedUserVariable
+        | PinReason::UnknownSet
+        | PinReason::SqlPrepare
+        | PinReason::Handler
+        | PinReason::Xa
+        | PinReason::Routine
+        | PinReason::UnknownStatement
+        | PinReason::InsertIdSet
+        | PinReason::LastReply => "reset the connection or use another one",
+    }
+}

@@ -1,0 +1,282 @@
+//! Every refusal: a decision, not an error. Each names what matters (key, unit, epoch) and what to do.
+//!
+//! No SQL text is shown but names the client itself sent; no host, no account.
+
+use thiserror::Error;
+
+use super::refusal_text;
+use crate::model::{Epoch, ForbidKind};
+use crate::sql::{PinReason, SqlRefusal};
+
+/// A routing key and the unit that owns it, as the client reads them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnedKey {
+    /// The key.
+    pub key: String,
+    /// The owner's name.
+    pub owner: String,
+}
+
+/// Why a statement is refused. The `Display` text is the client's message, after the prefix `meridian: `.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum Rejection {
+    /// The text itself causes it.
+    #[error("{}", refusal_text::of(.0))]
+    Sql(SqlRefusal),
+    /// A standing forbid covers what the statement touches.
+    #[error("{} unit '{unit}' are forbidden{} at epoch {epoch} ({reason}); wait until an operator allows them", refusal_text::forbidden(*.kind), refusal_text::with_key(.key.as_deref()))]
+    Forbidden {
+        /// The unit the forbid is on.
+        unit: String,
+        /// What it refuses.
+        kind: ForbidKind,
+        /// The operator's reason.
+        reason: String,
+        /// The statement's first key.
+        key: Option<String>,
+        /// The epoch it was decided at.
+        epoch: Epoch,
+    },
+    /// The table's policy refuses writes at a unit that does not own the key.
+    #[error("a write of '{table}'{} belongs to unit '{owner}' at epoch {epoch}, this is unit '{here}' and the table's policy does not forward; connect to '{owner}'", refusal_text::with_key(.key.as_deref()))]
+    WrongUnit {
+        /// The table's rule.
+        table: String,
+        /// The first key; `None` for global tables.
+        key: Option<String>,
+        /// The unit the client is connected to.
+        here: String,
+        /// The owner.
+        owner: String,
+        /// The epoch it was decided at.
+        epoch: Epoch,
+    },
+    /// A write of a sharded table names no key.
+    #[error(
+        "a write of sharded table '{table}' names no routing key; restrict '{column}' to a value or give /*meridian: key=…*/"
+    )]
+    KeyMissing {
+        /// The table's rule.
+        table: String,
+        /// The routing key column.
+        column: String,
+    },
+    /// A read without a readable key, where the table's policy wants one.
+    #[error(
+        "a read of sharded table '{table}' names no routing key and the table's policy wants one; restrict '{column}' to a value or give /*meridian: key=…*/"
+    )]
+    KeyRequired {
+        /// The table's rule.
+        table: String,
+        /// The routing key column.
+        column: String,
+    },
+    /// A read at level strong that no single unit can answer.
+    #[error(
+        "a read of '{table}' at level strong needs a routing key, because several units own its shards; restrict '{column}' to a value or give /*meridian: key=…*/"
+    )]
+    StrongWithoutKey {
+        /// The table's rule.
+        table: String,
+        /// The routing key column.
+        column: String,
+    },
+    /// A NULL key in a write.
+    #[error(
+        "a write of sharded table '{table}' has NULL in its routing key '{column}', and NULL has no owner; give a value"
+    )]
+    KeyNull {
+        /// The table's rule.
+        table: String,
+        /// The routing key column.
+        column: String,
+    },
+    /// A key in a write that cannot be read with certainty.
+    #[error(
+        "a write of sharded table '{table}' has a routing key in '{column}' that cannot be read with certainty; use a plain literal or parameter, or give /*meridian: key=…*/"
+    )]
+    KeyUnreadable {
+        /// The table's rule.
+        table: String,
+        /// The routing key column.
+        column: String,
+    },
+    /// A key the transform does not place.
+    #[error(
+        "routing key {key} of key type '{key_type}' lies in no shard at epoch {epoch}; use a key the transform covers"
+    )]
+    KeyUnplaced {
+        /// The key.
+        key: String,
+        /// The kind of key.
+        key_type: String,
+        /// The epoch it was decided at.
+        epoch: Epoch,
+    },
+    /// Keys of several owners in one statement.
+    #[error("one statement on '{table}' has keys of two owners at epoch {epoch}: {} belongs to unit '{}', {} to unit '{}'; nothing was sent, send one statement per owner", .keys[0].key, .keys[0].owner, .keys[1].key, .keys[1].owner)]
+    SeveralOwners {
+        /// The table's rule.
+        table: String,
+        /// Two keys that do not go together.
+        keys: Box<[OwnedKey; 2]>,
+        /// The epoch it was decided at.
+        epoch: Epoch,
+    },
+    /// The hint's key and the statement's own key lie in different shards.
+    #[error("the hint names key {hint}, the statement key {key}, which is another shard; correct one of them")]
+    HintContradicts {
+        /// The hint's key.
+        hint: String,
+        /// The statement's key.
+        key: String,
+    },
+    /// The hint names no unit of ours.
+    #[error("the hint names unit '{unit}', which does not exist; use one of the configured units")]
+    HintUnknownUnit {
+        /// The name in the hint.
+        unit: String,
+    },
+    /// The hint expects another owner than there is.
+    #[error(
+        "the hint expects unit '{unit}', but unit '{owner}' takes this statement at epoch {epoch}; correct the hint or leave it out"
+    )]
+    HintNotOwner {
+        /// The unit in the hint.
+        unit: String,
+        /// The owner.
+        owner: String,
+        /// The epoch it was decided at.
+        epoch: Epoch,
+    },
+    /// The open transaction has written or locked at another unit.
+    #[error(
+        "the open transaction has written or locked in {at} and this statement belongs to {wanted} at epoch {epoch}; the transaction is alive, COMMIT or ROLLBACK it first"
+    )]
+    TransactionTouched {
+        /// Where the transaction is.
+        at: String,
+        /// Where the statement belongs.
+        wanted: String,
+        /// The epoch it was decided at.
+        epoch: Epoch,
+    },
+    /// The open transaction may not be reopened elsewhere.
+    #[error(
+        "the open transaction in {at} keeps a snapshot, SERIALIZABLE or savepoints and cannot be reopened in {wanted}, where this statement belongs at epoch {epoch}; the transaction is alive, COMMIT or ROLLBACK it first"
+    )]
+    TransactionFixed {
+        /// Where the transaction is.
+        at: String,
+        /// Where the statement belongs.
+        wanted: String,
+        /// The epoch it was decided at.
+        epoch: Epoch,
+    },
+    /// A write in START TRANSACTION READ ONLY.
+    #[error("cannot execute statement in a READ ONLY transaction; the transaction is alive")]
+    ReadOnlyTransaction,
+    /// The session keeps its connection, and the statement belongs elsewhere.
+    #[error("this session keeps its connection to {at} because of {}, and this statement belongs to {wanted}; {}", refusal_text::pin(*.reason), refusal_text::unpin(*.reason))]
+    Pinned {
+        /// Where the pin leads.
+        at: String,
+        /// Where the statement belongs: `unit 'bj'`, with its group where that differs.
+        wanted: String,
+        /// Why the connection is kept.
+        reason: PinReason,
+    },
+    /// The statements of one packet belong to different primaries.
+    #[error(
+        "the statements of one packet belong to {first} and {second} at epoch {epoch}; nothing was sent, send them one by one"
+    )]
+    PacketSplit {
+        /// Where one belongs.
+        first: String,
+        /// Where another belongs.
+        second: String,
+        /// The epoch it was decided at.
+        epoch: Epoch,
+    },
+    /// A statement Meridian itself answers, in a packet with others.
+    #[error("{what} cannot be one of several statements in a packet; send it alone")]
+    PacketStatement {
+        /// The statement.
+        what: &'static str,
+    },
+    /// The text was analysed under another epoch's tables.
+    #[error("the tables' rules changed while this statement was under way, now epoch {epoch}; send it again")]
+    Outdated {
+        /// The epoch it was decided at.
+        epoch: Epoch,
+    },
+}
+
+impl Rejection {
+    /// The MySQL error number.
+    pub fn errno(&self) -> u16 {
+        match self {
+            Rejection::Sql(refusal) => refusal_text::errno(refusal),
+            // ER_OPTION_PREVENTS_STATEMENT: what a read-only server answers, so drivers know it.
+            Rejection::Forbidden { .. } | Rejection::WrongUnit { .. } => 1290,
+            // ER_NO_PARTITION_FOR_GIVEN_VALUE.
+            Rejection::KeyUnplaced { .. } => 1526,
+            // ER_CANT_DO_THIS_DURING_AN_TRANSACTION.
+            Rejection::TransactionTouched { .. } | Rejection::TransactionFixed { .. } => 1179,
+            // ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION.
+            Rejection::ReadOnlyTransaction => 1792,
+            // ER_NOT_SUPPORTED_YET.
+            Rejection::PacketSplit { .. } | Rejection::PacketStatement { .. } => 1235,
+            // ER_NEED_REPREPARE.
+            Rejection::Outdated { .. } => 1615,
+            // ER_UNKNOWN_ERROR.
+            Rejection::KeyMissing { .. }
+            | Rejection::KeyRequired { .. }
+            | Rejection::StrongWithoutKey { .. }
+            | Rejection::KeyNull { .. }
+            | Rejection::KeyUnreadable { .. }
+            | Rejection::SeveralOwners { .. }
+            | Rejection::HintContradicts { .. }
+            | Rejection::HintUnknownUnit { .. }
+            | Rejection::HintNotOwner { .. }
+            | Rejection::Pinned { .. } => 1105,
+        }
+    }
+
+    /// The SQLSTATE the servers give with [`Self::errno`]; never of class 08, so that pools keep the connection.
+    pub fn sqlstate(&self) -> &'static str {
+        match self.errno() {
+            1146 => "42S02",
+            1179 => "25000",
+            1227 | 1235 => "42000",
+            1792 => "25006",
+            _ => "HY000",
+        }
+    }
+
+    /// The epoch the refusal was decided at, where ownership matters.
+    pub fn epoch(&self) -> Option<Epoch> {
+        match self {
+            Rejection::Forbidden { epoch, .. }
+            | Rejection::WrongUnit { epoch, .. }
+            | Rejection::KeyUnplaced { epoch, .. }
+            | Rejection::SeveralOwners { epoch, .. }
+            | Rejection::HintNotOwner { epoch, .. }
+            | Rejection::TransactionTouched { epoch, .. }
+            | Rejection::TransactionFixed { epoch, .. }
+            | Rejection::PacketSplit { epoch, .. }
+            | Rejection::Outdated { epoch } => Some(*epoch),
+            Rejection::Sql(_)
+            | Rejection::KeyMissing { .. }
+            | Rejection::KeyRequired { .. }
+            | Rejection::StrongWithoutKey { .. }
+            | Rejection::KeyNull { .. }
+            | Rejection::KeyUnreadable { .. }
+            | Rejection::HintContradicts { .. }
+            | Rejection::HintUnknownUnit { .. }
+            | Rejection::ReadOnlyTransaction
+            | Rejection::Pinned { .. }
+            | Rejection::PacketStatement { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! A lexed text -> its plan, and a plan -> the statement of one text.
+//!
+//! The slow path's checklist. Grammar is in `classify.rs`; nothing here knows a keyword but `;`.
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use super::classify;
+use super::hint;
+use super::lexed::{Lexed, Reading};
+use super::lexer;
+use super::literal;
+use super::resolve;
+use super::statement::{
+    BoundKey, Effect, Facts, KeySource, KeyUse, KeyValue, Keys, PinReason, Placement, Plan, SqlContext, SqlRefusal,
+    Statement, StatementClass,
+};
+use super::token::{self, Token};
+
+/// More statements than this in one packet are not told apart: bounded time, and keys number statements in 16 bits.
+const MOST_STATEMENTS: usize = 4_096;
+
+/// What is at hand while a text is planned.
+pub(super) struct Work<'a> {
+    pub(super) text: &'a [u8],
+    pub(super) lexed: &'a Lexed,
+    pub(super) context: SqlContext<'a>,
+    /// A hint comment gives the key, so that what cannot be read may still be placed.
+    pub(super) has_key_hint: bool,
+}
+
+impl Work<'_> {
+    /// A literal as written; `None` for one that is not UTF-8 or stands for several.
+    pub(super) fn raw(&self, token: &Token<'_>) -> Option<String> {
+        let slot = self.lexed.slots.get(token.index).filter(|slot| slot.count == 1)?;
+        let literal = self.lexed.literals.get(slot.first as usize)?;
+        let bytes = self.text.get(literal.start as usize..literal.end as usize)?;
+        String::from_utf8(bytes.to_vec()).ok()
+    }
+
+    /// The SQL text of a value that is one literal: a number, a string, NULL, TRUE, FALSE.
+    pub(super) fn literal_text(&self, value: &[Token<'_>]) -> Option<String> {
+        match value {
+            [token] if token.is_literal() => self.raw(token),
+            [token] if token.is_any(&["null", "true", "false"]) => {
+                Some(String::from_utf8_lossy(token.bytes).to_uppercase())
+            }
+            [sign, token] if (sign.is_symbol("-") || sign.is_symbol("+")) && token.is_literal() => {
+                Some(format!("{}{}", String::from_utf8_lossy(sign.bytes), self.raw(token)?))
+            }
+            _ => None,
+        }
+    }
+
+    /// The group of the session's schema.
+    pub(super) fn session_group(&self) -> Option<crate::model::GroupId> {
+        resolve::group_of(&self.context, self.context.schema?).map(|(group, _)| group)
+    }
+}
+
+/// Analyses a text without a cache, for EXPLAIN ROUTE.
+pub fn analyze(text: &[u8], context: &SqlContext<'_>) -> Statement {
+    let mut lexed = Lexed::default();
+    lexer::lex(text, reading(context), &mut lexed);
+    match hint::read(text, &lexed.hints) {
+        Ok(hint) => {
+            let planned = plan(text, &lexed, context, hint.as_ref().is_some_and(|hint| hint.key.is_some()));
+            statement(text, &lexed, context, Arc::new(planned.plan), hint)
+        }
+        Err(refusal) => refused(refusal),
+    }
+}
+
+pub(super) fn reading(context: &SqlContext<'_>) -> Reading {
+    Reading { mode: context.mode, charset: context.charset, dialect: context.dialect }
+}
+
+/// The statement for a text that a refusal ends before it is planned.
+pub(super) fn refused(refusal: SqlRefusal) -> Statement {
+    let facts = Facts { placement: Placement::Refused(refusal), ..unknown(Placement::Tableless) };
+    Statement { plan: Arc::new(Plan::of(vec![(facts, KeyUse::default())], 0)), keys: SmallVec::new(), hint: None }
+}
+
+/// The facts of a statement nothing is known about.
+pub(super) fn unknown(placement: Placement) -> Facts {
+    Facts {
+        class: StatementClass::Admin,
+        placement,
+        effects: vec![Effect::Pin(PinReason::UnknownStatement)],
+        asks_previous: false,
+        leaves_found_rows: false,
+        repeatable: false,
+        escape: None,
+    }
+}
+
+/// A plan, and whether it may serve other texts of the same shape.
+pub(super) struct Planned {
+    pub(super) plan: Plan,
+    pub(super) is_reusable: bool,
+}
+
+/// Plans a text.
+pub(super) fn plan(text: &[u8], lexed: &Lexed, context: &SqlContext<'_>, has_key_hint: bool) -> Planned {
+    let tokens = token::tokens(&lexed.normalised[..lexed.tokens_end]);
+    let parts = classify::split(&tokens);
+    if lexed.ambiguous || parts.len() > MOST_STATEMENTS {
+        let placement = match resolve::occurring(context, text) {
+            Some(table) => Placement::Refused(SqlRefusal::Unreadable { table }),
+            None => Placement::Local {
+                group: context.schema.and_then(|schema| resolve::group_of(context, schema)).map(|(group, _)| group),
+            },
+        };
+        let plan = Plan::of(vec![(unknown(placement), KeyUse::default())], lexed.parameters);
+        return Planned { plan, is_reusable: false };
+    }
+    let mut schema = context.schema.map(str::to_owned);
+    let mut statements: Vec<(Facts, KeyUse)> = Vec::new();
+    let mut changed_by: Option<String> = None;
+    let mut is_reusable = true;
+    for statement in parts {
+        let context = SqlContext { schema: schema.as_deref(), ..*context };
+        let work = Work { text, lexed, context, has_key_hint };
+        let mut found = classify::facts(&work, statement);
+        is_reusable &= !matches!(found.facts.class, StatementClass::ConnectionId { .. });
+        if let Some(what) = &changed_by
+            && touches_managed(&work, &found.facts, text)
+        {
+            found.facts.placement = Placement::Refused(SqlRefusal::ContextChange { what: what.clone() });
+        }
+        changed_by = changed_by.or(found.context_change);
+        if let Some(Effect::Schema(used)) =
+            found.facts.effects.iter().find(|effect| matches!(effect, Effect::Schema(_)))
+        {
+            schema = Some(used.clone());
+        }
+        statements.push((found.facts, found.key_use));
+    }
+    if statements.is_empty() {
+        // Nothing but comments: the server answers 1065 or OK, and nothing happens.
+        let facts = Facts { class: StatementClass::Show, effects: Vec::new(), ..unknown(Placement::Tableless) };
+        statements.push((facts, KeyUse::default()));
+    }
+    Planned { plan: Plan::of(statements, lexed.parameters), is_reusable }
+}
+
+/// Behind a change of context even a managed name within what looks like a string may be a name.
+fn touches_managed(work: &Work<'_>, facts: &Facts, text: &[u8]) -> bool {
+    match &facts.placement {
+        Placement::Sharded { .. } | Placement::Global { .. } | Placement::Schema { .. } | Placement::Refused(_) => true,
+        Placement::Tableless | Placement::Local { .. } => {
+            !matches!(facts.class, StatementClass::Set | StatementClass::Use)
+                && resolve::occurring(&work.context, text).is_some()
+        }
+    }
+}
+
+impl Plan {
+    /// A plan of these statements.
+    pub(super) fn of(statements: Vec<(Facts, KeyUse)>, parameters: usize) -> Plan {
+        let (statements, key_uses): (Vec<Facts>, Vec<KeyUse>) = statements.into_iter().unzip();
+        let needs_parameters = statements
+            .iter()
+            .filter_map(sources)
+            .any(|sources| sources.iter().any(|source| matches!(source, KeySource::Parameter(_))));
+        Plan { statements, parameters, needs_parameters, key_uses }
+    }
+}
+
+fn sources(facts: &Facts) -> Option<&[KeySource]> {
+    match &facts.placement {
+        Placement::Sharded { keys: Keys::Sources(sources), .. } => Some(sources),
+        _ => None,
+    }
+}
+
+/// Reads a text's keys by its plan.
+pub(super) fn statement(
+    text: &[u8],
+    lexed: &Lexed,
+    context: &SqlContext<'_>,
+    plan: Arc<Plan>,
+    hint: Option<Box<super::statement::Hint>>,
+) -> Statement {
+    let mut keys: SmallVec<[BoundKey; 2]> = SmallVec::new();
+    for (index, facts) in plan.statements.iter().enumerate() {
+        let Some(sources) = sources(facts) else { continue };
+        let reading = plan.key_uses.get(index).map(|usage| usage.reading).unwrap_or_default();
+        let mut add = |value: KeyValue| {
+            let statement = index as u16;
+            // Rows of one owner come together: the last few are looked at, so that a wide INSERT stays short without a set.
+            if keys.iter().rev().take(4).all(|known| known.value != value || known.statement != statement) {
+                keys.push(BoundKey { statement, value });
+            }
+        };
+        for source in sources {
+            match source {
+                KeySource::Literal(slot) | KeySource::Group(slot) => match lexed.slots.get(*slot) {
+                    Some(slot) => {
+                        for number in 0..slot.count {
+                            let literal = lexed.literals.get((slot.first + number * slot.step) as usize);
+                            add(literal.map_or(KeyValue::Unreadable, |literal| {
+                                literal::value(text, *literal, reading, context.mode)
+                            }));
+                        }
+                    }
+                    None => add(KeyValue::Unreadable),
+                },
+                KeySource::Constant(value) => add(value.clone()),
+                KeySource::Parameter(_) => continue,
+            }
+        }
+    }
+    let statement = Statement { plan, keys, hint };
+    if statement.plan.needs_parameters { statement } else { statement.tested() }
+}
+
+impl Statement {
+    /// This statement with the values of an execution: the keys that are parameters are filled in.
+    pub fn bind(&self, parameters: &[KeyValue]) -> Statement {
+        let mut keys = self.keys.clone();
+        for (index, facts) in self.plan.statements.iter().enumerate() {
+            let reading = self.plan.key_uses.get(index).map(|usage| usage.reading).unwrap_or_default();
+            for source in sources(facts).unwrap_or_default() {
+                let KeySource::Parameter(number) = source else { continue };
+                let given = parameters.get(*number).cloned().unwrap_or(KeyValue::Unreadable);
+                keys.push(BoundKey { statement: index as u16, value: literal::understood(given, reading) });
+            }
+        }
+        Statement { plan: Arc::clone(&self.plan), keys, hint: self.hint.clone() }.tested()
+    }
+
+    /// Refuses statements that assign another value to the routing key column than the one that restricts them.
+    fn tested(mut self) -> Statement {
+        for (index, usage) in self.plan.key_uses.iter().enumerate() {
+            let Some(refusal) = &usage.must_agree else { continue };
+            let mut own = self.keys.iter().filter(|key| usize::from(key.statement) == index).map(|key| &key.value);
+            let first = own.next();
+            if first.is_none_or(|first| *first == KeyValue::Unreadable || own.any(|other| other != first)) {
+                let mut plan = Plan::clone(&self.plan);
+                plan.statements[index].placement = Placement::Refused(refusal.clone());
+                self.plan = Arc::new(plan);
+                return self;
+            }
+        }
+        self
+    }
+}

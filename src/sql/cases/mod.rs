@@ -1,0 +1,9 @@
+//! Case tables: one text, one line of facts, through the cache and without it.
+//!
+//! Only tests. Cases that need more than the text's facts stand in the files they test.
+
+mod keys;
+mod placement;
+mod robust;
+mod session;
+mod world;

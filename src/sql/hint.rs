@@ -1,0 +1,95 @@
+//! Hints: `/*meridian: key=6000, level=strong, unit=bj*/` and the session variables of the same names.
+//!
+//! An unreadable hint is an error, never ignored: someone relies on it.
+
+use super::statement::{Effect, Hint, KeyValue, ReadLevel, SqlRefusal};
+
+/// Reads the hint comments of a text, given from `meridian:` to their ends. Errors: the part that cannot be read.
+pub(super) fn read(text: &[u8], places: &[(u32, u32)]) -> Result<Option<Box<Hint>>, SqlRefusal> {
+    if places.is_empty() {
+        return Ok(None);
+    }
+    let mut hint = Hint::default();
+    for &(start, end) in places {
+        let starts_comment = {
+            let before = &text[..start as usize];
+            before.ends_with(b"/*") || before.trim_ascii_end().ends_with(b"/*")
+        };
+        let body = String::from_utf8_lossy(&text[start as usize..end as usize]);
+        read_one(body.trim_start_matches("meridian:"), starts_comment, &mut hint)?;
+    }
+    Ok(Some(Box::new(hint)))
+}
+
+fn read_one(body: &str, starts_comment: bool, hint: &mut Hint) -> Result<(), SqlRefusal> {
+    let bad = |found: &str| SqlRefusal::BadHint { found: found.trim().to_owned() };
+    for part in body.split(',') {
+        let Some((name, value)) = part.split_once('=') else { return Err(bad(part)) };
+        match name.trim() {
+            "key" => merge(&mut hint.key, key(value).ok_or_else(|| bad(part))?, part)?,
+            "level" => merge(&mut hint.level, level(value).ok_or_else(|| bad(part))?, part)?,
+            "unit" => {
+                let unit = unquoted(value);
+                if unit.is_empty() {
+                    return Err(bad(part));
+                }
+                merge(&mut hint.unit, unit.to_owned(), part)?;
+            }
+            // In a comment that others write into too (sqlcommenter), ours ends where another name begins.
+            _ if !starts_comment => return Ok(()),
+            _ => return Err(bad(part)),
+        }
+    }
+    Ok(())
+}
+
+fn merge<T: PartialEq>(known: &mut Option<T>, value: T, part: &str) -> Result<(), SqlRefusal> {
+    match known {
+        Some(known) if *known != value => Err(SqlRefusal::BadHint { found: format!("two values: {}", part.trim()) }),
+        _ => {
+            *known = Some(value);
+            Ok(())
+        }
+    }
+}
+
+/// A key as a hint writes it: an integer, or any other text, quoted or not.
+pub fn key(value: &str) -> Option<KeyValue> {
+    let trimmed = value.trim();
+    let text = unquoted(trimmed);
+    if text.is_empty() {
+        return None;
+    }
+    match text.parse::<i128>() {
+        Ok(number) if text.len() == trimmed.len() => Some(KeyValue::Integer(number)),
+        _ => Some(KeyValue::Text(text.as_bytes().into())),
+    }
+}
+
+/// A read level as a hint writes it.
+pub fn level(value: &str) -> Option<ReadLevel> {
+    match unquoted(value) {
+        "eventual" => Some(ReadLevel::Eventual),
+        "strong" => Some(ReadLevel::Strong),
+        _ => None,
+    }
+}
+
+fn unquoted(value: &str) -> &str {
+    let value = value.trim();
+    let inner = |quote: char| value.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote));
+    inner('\'').or_else(|| inner('"')).unwrap_or(value)
+}
+
+/// `SET @meridian_… = value`. Errors: an unknown name, or a value that is not one.
+pub(super) fn session_variable(name: &str, value: Option<String>) -> Result<Effect, SqlRefusal> {
+    let bad = || SqlRefusal::BadHint { found: format!("@meridian_{name}") };
+    let is_readable = match (name, &value) {
+        ("key", Some(value)) => key(value).is_some(),
+        ("level", Some(value)) => level(value).is_some(),
+        ("unit", Some(value)) => !value.is_empty(),
+        ("key" | "level" | "unit", None) => true,
+        _ => false,
+    };
+    if is_readable { Ok(Effect::Hint { name: name.to_owned(), value }) } else { Err(bad()) }
+}

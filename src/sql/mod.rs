@@ -1,0 +1,46 @@
+//! SQL text -> the few facts routing needs, once per statement shape.
+//!
+//! Pure: no socket, clock, lock or log. Only `parse.rs` names the parser crate. It never decides where a statement goes (that is [`crate::route`]).
+//! Start at [`statement`], then `analyze.rs`.
+
+pub mod statement;
+
+// Text -> shape: what every statement pays for.
+mod comment;
+mod lexed;
+mod lexer;
+mod literal;
+mod plan_cache;
+mod reading;
+mod rows;
+
+// Shape -> facts: what a miss pays for.
+mod analyze;
+mod classify;
+mod data;
+mod ddl;
+mod effects;
+mod hint;
+mod session;
+mod set;
+mod token;
+
+// The depth of data statements.
+mod clauses;
+mod keys;
+mod parse;
+mod resolve;
+mod structure;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod cases;
+
+pub use analyze::analyze;
+pub use hint::{key as hint_key, level as hint_level};
+pub use plan_cache::PlanCache;
+pub use statement::{
+    BeginOptions, BoundKey, CharsetClass, Completion, Dialect, Effect, Facts, Family, Hint, KeyReading, KeySource,
+    KeyUse, KeyValue, Keys, PinReason, Placement, Plan, ReadLevel, SqlContext, SqlMode, SqlRefusal, Statement,
+    StatementClass, WriteKind,
+};

@@ -1,0 +1,199 @@
+//! Plans by shape, one cache per worker.
+//!
+//! Keyed by the normalised bytes and all that the reading depends on, compared in full; bounded in bytes; second-chance eviction.
+//! It holds nothing that differs between texts of a shape.
+
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+use super::analyze;
+use super::hint;
+use super::lexed::Lexed;
+use super::lexer;
+use super::statement::{CharsetClass, Dialect, Plan, SqlContext, SqlMode, Statement};
+use crate::model::Epoch;
+
+/// A shape longer than this is planned each time: it is hardly ever sent twice.
+const LONGEST_SHAPE: usize = 64 << 10;
+/// What an entry costs beyond its bytes: its place in the table, the plan's own allocations.
+const OVERHEAD: usize = 512;
+/// Scratch buffers that grew beyond this are given back after the text that made them grow.
+const SCRATCH: usize = 256 << 10;
+
+/// The plans of one worker.
+#[derive(Debug)]
+pub struct PlanCache {
+    capacity: usize,
+    bytes: usize,
+    hits: u64,
+    misses: u64,
+    hasher: DefaultHashBuilder,
+    table: HashTable<usize>,
+    entries: Vec<Option<Entry>>,
+    free: Vec<usize>,
+    hand: usize,
+    lexed: Lexed,
+}
+
+#[derive(Debug)]
+struct Entry {
+    hash: u64,
+    shape: Box<[u8]>,
+    schema: Option<Box<str>>,
+    fixed: Fixed,
+    epoch: Epoch,
+    catalog: u64,
+    plan: Arc<Plan>,
+    was_used: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Fixed {
+    mode: SqlMode,
+    charset: CharsetClass,
+    dialect: Dialect,
+    has_key_hint: bool,
+}
+
+impl PlanCache {
+    /// A cache that holds about this many bytes of plans.
+    pub fn new(capacity_bytes: usize) -> PlanCache {
+        PlanCache {
+            capacity: capacity_bytes,
+            bytes: 0,
+            hits: 0,
+            misses: 0,
+            hasher: DefaultHashBuilder::default(),
+            table: HashTable::new(),
+            entries: Vec::new(),
+            free: Vec::new(),
+            hand: 0,
+            lexed: Lexed::default(),
+        }
+    }
+
+    /// How many texts had a plan.
+    pub fn hits(&self) -> u64 {
+        self.hits
+    }
+
+    /// How many texts had to be planned.
+    pub fn misses(&self) -> u64 {
+        self.misses
+    }
+
+    /// About how many bytes the plans take.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// The statement of a text.
+    pub fn analyze(&mut self, text: &[u8], context: &SqlContext<'_>) -> Statement {
+        let mut lexed = std::mem::take(&mut self.lexed);
+        lexer::lex(text, analyze::reading(context), &mut lexed);
+        let statement = match hint::read(text, &lexed.hints) {
+            Ok(hint) => {
+                let plan = self.plan(text, &lexed, context, hint.as_ref().is_some_and(|hint| hint.key.is_some()));
+                analyze::statement(text, &lexed, context, plan, hint)
+            }
+            Err(refusal) => analyze::refused(refusal),
+        };
+        if lexed.normalised.capacity() + lexed.literals.capacity() * 12 <= SCRATCH {
+            self.lexed = lexed;
+        }
+        statement
+    }
+
+    fn plan(&mut self, text: &[u8], lexed: &Lexed, context: &SqlContext<'_>, has_key_hint: bool) -> Arc<Plan> {
+        let fixed = Fixed { mode: context.mode, charset: context.charset, dialect: context.dialect, has_key_hint };
+        let hash = self.hasher.hash_one((&lexed.normalised[..], context.schema, fixed));
+        let is_same = |entry: &Entry| {
+            entry.hash == hash
+                && entry.fixed == fixed
+                && entry.schema.as_deref() == context.schema
+                && *entry.shape == lexed.normalised[..]
+        };
+        let known = self.table.find(hash, |&index| self.entries[index].as_ref().is_some_and(is_same)).copied();
+        if let Some(index) = known
+            && !lexed.ambiguous
+            && let Some(entry) = &mut self.entries[index]
+        {
+            if (entry.epoch, entry.catalog) == (context.state.epoch, context.catalog.version) {
+                entry.was_used = true;
+                self.hits += 1;
+                return Arc::clone(&entry.plan);
+            }
+            self.remove(index);
+        }
+        self.misses += 1;
+        let planned = analyze::plan(text, lexed, context, has_key_hint);
+        let plan = Arc::new(planned.plan);
+        let cost = lexed.normalised.len() + context.schema.map_or(0, str::len) + OVERHEAD;
+        if planned.is_reusable && lexed.normalised.len() <= LONGEST_SHAPE && cost <= self.capacity {
+            self.insert(Entry {
+                hash,
+                shape: lexed.normalised.as_slice().into(),
+                schema: context.schema.map(Into::into),
+                fixed,
+                epoch: context.state.epoch,
+                catalog: context.catalog.version,
+                plan: Arc::clone(&plan),
+                was_used: false,
+            });
+        }
+        plan
+    }
+
+    fn insert(&mut self, entry: Entry) {
+        let cost = entry.cost();
+        while self.bytes + cost > self.capacity && self.evict() {}
+        self.bytes += cost;
+        let hash = entry.hash;
+        let index = match self.free.pop() {
+            Some(index) => {
+                self.entries[index] = Some(entry);
+                index
+            }
+            None => {
+                self.entries.push(Some(entry));
+                self.entries.len() - 1
+            }
+        };
+        let entries = &self.entries;
+        self.table.insert_unique(hash, index, |&index| entries[index].as_ref().map_or(0, |entry| entry.hash));
+    }
+
+    /// Removes the next entry that was not used since the hand last passed. Returns whether there was any.
+    fn evict(&mut self) -> bool {
+        // Two rounds: the first may only take the marks away.
+        for _ in 0..self.entries.len() * 2 {
+            self.hand = (self.hand + 1) % self.entries.len();
+            match &mut self.entries[self.hand] {
+                Some(entry) if entry.was_used => entry.was_used = false,
+                Some(_) => {
+                    self.remove(self.hand);
+                    return true;
+                }
+                None => continue,
+            }
+        }
+        false
+    }
+
+    fn remove(&mut self, index: usize) {
+        let Some(entry) = self.entries[index].take() else { return };
+        self.bytes -= entry.cost();
+        self.free.push(index);
+        if let Ok(place) = self.table.find_entry(entry.hash, |&held| held == index) {
+            place.remove();
+        }
+    }
+}
+
+impl Entry {
+    fn cost(&self) -> usize {
+        self.shape.len() + self.schema.as_deref().map_or(0, str::len) + OVERHEAD
+    }
+}

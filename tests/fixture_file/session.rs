@@ -1,0 +1,158 @@
+//! The session a case is sent from, as its settings tell.
+
+use meridian::model::{ControlState, GroupId, Role, UnitId};
+use meridian::route::{Grants, PinView, SessionView, Target, TransactionAccess, TransactionView};
+use meridian::sql::{CharsetClass, Hint, KeyValue, PinReason, SqlMode, hint_key, hint_level};
+
+use super::Case;
+
+/// What a [`SessionView`] borrows from.
+pub struct Session {
+    /// The unit the client is connected to; `hz` unless set.
+    pub unit: UnitId,
+    /// The session's schema; `shop` unless set, `none` for none.
+    pub schema: Option<String>,
+    schema_group: Option<GroupId>,
+    hint: Hint,
+    transaction: TransactionView,
+    pin: Option<PinView>,
+    grants: Grants,
+}
+
+impl Session {
+    /// The session of `case`. Panics with a sentence on a setting that cannot be read.
+    pub fn of(case: &Case, state: &ControlState) -> Session {
+        let schema = Some(case.setting("schema").unwrap_or("shop")).filter(|name| *name != "none").map(str::to_owned);
+        let words = |name: &str| case.setting(name).map(|value| value.split_whitespace().collect::<Vec<_>>());
+        Session {
+            unit: unit(case, state, case.setting("unit").unwrap_or("hz")),
+            schema_group: schema.as_deref().and_then(|name| state.group_of_schema(name)),
+            schema,
+            hint: words("hint-session").map(|words| hint(case, &words)).unwrap_or_default(),
+            transaction: words("transaction").map_or(TransactionView::None, |words| transaction(case, state, &words)),
+            pin: words("pin").map(|words| pin(case, state, &words)),
+            grants: match case.setting("grants") {
+                None => Grants::default(),
+                Some("escapes") => Grants { escapes: true },
+                Some(other) => panic!("{}: unknown grant '{other}'", case.name),
+            },
+        }
+    }
+
+    /// As a decision sees it.
+    pub fn view(&self) -> SessionView<'_> {
+        SessionView {
+            unit: self.unit,
+            schema_group: self.schema_group,
+            hint: &self.hint,
+            transaction: self.transaction,
+            pin: self.pin,
+            grants: self.grants,
+        }
+    }
+}
+
+/// The session's sql_mode: `ansi-quotes`, `no-backslash-escapes`, `ignore-space`.
+pub fn mode(case: &Case) -> SqlMode {
+    let mut mode = SqlMode::default();
+    for word in case.setting("mode").unwrap_or_default().split_whitespace() {
+        match word {
+            "ansi-quotes" => mode.ansi_quotes = true,
+            "no-backslash-escapes" => mode.no_backslash_escapes = true,
+            "ignore-space" => mode.ignore_space = true,
+            other => panic!("{}: unknown mode '{other}'", case.name),
+        }
+    }
+    mode
+}
+
+/// The session's character set: `ascii-safe` unless set.
+pub fn charset(case: &Case) -> CharsetClass {
+    match case.setting("charset") {
+        None | Some("ascii-safe") => CharsetClass::AsciiSafe,
+        Some("trailing-ascii") => CharsetClass::TrailingAscii,
+        Some(other) => panic!("{}: unknown charset '{other}'", case.name),
+    }
+}
+
+/// The parameters of an execution: `NULL`, `6000`, `'text'` without blanks; anything else is a value nobody can read.
+pub fn parameters(case: &Case) -> Option<Vec<KeyValue>> {
+    let value =
+        |word: &str| match (word, word.parse(), word.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''))) {
+            ("NULL", _, _) => KeyValue::Null,
+            (_, Ok(number), _) => KeyValue::Integer(number),
+            (_, Err(_), Some(text)) => KeyValue::Text(text.as_bytes().into()),
+            (_, Err(_), None) => KeyValue::Unreadable,
+        };
+    case.setting("params").map(|words| words.split_whitespace().map(value).collect())
+}
+
+fn unit(case: &Case, state: &ControlState, name: &str) -> UnitId {
+    state.unit_named(name).unwrap_or_else(|| panic!("{}: unknown unit '{name}'", case.name))
+}
+
+/// `key=6000 level=strong unit=bj`, each at will.
+fn hint(case: &Case, words: &[&str]) -> Hint {
+    let mut hint = Hint::default();
+    for word in words {
+        match word.split_once('=') {
+            Some(("key", key)) => hint.key = hint_key(key),
+            Some(("level", level)) => hint.level = hint_level(level),
+            Some(("unit", name)) => hint.unit = Some(name.to_owned()),
+            Some(_) | None => panic!("{}: unknown hint '{word}'", case.name),
+        }
+    }
+    hint
+}
+
+/// `unit role [group]`.
+fn target(case: &Case, state: &ControlState, words: &mut impl Iterator<Item = String>) -> Target {
+    let name = words.next().unwrap_or_default();
+    let role = match words.next().as_deref() {
+        Some("primary") => Role::Primary,
+        Some("replica") => Role::Replica,
+        other => panic!("{}: unknown role {other:?}", case.name),
+    };
+    let group = case.setting("at-group").map_or(state.default_group, |group| {
+        state.group_named(group).unwrap_or_else(|| panic!("{}: unknown group '{group}'", case.name))
+    });
+    Target { group, unit: unit(case, state, &name), role }
+}
+
+/// `queued [read-only]`, or `open unit role [touched] [fixed] [read-only]`.
+fn transaction(case: &Case, state: &ControlState, words: &[&str]) -> TransactionView {
+    let has = |word: &str| words.contains(&word);
+    match words.first() {
+        Some(&"queued") => TransactionView::Queued { read_only: has("read-only") },
+        Some(&"open") => TransactionView::Open {
+            target: target(case, state, &mut words[1..].iter().map(|word| (*word).to_owned())),
+            access: if has("touched") { TransactionAccess::Touched } else { TransactionAccess::OnlyRead },
+            fixed: has("fixed"),
+            read_only: has("read-only"),
+        },
+        other => panic!("{}: unknown transaction {other:?}", case.name),
+    }
+}
+
+/// `unit role reason`.
+fn pin(case: &Case, state: &ControlState, words: &[&str]) -> PinView {
+    let mut words = words.iter().map(|word| (*word).to_owned());
+    let target = target(case, state, &mut words);
+    let reason = match words.next().as_deref() {
+        Some("temporary-table") => PinReason::TemporaryTable,
+        Some("table-locks") => PinReason::TableLocks,
+        Some("named-lock") => PinReason::NamedLock,
+        Some("computed-user-variable") => PinReason::ComputedUserVariable,
+        Some("unknown-set") => PinReason::UnknownSet,
+        Some("sql-prepare") => PinReason::SqlPrepare,
+        Some("handler") => PinReason::Handler,
+        Some("routine") => PinReason::Routine,
+        Some("unknown-statement") => PinReason::UnknownStatement,
+        Some("insert-id-set") => PinReason::InsertIdSet,
+        Some("cursor") => PinReason::Cursor,
+        Some("long-data") => PinReason::LongData,
+        Some("last-reply") => PinReason::LastReply,
+        other => panic!("{}: unknown pin reason {other:?}", case.name),
+    };
+    PinView { target, reason }
+}

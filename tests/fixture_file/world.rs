@@ -1,0 +1,292 @@
+//! The worlds of `sql-fixtures/snapshots/*.toml`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::sync::Arc;
+
+use meridian::model::control_state::InstanceAddress;
+use meridian::model::shard::OwnedRange;
+use meridian::model::{
+    Catalog, CatalogColumn, CatalogTable, ControlState, Epoch, Forbid, ForbidKind, ForbidScope, Group, GroupId,
+    Instance, KeyType, ReadPolicy, Role, Shard, ShardMap, ShardRange, Snapshot, TableClass, TableKind, TableRule,
+    Transform, Unit, UnitId, WrongUnitPolicy,
+};
+use meridian::sql::{Dialect, Family};
+use serde::Deserialize;
+
+/// A snapshot and the servers that read the text.
+pub struct World {
+    /// What decisions see.
+    pub snapshot: Snapshot,
+    /// Whose grammar is spoken.
+    pub dialect: Dialect,
+}
+
+/// The world called `name`. Panics with a sentence when it cannot be read.
+pub fn load(name: &str) -> World {
+    let table = read(name);
+    let file: WorldFile =
+        toml::Value::Table(table).try_into().unwrap_or_else(|error| panic!("snapshot '{name}': {error}"));
+    let state = file.state(name);
+    state.check().unwrap_or_else(|error| panic!("snapshot '{name}': {error}"));
+    World {
+        dialect: match file.mysql {
+            Some(version) => Dialect { family: Family::MySql, version },
+            None => Dialect { family: Family::MariaDb, version: file.mariadb },
+        },
+        snapshot: Snapshot { state: Arc::new(state), observations: Arc::default(), catalog: Arc::new(file.catalog()) },
+    }
+}
+
+/// The table of `name` over those it extends: its own keys replace theirs whole.
+fn read(name: &str) -> toml::Table {
+    let path = super::folder().join("snapshots").join(format!("{name}.toml"));
+    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let mut own: toml::Table = text.parse().unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    match own.remove("extends") {
+        Some(toml::Value::String(base)) => {
+            let mut table = read(&base);
+            table.extend(own);
+            table
+        }
+        Some(other) => panic!("{}: extends {other}", path.display()),
+        None => own,
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WorldFile {
+    epoch: u64,
+    #[serde(default)]
+    mariadb: u32,
+    mysql: Option<u32>,
+    units: Vec<String>,
+    groups: Vec<GroupFile>,
+    #[serde(default)]
+    forbids: Vec<ForbidFile>,
+    /// `schema -> table -> columns`; a column is `name`, or `name number`.
+    catalog: BTreeMap<String, BTreeMap<String, TableFile>>,
+    #[serde(default)]
+    routines: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GroupFile {
+    name: String,
+    schemas: Vec<String>,
+    global_master: String,
+    schema_unit: Option<String>,
+    #[serde(default)]
+    shard_count: u32,
+    #[serde(default)]
+    shards: Vec<ShardsFile>,
+    #[serde(default)]
+    key_types: Vec<KeyTypeFile>,
+    #[serde(default)]
+    tables: Vec<RuleFile>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ShardsFile {
+    first: u32,
+    last: u32,
+    owner: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeyTypeFile {
+    name: String,
+    modulus: Option<u32>,
+    /// `[lowest, highest, shard]`.
+    ranges: Option<Vec<(i64, i64, u32)>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RuleFile {
+    name: String,
+    class: String,
+    column: Option<String>,
+    key_type: Option<String>,
+    #[serde(default)]
+    wrong_unit: String,
+    #[serde(default)]
+    read: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ForbidFile {
+    unit: String,
+    kind: String,
+    reason: String,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged, deny_unknown_fields)]
+enum TableFile {
+    Base(Vec<String>),
+    View { view: Vec<String>, columns: Vec<String> },
+    Sequence { sequence: bool },
+}
+
+impl WorldFile {
+    fn state(&self, name: &str) -> ControlState {
+        let unit = |wanted: &str| {
+            let found = (0u16..).zip(&self.units).find(|(_, unit)| *unit == wanted);
+            found.map_or_else(|| panic!("snapshot '{name}': unknown unit '{wanted}'"), |(index, _)| UnitId(index))
+        };
+        let groups: Vec<Group> = self.groups.iter().map(|group| group.group(self.epoch, &unit)).collect();
+        let mut instances = Vec::new();
+        for (unit_id, unit) in (0u16..).zip(&self.units) {
+            for (group_id, group) in (0u16..).zip(&groups) {
+                for (number, role) in [(1, Role::Primary), (2, Role::Replica)] {
+                    instances.push(Instance {
+                        name: format!("{unit}-{}-{number}", group.name),
+                        unit: UnitId(unit_id),
+                        group: GroupId(group_id),
+                        role,
+                        address: InstanceAddress::Tcp("127.0.0.1".to_owned(), 3306),
+                    });
+                }
+            }
+        }
+        let forbids = self.forbids.iter().map(|forbid| Forbid {
+            scope: ForbidScope::Unit(unit(&forbid.unit)),
+            kind: match forbid.kind.as_str() {
+                "writes" => ForbidKind::Writes,
+                "updates" => ForbidKind::Updates,
+                "all" => ForbidKind::All,
+                other => panic!("snapshot '{name}': unknown forbid '{other}'"),
+            },
+            reason: forbid.reason.clone(),
+            by: "fixture".to_owned(),
+            at: 0,
+        });
+        ControlState {
+            epoch: Epoch(self.epoch),
+            units: self.units.iter().map(|name| Unit { name: name.clone() }).collect(),
+            instances,
+            default_group: GroupId(0),
+            forbids: forbids.collect(),
+            groups,
+        }
+    }
+
+    fn catalog(&self) -> Catalog {
+        let pair = |name: &String| {
+            let (schema, routine) = name.split_once('.').unwrap_or_else(|| panic!("'{name}' is not schema.name"));
+            (schema.to_owned(), routine.to_owned())
+        };
+        let table = |file: &TableFile| match file {
+            TableFile::Base(columns) => CatalogTable { kind: TableKind::Base, columns: all_columns(columns) },
+            TableFile::View { view, columns } => {
+                CatalogTable { kind: TableKind::View(view.iter().map(pair).collect()), columns: all_columns(columns) }
+            }
+            TableFile::Sequence { sequence } => {
+                assert!(sequence, "a sequence is written 'sequence = true'");
+                CatalogTable { kind: TableKind::Sequence, columns: Vec::new() }
+            }
+        };
+        Catalog {
+            default_sql_mode: String::new(),
+            version: 1,
+            schemas: self
+                .catalog
+                .iter()
+                .map(|(schema, tables)| {
+                    (schema.clone(), tables.iter().map(|(name, file)| (name.clone(), table(file))).collect())
+                })
+                .collect(),
+            routines: self.routines.iter().map(pair).collect(),
+        }
+    }
+}
+
+fn all_columns(columns: &[String]) -> Vec<CatalogColumn> {
+    let column = |text: &String| {
+        let mut words = text.split_whitespace();
+        let name = words.next().unwrap_or_default().to_owned();
+        let words: Vec<&str> = words.collect();
+        CatalogColumn { name, numeric: words.contains(&"number"), invisible: words.contains(&"invisible") }
+    };
+    columns.iter().map(column).collect()
+}
+
+impl GroupFile {
+    fn group(&self, epoch: u64, unit: &dyn Fn(&str) -> UnitId) -> Group {
+        Group {
+            name: self.name.clone(),
+            schemas: self.schemas.clone(),
+            key_types: self.key_types.iter().map(KeyTypeFile::key_type).collect(),
+            tables: self.tables.iter().map(|rule| rule.rule(&self.key_types)).collect(),
+            shards: ShardMap {
+                count: self.shard_count,
+                ranges: self
+                    .shards
+                    .iter()
+                    .map(|shards| OwnedRange {
+                        range: ShardRange { first: Shard(shards.first), last: Shard(shards.last) },
+                        owner: unit(&shards.owner),
+                        epoch: Epoch(epoch),
+                    })
+                    .collect(),
+            },
+            global_master: unit(&self.global_master),
+            global_epoch: Epoch(epoch),
+            schema_unit: self.schema_unit.as_deref().map(unit),
+        }
+    }
+}
+
+impl KeyTypeFile {
+    fn key_type(&self) -> KeyType {
+        let transform = match (self.modulus, &self.ranges) {
+            (Some(modulus), None) => Transform::Mod { modulus },
+            (None, Some(ranges)) => Transform::Range {
+                ranges: ranges
+                    .iter()
+                    .map(|(lowest, highest, shard)| (i128::from(*lowest), i128::from(*highest), Shard(*shard)))
+                    .collect(),
+            },
+            (None, None) => Transform::Hash,
+            (Some(_), Some(_)) => panic!("key type '{}' has two transforms", self.name),
+        };
+        KeyType { name: self.name.clone(), transform }
+    }
+}
+
+impl RuleFile {
+    fn rule(&self, key_types: &[KeyTypeFile]) -> TableRule {
+        let class = match (self.class.as_str(), &self.column) {
+            ("sharded", Some(column)) => {
+                let wanted = self.key_type.as_deref();
+                let key_type = key_types.iter().position(|key| wanted.is_none_or(|wanted| key.name == wanted));
+                let key_type = key_type.unwrap_or_else(|| panic!("table '{}': unknown key type", self.name));
+                TableClass::Sharded { key_type, column: column.clone() }
+            }
+            ("global", None) => TableClass::Global,
+            ("local", None) => TableClass::Local,
+            (class, _) => panic!("table '{}': class '{class}' with these settings", self.name),
+        };
+        TableRule {
+            name: self.name.clone(),
+            class,
+            wrong_unit: match self.wrong_unit.as_str() {
+                "" | "forward" => WrongUnitPolicy::Forward,
+                "refuse" => WrongUnitPolicy::Refuse,
+                other => panic!("table '{}': wrong_unit '{other}'", self.name),
+            },
+            read: match self.read.as_str() {
+                "" | "local" => ReadPolicy::Local,
+                "owner" => ReadPolicy::Owner,
+                "refuse-without-key" => ReadPolicy::RefuseWithoutKey,
+                other => panic!("table '{}': read '{other}'", self.name),
+            },
+        }
+    }
+}

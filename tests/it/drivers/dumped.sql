@@ -1,0 +1,11 @@
+USE plain;;
+CREATE TABLE dumped (id INT AUTO_INCREMENT PRIMARY KEY, name VARCHAR(50), body BLOB, at DATETIME(3), KEY (name)) COMMENT 'it''s';;
+INSERT INTO dumped (name, body, at) VALUES ('größe', 0x00FF27, '2024-02-29 01:02:03.456'), (NULL, NULL, NULL), ('it''s \\ "', '', '2024-01-01');;
+INSERT INTO dumped (name) SELECT CONCAT('copy ', seq) FROM seq_1_to_3000;;
+CREATE TABLE child (id INT PRIMARY KEY, parent INT, FOREIGN KEY (parent) REFERENCES dumped (id));;
+INSERT INTO child VALUES (1, 1);;
+CREATE VIEW seen AS SELECT id, name FROM dumped WHERE name IS NOT NULL;;
+CREATE TRIGGER before_dumped BEFORE INSERT ON dumped FOR EACH ROW SET NEW.name = UPPER(NEW.name);;
+CREATE PROCEDURE counts() SELECT COUNT(*) FROM dumped;;
+CREATE FUNCTION doubled(n INT) RETURNS INT DETERMINISTIC RETURN n * 2;;
+GRANT SELECT ON mysql.proc TO app@'%';;

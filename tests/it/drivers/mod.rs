@@ -1,0 +1,10 @@
+//! Drivers and tools through Meridian: none of them can tell it from the server.
+//!
+//! Where statements go is not asked here, but that their answers are the server's own.
+
+mod async_driver;
+mod command_line;
+mod differential;
+mod node_tests;
+mod python;
+mod transcript;

@@ -1,0 +1,13 @@
+//! Integration tests: in process over real sockets, with real servers started on free ports.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod demo;
+mod demo_world;
+mod drivers;
+mod failures;
+#[path = "../fixture_file/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "the fixtures' own test uses the rest")]
+mod fixture_file;
+mod node;
+mod scenarios;
+mod servers;
