@@ -34,6 +34,8 @@ pub struct Connection {
     pub capabilities: Capabilities,
     /// What the server was told; `None` just after a reset.
     pub state: Option<Arc<SessionState>>,
+    /// What its LAST_INSERT_ID() says; `None` where only the server knows.
+    pub last_insert_id: Option<u64>,
     /// The statements it has prepared.
     pub prepared: PreparedStatements,
     /// Whether it was idle in a pool before this checkout, so that the server may have closed it.
@@ -73,6 +75,7 @@ impl Connection {
             thread_id: logged_in.connection_id,
             capabilities: logged_in.capabilities,
             state: Some(Arc::new(state)),
+            last_insert_id: Some(0),
             prepared: PreparedStatements::new(prepared),
             reused: false,
             born: now,
@@ -162,6 +165,7 @@ impl Connection {
         self.prepared.clear();
         // The schema is the one thing a reset keeps; everything else is at the server's defaults, not at the login's.
         self.state = None;
+        self.last_insert_id = Some(0);
         self.tainted = false;
         self.in_transaction = false;
         Ok(())

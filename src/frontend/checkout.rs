@@ -1,5 +1,6 @@
 //! A connection that fits a statement, and what must be said on it before the statement is sent.
 
+use super::answer::packet_of;
 use super::dispatch::NotCarried;
 use super::error_reply;
 use super::held::{Held, InsertId};
@@ -10,7 +11,6 @@ use crate::control::WriteTicket;
 use crate::model::{GroupId, Health, InstanceId, Role, Snapshot};
 use crate::route::Target;
 use crate::sql::{Effect, Facts, Placement, Statement, StatementClass};
-use crate::wire::command::Command;
 
 /// Which connections will do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,27 +107,30 @@ impl Session {
         candidates
     }
 
-    /// Everything that must be true of the connection before the statement is sent on it.
+    /// Everything that must be true of the connection before the statement is sent on it; gives what has to travel ahead of it in
+    /// the same write.
     pub(super) async fn prepare_connection(
         &mut self,
         held: &mut Held,
         request: &mut Request,
         statement: &Statement,
-    ) -> Result<(), ConnectionError> {
-        let wants_insert_id = held.insert_id == InsertId::Foreign && needs_insert_id(request, statement);
+    ) -> Result<Option<Vec<u8>>, ConnectionError> {
         let connection = &mut held.checkout.connection;
         if !connection.is_in_state(&self.state) {
             connection.bring_to(&self.state, &login_names(self.collation)).await?;
         }
-        if wants_insert_id {
-            let set = format!("SET last_insert_id={}", self.last_insert_id);
-            connection.confirmed(Command::Query, set.as_bytes()).await?;
+        let mut ahead = None;
+        if held.insert_id == InsertId::Foreign && needs_insert_id(request, statement) {
+            if connection.last_insert_id != Some(self.last_insert_id) {
+                ahead = Some(packet_of(format!("SET last_insert_id={}", self.last_insert_id).as_bytes()));
+                connection.last_insert_id = Some(self.last_insert_id);
+            }
             held.insert_id = InsertId::Told;
         }
         if let Subject::Execute(execution) = &mut request.subject {
             request.command = execution.make_ready(connection).await?;
         }
-        Ok(())
+        Ok(ahead)
     }
 
     /// The connection could not be made ready; the statement was not sent. What the server refused, the client reads in
@@ -178,18 +181,29 @@ impl Session {
     }
 }
 
-/// Whether LAST_INSERT_ID() must be the session's before the statement runs: it asks for it, or keeps the connection, where it may be asked
-/// for in ways no text shows. What asks for other leavings of the last reply must find them as they are.
+/// Whether LAST_INSERT_ID() must be the session's before the statement runs: it asks for it; it keeps the connection, where it may be
+/// asked for in ways no text shows; or it may give an insert id, and then LAST_INSERT_ID() is either that one or, when the id was given
+/// explicitly, what it was before. What asks for other leavings of the last reply must find them as they are.
 fn needs_insert_id(request: &Request, statement: &Statement) -> bool {
     let facts = &statement.plan.statements;
+    let text_says = |says: fn(&[u8]) -> bool| match &request.subject {
+        Subject::Text => says(&request.payload()[1..]),
+        Subject::Execute(execution) => says(&execution.text),
+        Subject::Fixed(..) => false,
+    };
     if facts.iter().any(|facts| facts.asks_previous) {
-        return match &request.subject {
-            Subject::Text => names_insert_id(&request.payload()),
-            Subject::Execute(execution) => names_insert_id(&execution.text),
-            Subject::Fixed(..) => false,
-        };
+        return text_says(names_insert_id);
     }
-    facts.iter().flat_map(|facts| &facts.effects).any(|effect| matches!(effect, Effect::Pin(_)))
+    let writes = facts.iter().any(|facts| matches!(facts.class, StatementClass::Write(_)));
+    facts.len() > 1
+        || (writes && text_says(may_give_insert_id))
+        || facts.iter().flat_map(|facts| &facts.effects).any(|effect| matches!(effect, Effect::Pin(_)))
+}
+
+/// UPDATE and DELETE give none, unless by LAST_INSERT_ID(n), which pins.
+fn may_give_insert_id(text: &[u8]) -> bool {
+    let word = text.trim_ascii_start().get(..6).unwrap_or_default();
+    !word.eq_ignore_ascii_case(b"UPDATE") && !word.eq_ignore_ascii_case(b"DELETE")
 }
 
 pub(super) fn is_tableless(statement: &Statement) -> bool {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
 use tokio::io::AsyncWriteExt;
 
 use super::answer::end_of_release;
@@ -109,11 +110,14 @@ impl Session {
             TransactionStep::Autocommit | TransactionStep::Continue => Opening::default(),
         };
         let relayed = loop {
-            if let Err(refused) = self.prepare_connection(&mut held, request, statement).await {
-                self.transaction.put_back(opening);
-                return Err(self.not_ready(held, refused, ticket, request).await);
-            }
-            match self.exchange(&mut held, request, &opening).await {
+            let ahead = match self.prepare_connection(&mut held, request, statement).await {
+                Ok(ahead) => ahead,
+                Err(refused) => {
+                    self.transaction.put_back(opening);
+                    return Err(self.not_ready(held, refused, ticket, request).await);
+                }
+            };
+            match self.exchange(&mut held, request, &opening, ahead).await {
                 Ok(relayed) => break relayed,
                 Err(RelayError::Backend { forwarded: false }) if self.may_send_again(&held, statement, route) => {
                     held = self.fresh_connection(held, snapshot, request).await?;
@@ -148,7 +152,7 @@ impl Session {
             return self.send(&error_reply::text(&error_reply::lost_backend(false), 1)).await;
         };
         let request = Request { command, reply, subject: Subject::Text };
-        match self.exchange(&mut held, &request, &Opening::default()).await {
+        match self.exchange(&mut held, &request, &Opening::default(), None).await {
             Ok(relayed) => {
                 self.observe_cursor(&mut held, &relayed);
                 self.settle(held).await;
@@ -161,18 +165,24 @@ impl Session {
         }
     }
 
-    /// Sends the statement, and what opens its transaction, and passes the reply on.
-    async fn exchange(&mut self, held: &mut Held, request: &Request, opening: &Opening) -> Result<Relayed, RelayError> {
+    /// Sends the statement, with what travels ahead of it and what opens its transaction, and passes the reply on.
+    async fn exchange(
+        &mut self,
+        held: &mut Held,
+        request: &Request,
+        opening: &Opening,
+        ahead: Option<Vec<u8>>,
+    ) -> Result<Relayed, RelayError> {
         let connection = &mut held.checkout.connection;
         held.shown = held.last_reply.take();
         connection.begin_command();
         // A plain BEGIN travels in the same write. Anything longer is confirmed step by step: a SAVEPOINT that failed
         // must not be followed by the statement it was to protect.
-        let (along, ahead) = match opening.packets.as_slice() {
+        let (begin, confirmed) = match opening.packets.as_slice() {
             [begin] => (Some(begin), &[][..]),
             several => (None, several),
         };
-        for packet in ahead {
+        for packet in confirmed {
             let written = connection.stream.write_all(packet).await;
             written.map_err(|_| RelayError::Backend { forwarded: false })?;
             let reply = connection.collect(ReplyKind::Simple).await;
@@ -181,9 +191,11 @@ impl Session {
                 return Err(RelayError::Opening { errno });
             }
         }
-        let written = match along {
-            None => connection.stream.write_all(&request.command.packet).await,
-            Some(begin) => connection.stream.write_all(&[begin.as_slice(), &request.command.packet].concat()).await,
+        let along: SmallVec<[&[u8]; 2]> = ahead.iter().chain(begin).map(Vec::as_slice).collect();
+        let statement = request.command.packet.as_slice();
+        let written = match along.as_slice() {
+            [] => connection.stream.write_all(statement).await,
+            along => connection.stream.write_all(&[&along.concat(), statement].concat()).await,
         };
         let flushed = match written {
             Ok(()) => connection.stream.flush().await,
@@ -191,7 +203,7 @@ impl Session {
         };
         // Even after a failed write the server may have said why (a packet too large for it): so the reply is read.
         drop(flushed);
-        let expected = Expected { swallow: usize::from(along.is_some()), kind: request.reply };
+        let expected = Expected { swallow: along.len(), kind: request.reply };
         relay(&self.worker, &mut self.client.stream, connection, expected).await
     }
 

@@ -157,7 +157,10 @@ impl Session {
         let told = held.insert_id == InsertId::Told && !held.checkout.connection.needs_reset();
         if held.insert_id != InsertId::Foreign && !told {
             match read_last_insert_id(&mut held).await {
-                Some(id) => self.last_insert_id = id,
+                Some(id) => {
+                    self.last_insert_id = id;
+                    held.checkout.connection.last_insert_id = Some(id);
+                }
                 // The connection broke: it is dropped with `held`, and the id with it, as it would be without us.
                 None => return,
             }

@@ -183,6 +183,7 @@ impl Session {
         let statements = &statement.plan.statements;
         if end.insert_id != 0 || statements.len() > 1 {
             held.insert_id = InsertId::Moved;
+            held.checkout.connection.last_insert_id = None;
         }
         // SHOW WARNINGS leaves what it shows: it can be asked again.
         if !failed && held.shown.is_some() && statements.iter().all(asks_diagnostics) {

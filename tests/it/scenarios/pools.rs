@@ -108,6 +108,22 @@ async fn twenty_sessions_over_two_connections_each_read_what_their_own_last_stat
 }
 
 #[tokio::test]
+async fn an_explicit_id_leaves_last_insert_id_what_it_was_to_this_session_and_to_no_other() {
+    let node = node_with(1, "20s").await;
+    let (mut one, mut other) = (node.client("hz").await, node.client("hz").await);
+    one.query_drop(format!("INSERT INTO orders (user_id, item) VALUES (50, '{}')", marker())).await.unwrap();
+    let generated = one.last_insert_id().unwrap();
+    // The one connection now says what the first session's INSERT gave.
+    let explicit = format!("INSERT INTO orders (id, user_id, item) VALUES ({generated} + 4000000, 50, '{}')", marker());
+    other.query_drop(explicit).await.unwrap();
+    assert_eq!(value(&mut other, "SELECT LAST_INSERT_ID()").await, "0");
+    one.query_drop("SELECT 1; SELECT 2").await.unwrap();
+    other.query_drop("SELECT 1; SELECT 2").await.unwrap();
+    assert_eq!(value(&mut one, "SELECT LAST_INSERT_ID()").await, generated.to_string());
+    assert_eq!(value(&mut other, "SELECT LAST_INSERT_ID()").await, "0");
+}
+
+#[tokio::test]
 async fn found_rows_are_those_of_the_session_s_own_query_even_when_others_wait() {
     let node = node_with(1, "500ms").await;
     let (mut one, mut other) = (node.client("hz").await, node.client("hz").await);
