@@ -30,13 +30,18 @@ fn state() -> ControlState {
         groups: vec![Group {
             name: "main".into(),
             schemas: vec!["app".into()],
-            key_types: vec![KeyType { name: "user".into(), transform: Transform::Mod { modulus: 10_000 } }],
+            key_types: vec![KeyType {
+                name: "user".into(),
+                steps: Vec::new(),
+                transform: Transform::Mod { modulus: 10_000 },
+            }],
             tables: vec![TableRule {
                 name: "orders".into(),
                 class,
                 wrong_unit: WrongUnitPolicy::Forward,
                 read: ReadPolicy::Local,
             }],
+            overrides: Vec::new(),
             shards: ShardMap { count: 10_000, ranges: vec![owned(0, 4999, 0), owned(5000, 9999, 1)] },
             global_master: UnitId(0),
             global_epoch: Epoch(1),

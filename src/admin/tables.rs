@@ -4,7 +4,8 @@
 
 use super::operations::{InstanceRow, PinRow, PoolRow, SessionRow};
 use crate::model::{
-    ControlState, Epoch, Forbid, ForbidKind, ForbidScope, Group, Health, Snapshot, TableClass, Transform, UnitId,
+    ControlState, Epoch, Forbid, ForbidKind, ForbidScope, Group, Health, KeyType, Snapshot, TableClass, Transform,
+    UnitId,
 };
 
 /// One value of a table.
@@ -132,7 +133,7 @@ pub fn groups(state: &ControlState) -> Table {
         let key_types = group
             .key_types
             .iter()
-            .map(|key_type| format!("{} {}", key_type.name, transform_words(&key_type.transform)));
+            .map(|key_type| format!("{} {}", key_type.name, key_type_words(key_type, &group.key_types)));
         let owners = group.shards.ranges.iter().map(|owned| format!("{} {}", owned.range, name(owned.owner)));
         let cells = vec![
             group.name.as_str().into(),
@@ -149,11 +150,13 @@ pub fn groups(state: &ControlState) -> Table {
     table
 }
 
-fn transform_words(transform: &Transform) -> String {
-    match transform {
-        Transform::Mod { modulus } => format!("mod {modulus}"),
-        Transform::Hash => "hash".to_owned(),
-        Transform::Range { ranges } => format!("range ({} ranges)", ranges.len()),
+/// Steps and transform; long lists of ranges or keys are only counted.
+fn key_type_words(key_type: &KeyType, all: &[KeyType]) -> String {
+    let words = key_type.words(all);
+    match &key_type.transform {
+        Transform::Range { ranges } if words.len() > 60 => format!("range ({} ranges)", ranges.len()),
+        Transform::List { entries, .. } if words.len() > 60 => format!("list ({} keys)", entries.len()),
+        _ => words,
     }
 }
 

@@ -55,11 +55,16 @@ fn two_units() -> ControlState {
         groups: vec![Group {
             name: "main".to_owned(),
             schemas: vec!["shop".to_owned()],
-            key_types: vec![KeyType { name: "user".to_owned(), transform: Transform::Mod { modulus: 10_000 } }],
+            key_types: vec![KeyType {
+                name: "user".to_owned(),
+                steps: Vec::new(),
+                transform: Transform::Mod { modulus: 10_000 },
+            }],
             tables: vec![
                 rule("orders", TableClass::Sharded { key_type: 0, column: "user_id".to_owned() }),
                 rule("product", TableClass::Global),
             ],
+            overrides: Vec::new(),
             shards: ShardMap { count: 10_000, ranges: vec![owned(0, 4_999, 0), owned(5_000, 9_999, 1)] },
             global_master: UnitId(0),
             global_epoch: Epoch(1),

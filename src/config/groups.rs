@@ -65,6 +65,7 @@ fn read_group(section: &Section<'_>, problems: &mut Problems, units: &ReadUnits)
     let schema_unit = section.optional(problems, "schema_unit", shape::name());
     let schema_unit = schema_unit.map(|unit| units.find(&unit, problems));
     let key_types = keys::read(section, problems, count);
+    let overrides = keys::read_overrides(section, problems, count, key_types.as_deref());
     let ranges = read_owners(section, problems, units);
     let tables = read_tables(section, problems, key_types.as_deref());
     let places = GroupPlaces {
@@ -81,6 +82,7 @@ fn read_group(section: &Section<'_>, problems: &mut Problems, units: &ReadUnits)
             schemas: schemas?.value,
             key_types: key_types?,
             tables: tables?,
+            overrides: overrides?,
             shards: ShardMap { count: count?, ranges: ranges? },
             global_master: global_master?,
             global_epoch: Epoch(1),
@@ -233,11 +235,7 @@ fn report(read: &ReadGroup, invalid: &InvalidState, problems: &mut Problems) {
         InvalidState::EmptyRange { .. } => (&places.owners, "ranges from the lower shard to the higher"),
         InvalidState::Gap { .. } | InvalidState::Overlap { .. } => (&places.owners, "one owner for each shard"),
         InvalidState::Count { .. } => (&places.owners, "owners for all shards, and for no others"),
-        InvalidState::Modulus { .. } => (&places.key_types, "a modulus of at most the number of shards"),
-        InvalidState::NoShards { .. } => (&places.shards, "at least one shard to hash over"),
-        InvalidState::KeyRanges { .. } => {
-            (&places.key_types, "rising ranges apart from each other, to shards there are")
-        }
+        InvalidState::Keys { .. } => (&places.key_types, "each key in one shard there is"),
         InvalidState::Primaries { .. } => (&places.group, "one [[instance]] with role = \"primary\" in each unit"),
         InvalidState::UnknownKeyType { .. } => (&places.key_types, "a key type of the group"),
         InvalidState::DuplicateUnit(_)

@@ -10,7 +10,7 @@ use toml::de::DeValue;
 
 use super::secret;
 use crate::model::control_state::InstanceAddress;
-use crate::model::{Shard, ShardRange};
+use crate::model::{PlainKey, Shard, ShardRange};
 
 /// Why a value does not fit.
 #[derive(Debug)]
@@ -115,6 +115,35 @@ pub fn key_number() -> Shape<i128> {
             None => integer(value)?,
         };
         (i128::from(i64::MIN)..=i128::from(u64::MAX)).contains(&number).then_some(number)
+    })
+}
+
+/// A list of routing keys.
+pub fn plain_keys() -> Shape<Vec<PlainKey>> {
+    Shape::new("a list of keys, as in [111123, \"alice\"]", |value| {
+        value.as_array()?.iter().map(|item| one_key(item.get_ref())).collect()
+    })
+}
+
+fn one_key(value: &DeValue<'_>) -> Option<PlainKey> {
+    match value.as_str() {
+        Some("") => None,
+        Some(text) => Some(PlainKey::of(text)),
+        None => integer(value).map(PlainKey::Integer),
+    }
+}
+
+/// A place in a text: from 1 at its beginning, from -1 at its end.
+pub fn position() -> Shape<i32> {
+    Shape::new("a place in the text: from 1 at its beginning, or from -1 at its end", |value| {
+        integer(value).and_then(|number| i32::try_from(number).ok()).filter(|place| (1..=1_000).contains(&place.abs()))
+    })
+}
+
+/// What a whole number is divided by.
+pub fn divisor() -> Shape<u64> {
+    Shape::new("a whole number of at least 1", |value| {
+        integer(value).and_then(|number| u64::try_from(number).ok()).filter(|number| *number > 0)
     })
 }
 

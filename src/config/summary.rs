@@ -25,6 +25,11 @@ pub fn summary(config: &Config) -> String {
     }
     for group in &state.groups {
         line(group_line(group, &state.unit(group.global_master).name));
+        for key_type in &group.key_types {
+            for (first, last) in key_type.gaps() {
+                line(format!("  keys {first} to {last} of key type {} lie in no shard", key_type.name));
+            }
+        }
         for owned in &group.shards.ranges {
             line(format!("  shards {} owned by {}", owned.range, state.unit(owned.owner).name));
         }

@@ -171,7 +171,7 @@ fn every_key_is_documented_in_the_readme() {
             rows.take_while(|(row, line)| *row == 0 || !line.starts_with("| **")).map(|(_, line)| line).collect();
         let sections = [
             "unit", "group", "instance", "listener", "console", "node", "backend", "limits", "log", "key_type",
-            "owner", "table",
+            "owner", "table", "override",
         ];
         for key in known_keys(&told[0]).iter().filter(|key| !sections.contains(key)) {
             assert!(
@@ -194,7 +194,10 @@ fn a_world_that_breaks_a_rule_of_the_control_state_is_a_fault() {
         (("shards = \"5000-9999\"", "shards = \"5001-9999\""), "shards 5000-5000 have no owner"),
         (("shards = \"5000-9999\"", "shards = \"4999-9999\""), "shard 4999 has two owners"),
         (("shards = \"5000-9999\"", "shards = \"5000-9998\""), "covers 9999 shards of 10000"),
-        (("modulus = 10000", "modulus = 10001"), "modulus 10001 must be between 1 and the shard count"),
+        (
+            ("modulus = 10000", "modulus = 10001"),
+            "modulus 10001 of key type 'user' must be between 1 and the shard count",
+        ),
         (("role = \"replica\"", "role = \"primary\""), "has 2 primaries in unit 'hz'"),
     ] {
         let told = faults(&[change]);
@@ -312,4 +315,86 @@ fn faults_of_the_users_file_are_told_with_its_name() {
 fn a_file_that_is_not_there_is_one_fault() {
     let told = load(Path::new("no-such-file.toml")).unwrap_err().to_string();
     assert!(told.starts_with("no-such-file.toml:1: file: found "), "{told}");
+}
+
+#[test]
+fn key_types_are_composed_of_steps_and_keys_are_placed_alone() {
+    let (_folder, config) = world(|text| {
+        let key_types = r#"modulus = 10000
+
+[[group.key_type]]
+name = "order"
+steps = [{ step = "substring", from = -9, length = 6 }, { step = "divide", by = 10 }, { step = "mod", by = 7 }, { step = "hash" }]
+transform = "as"
+key_type = "user"
+
+[[group.key_type]]
+name = "city"
+transform = "list"
+list = [{ keys = ["hz", 571], shard = 0 }, { keys = ["bj"], shard = 9999 }]
+others = 1
+
+[[group.key_type]]
+name = "email"
+transform = "hash"
+buckets = 1000
+
+[[group.override]]
+keys = [111123, "42"]
+shard = 9999
+
+[[group.override]]
+keys = ["nj"]
+key_type = "city"
+shard = 2
+"#;
+        text.replacen("modulus = 10000\n", key_types, 1)
+    });
+    let group = &config.unwrap().state.groups[0];
+    let words: Vec<String> = group.key_types.iter().map(|key_type| key_type.words(&group.key_types)).collect();
+    let expected = [
+        "mod 10000",
+        "substring -9 6, divide 10, mod 7, hash, as user",
+        "list 571=0 'bj'=9999 'hz'=0 others=1",
+        "hash into 1000",
+    ];
+    assert_eq!(words, expected);
+    let alone: Vec<String> =
+        group.overrides.iter().map(|alone| format!("{} {} {}", alone.key_type, alone.key, alone.shard)).collect();
+    assert_eq!(alone, ["0 42 9999", "0 111123 9999", "2 'nj' 2"]);
+}
+
+#[test]
+fn what_is_wrong_with_keys_is_named() {
+    let key_types = |more: &str| {
+        let told = faults(&[("modulus = 10000\n", &format!("modulus = 10000\n{more}\n"))]);
+        told.iter().map(|fault| fault.split_once(": ").unwrap().1.to_owned()).collect::<Vec<_>>()
+    };
+    let list = "[[group.key_type]]\nname = \"city\"\ntransform = \"list\"\nlist = [{ keys = [\"hz\"], shard = 0 }, { keys = [\"hz\"], shard = 1 }]";
+    assert_eq!(
+        key_types(list),
+        ["group.key_type.list.keys: found 'hz', which is in shard 0 too, expected each key listed once"]
+    );
+    let itself = "[[group.key_type]]\nname = \"order\"\ntransform = \"as\"\nkey_type = \"order\"";
+    assert_eq!(
+        key_types(itself),
+        ["group.key_type.key_type: found \"order\", expected a key type that stands before it: user"]
+    );
+    let zero = "steps = [{ step = \"substring\", from = 0 }]";
+    assert_eq!(
+        key_types(zero),
+        [
+            "group.key_type.steps.from: found 0, expected a place in the text: from 1 at its beginning, or from -1 at its end"
+        ]
+    );
+    let twice = "[[group.override]]\nkeys = [7]\nshard = 1\n[[group.override]]\nkeys = [\"7\"]\nshard = 2";
+    assert_eq!(key_types(twice), ["group.override.keys: found 7 again, expected each key placed once"]);
+    let nowhere = "[[group.override]]\nkeys = [7]\nshard = 10000";
+    assert_eq!(key_types(nowhere), ["group.override.shard: found 10000, expected a whole number from 0 to 9999"]);
+    let overlap = "[[group.key_type]]\nname = \"age\"\ntransform = \"range\"\nranges = [{ from = 0, to = 9, shard = 0 }, { from = 9, to = 12, shard = 1 }]";
+    assert!(
+        key_types(overlap)
+            .iter()
+            .any(|fault| fault.contains("found 9, expected more than 9, the end of the range before"))
+    );
 }

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::model::shard::OwnedRange;
-use crate::model::{ControlState, Forbid, ForbidScope, Group, Role, Transform, UnitId};
+use crate::model::{ControlState, Forbid, ForbidScope, Group, Role, UnitId};
 
 /// What the configuration says otherwise than the stored state about ownership: units, groups, schemas, table classes, key placement,
 /// shard maps, masters, primaries. One sentence each; empty when the two agree.
@@ -101,11 +101,12 @@ fn facts(state: &ControlState, group: &Group) -> Vec<(&'static str, String)> {
             group
                 .key_types
                 .iter()
-                .map(|key| format!("{} {}", key.name, transform(&key.transform)))
+                .map(|key| format!("{} {}", key.name, key.words(&group.key_types)))
                 .collect::<Vec<_>>()
                 .join(", "),
         ),
         ("table classes", classes(group)),
+        ("keys placed alone", alone(group)),
         ("shard count", group.shards.count.to_string()),
         ("shard map", shard_map(state, group)),
         ("Global Zone master", state.unit(group.global_master).name.clone()),
@@ -114,16 +115,12 @@ fn facts(state: &ControlState, group: &Group) -> Vec<(&'static str, String)> {
     ]
 }
 
-fn transform(transform: &Transform) -> String {
-    match transform {
-        Transform::Mod { modulus } => format!("mod {modulus}"),
-        Transform::Hash => "hash".to_owned(),
-        Transform::Range { ranges } => {
-            let ranges: Vec<String> =
-                ranges.iter().map(|(lowest, highest, shard)| format!("{lowest}..{highest}={shard}")).collect();
-            format!("range {}", ranges.join(" "))
-        }
-    }
+/// Keys placed alone, by the names of their kinds.
+fn alone(group: &Group) -> String {
+    let name = |key_type: usize| group.key_types.get(key_type).map_or("?", |known| known.name.as_str());
+    let alone =
+        group.overrides.iter().map(|alone| format!("{} {} in {}", name(alone.key_type), alone.key, alone.shard));
+    alone.collect::<Vec<_>>().join(", ")
 }
 
 /// In order: the first rule that covers a name counts.

@@ -5,11 +5,12 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::key_document::{KeyTypeEntry, OverrideEntry};
 use crate::model::control_state::InstanceAddress;
 use crate::model::shard::OwnedRange;
 use crate::model::{
-    ControlState, Epoch, Forbid, ForbidKind, ForbidScope, Group, GroupId, Instance, InvalidState, KeyType, ReadPolicy,
-    Role, Shard, ShardMap, ShardRange, TableClass, TableRule, Transform, Unit, UnitId, WrongUnitPolicy,
+    ControlState, Epoch, Forbid, ForbidKind, ForbidScope, Group, GroupId, Instance, InvalidState, ReadPolicy, Role,
+    Shard, ShardMap, ShardRange, TableClass, TableRule, Unit, UnitId, WrongUnitPolicy,
 };
 
 /// The version this program writes; it reads no other.
@@ -33,7 +34,7 @@ pub enum DocumentError {
         name: String,
     },
     /// An integer that does not fit.
-    #[error("the control document has a key range end '{0}' that is not an integer")]
+    #[error("the control document has a key '{0}' that is not an integer")]
     Integer(String),
     /// The state breaks an invariant.
     #[error("the control document is not valid: {0}")]
@@ -84,35 +85,13 @@ struct GroupEntry {
     schemas: Vec<String>,
     key_types: Vec<KeyTypeEntry>,
     tables: Vec<TableEntry>,
+    #[serde(default)]
+    overrides: Vec<OverrideEntry>,
     shard_count: u32,
     shards: Vec<ShardsEntry>,
     global_master: String,
     global_epoch: u64,
     schema_unit: Option<String>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct KeyTypeEntry {
-    name: String,
-    transform: TransformEntry,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-enum TransformEntry {
-    Mod { modulus: u32 },
-    Hash,
-    Range { ranges: Vec<KeyRangeEntry> },
-}
-
-/// The ends are text, because JSON numbers do not hold 128 bits.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct KeyRangeEntry {
-    lowest: String,
-    highest: String,
-    shard: u32,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -277,12 +256,9 @@ impl GroupEntry {
         GroupEntry {
             name: group.name.clone(),
             schemas: group.schemas.clone(),
-            key_types: group
-                .key_types
-                .iter()
-                .map(|key| KeyTypeEntry { name: key.name.clone(), transform: TransformEntry::of(&key.transform) })
-                .collect(),
+            key_types: group.key_types.iter().map(KeyTypeEntry::of).collect(),
             tables: group.tables.iter().map(TableEntry::of).collect(),
+            overrides: group.overrides.iter().map(OverrideEntry::of).collect(),
             shard_count: group.shards.count,
             shards: group
                 .shards
@@ -315,9 +291,10 @@ impl GroupEntry {
             key_types: self
                 .key_types
                 .into_iter()
-                .map(|key| Ok(KeyType { name: key.name, transform: key.transform.into_transform()? }))
+                .map(|key| key.into_key_type(self.shard_count))
                 .collect::<Result<_, DocumentError>>()?,
             tables: self.tables.into_iter().map(TableEntry::into_rule).collect(),
+            overrides: self.overrides.into_iter().map(OverrideEntry::into_override).collect::<Result<_, _>>()?,
             shards: ShardMap {
                 count: self.shard_count,
                 ranges: self.shards.into_iter().map(owned).collect::<Result<_, _>>()?,
@@ -325,39 +302,6 @@ impl GroupEntry {
             global_master: names.unit(&self.global_master)?,
             global_epoch: Epoch(self.global_epoch),
             schema_unit: self.schema_unit.map(|name| names.unit(&name)).transpose()?,
-        })
-    }
-}
-
-impl TransformEntry {
-    fn of(transform: &Transform) -> TransformEntry {
-        match transform {
-            Transform::Mod { modulus } => TransformEntry::Mod { modulus: *modulus },
-            Transform::Hash => TransformEntry::Hash,
-            Transform::Range { ranges } => TransformEntry::Range {
-                ranges: ranges
-                    .iter()
-                    .map(|(lowest, highest, shard)| KeyRangeEntry {
-                        lowest: lowest.to_string(),
-                        highest: highest.to_string(),
-                        shard: shard.0,
-                    })
-                    .collect(),
-            },
-        }
-    }
-
-    fn into_transform(self) -> Result<Transform, DocumentError> {
-        let integer = |text: &str| text.parse::<i128>().map_err(|_| DocumentError::Integer(text.to_owned()));
-        Ok(match self {
-            TransformEntry::Mod { modulus } => Transform::Mod { modulus },
-            TransformEntry::Hash => Transform::Hash,
-            TransformEntry::Range { ranges } => Transform::Range {
-                ranges: ranges
-                    .iter()
-                    .map(|range| Ok((integer(&range.lowest)?, integer(&range.highest)?, Shard(range.shard))))
-                    .collect::<Result<_, DocumentError>>()?,
-            },
         })
     }
 }

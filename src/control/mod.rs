@@ -9,6 +9,7 @@ pub mod catalog_requests;
 pub mod command;
 pub mod controller;
 pub mod document;
+mod key_document;
 pub mod snapshots;
 pub mod store;
 pub mod write_gate;

@@ -3,8 +3,9 @@
 use crate::model::control_state::InstanceAddress;
 use crate::model::shard::OwnedRange;
 use crate::model::{
-    ControlState, Epoch, Forbid, ForbidKind, ForbidScope, Group, GroupId, Instance, KeyType, ReadPolicy, Role, Shard,
-    ShardMap, ShardRange, TableClass, TableRule, Transform, Unit, UnitId, WrongUnitPolicy,
+    ControlState, Epoch, Forbid, ForbidKind, ForbidScope, Group, GroupId, Instance, KeyOverride, KeyStep, KeyType,
+    PlainKey, ReadPolicy, Role, Shard, ShardMap, ShardRange, TableClass, TableRule, Transform, Unit, UnitId,
+    WrongUnitPolicy,
 };
 
 /// Two units, one group: hz owns 0-4999 and the Global Zone, bj 5000-9999.
@@ -15,7 +16,8 @@ pub(super) fn state() -> ControlState {
         groups: vec![Group {
             name: "main".to_owned(),
             schemas: vec!["shop".to_owned()],
-            key_types: vec![KeyType { name: "user".to_owned(), transform: Transform::Mod { modulus: 10_000 } }],
+            key_types: vec![key_type("user", Transform::Mod { modulus: 10_000 })],
+            overrides: Vec::new(),
             tables: vec![
                 rule("orders", TableClass::Sharded { key_type: 0, column: "user_id".to_owned() }),
                 rule("product", TableClass::Global),
@@ -37,11 +39,22 @@ pub(super) fn rich_state() -> ControlState {
     state.epoch = Epoch(41);
     let group = &mut state.groups[0];
     group.schema_unit = Some(UnitId(1));
-    group.key_types.push(KeyType { name: "merchant".to_owned(), transform: Transform::Hash });
-    group.key_types.push(KeyType {
-        name: "region".to_owned(),
-        transform: Transform::Range { ranges: vec![(i128::MIN, -1, Shard(0)), (0, i128::MAX, Shard(9999))] },
-    });
+    group.key_types.push(key_type("merchant", Transform::Hash { buckets: 8192 }));
+    let ranges = vec![(i128::MIN, -1, Shard(0)), (0, i128::MAX, Shard(9999))];
+    group.key_types.push(key_type("region", Transform::Range { ranges }));
+    let entries = vec![(PlainKey::Integer(7), Shard(1)), (PlainKey::of("bj"), Shard(2))];
+    group.key_types.push(key_type("city", Transform::List { entries, other: Some(Shard(3)) }));
+    let steps = vec![
+        KeyStep::Substring { start: -8, length: Some(6) },
+        KeyStep::Substring { start: 1, length: None },
+        KeyStep::Divide { by: 10 },
+        KeyStep::Mod { modulus: 1 << 40 },
+        KeyStep::Hash,
+    ];
+    group.key_types.push(KeyType { steps, ..key_type("order", Transform::As { key_type: 0 }) });
+    for key in [PlainKey::Integer(i128::MAX), PlainKey::of("o'hara")] {
+        group.overrides.push(KeyOverride { key_type: 1, key, shard: Shard(9) });
+    }
     group.tables.push(TableRule {
         wrong_unit: WrongUnitPolicy::Refuse,
         read: ReadPolicy::RefuseWithoutKey,
@@ -58,6 +71,10 @@ pub(super) fn rich_state() -> ControlState {
         state.forbids.push(Forbid { scope, kind, reason: "drill \"7\"".to_owned(), by: "dba".to_owned(), at: 12 });
     }
     state
+}
+
+fn key_type(name: &str, transform: Transform) -> KeyType {
+    KeyType { name: name.to_owned(), steps: Vec::new(), transform }
 }
 
 fn rule(name: &str, class: TableClass) -> TableRule {

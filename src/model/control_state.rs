@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use thiserror::Error;
 
-use super::{Epoch, Forbid, Group, GroupId, InstanceId, Shard, TableClass, Transform, UnitId};
+use super::{Epoch, Forbid, Group, GroupId, InstanceId, KeyFault, Shard, TableClass, UnitId, key_type};
 
 /// A region's full stack.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -176,9 +176,8 @@ impl ControlState {
         if next != group.shards.count {
             return Err(InvalidState::Count { group: named(), covered: next, count: group.shards.count });
         }
-        for key_type in &group.key_types {
-            check_transform(group, &key_type.transform)?;
-        }
+        key_type::check(&group.key_types, &group.overrides, group.shards.count)
+            .map_err(|fault| InvalidState::Keys { group: named(), fault: Box::new(fault) })?;
         for rule in &group.tables {
             if let TableClass::Sharded { key_type, .. } = rule.class
                 && key_type >= group.key_types.len()
@@ -193,22 +192,6 @@ impl ControlState {
             }
         }
         Ok(())
-    }
-}
-
-fn check_transform(group: &Group, transform: &Transform) -> Result<(), InvalidState> {
-    let (named, count) = (|| group.name.clone(), group.shards.count);
-    match transform {
-        Transform::Mod { modulus } if *modulus == 0 || *modulus > count => {
-            Err(InvalidState::Modulus { group: named(), modulus: *modulus, count })
-        }
-        Transform::Hash if count == 0 => Err(InvalidState::NoShards { group: named() }),
-        Transform::Mod { .. } | Transform::Hash => Ok(()),
-        Transform::Range { ranges } => {
-            let disordered = ranges.windows(2).any(|pair| pair[0].1 >= pair[1].0);
-            let wrong = ranges.iter().any(|(lowest, highest, shard)| lowest > highest || shard.0 >= count);
-            if disordered || wrong { Err(InvalidState::KeyRanges { group: named(), count }) } else { Ok(()) }
-        }
     }
 }
 
@@ -266,29 +249,13 @@ pub enum InvalidState {
         /// Shards there are.
         count: u32,
     },
-    /// A modulus that does not fit the shard count.
-    #[error("group '{group}': modulus {modulus} must be between 1 and the shard count {count}")]
-    Modulus {
+    /// Keys cannot be placed as the group says.
+    #[error("group '{group}': {fault}")]
+    Keys {
         /// The group.
         group: String,
-        /// The modulus.
-        modulus: u32,
-        /// The shard count.
-        count: u32,
-    },
-    /// A hash over no shards.
-    #[error("group '{group}': keys are hashed over its shards, but it has none")]
-    NoShards {
-        /// The group.
-        group: String,
-    },
-    /// Key ranges that overlap, run backwards, or lead to shards there are not.
-    #[error("group '{group}': key ranges must rise, not overlap, and lead to shards below {count}")]
-    KeyRanges {
-        /// The group.
-        group: String,
-        /// How many shards there are.
-        count: u32,
+        /// What is wrong.
+        fault: Box<KeyFault>,
     },
     /// A table names a key type that does not exist.
     #[error("group '{group}': table '{table}' names an unknown key type")]

@@ -1,32 +1,7 @@
 //! A group: schemas that live together on the same instances in every unit, and how their tables are placed.
 
-use super::{Epoch, Shard, ShardMap, TableClass, TableRule, UnitId};
-
-/// How a routing key becomes a shard.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Transform {
-    /// `key mod modulus`, on integer keys; the remainder is the shard. Negative keys use the absolute value of the remainder.
-    Mod {
-        /// The divisor: at least 1, at most the group's shard count.
-        modulus: u32,
-    },
-    /// FNV-1a (64 bit) over the key's canonical text, mod the group's shard count. Stable for ever: it is documented in the README.
-    Hash,
-    /// Explicit ranges of integer keys: closed intervals in rising order, each one shard.
-    Range {
-        /// `(lowest key, highest key, shard)`.
-        ranges: Vec<(i128, i128, Shard)>,
-    },
-}
-
-/// One kind of routing key (user, merchant, order …) and how it is placed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyType {
-    /// Its name in hints and in the configuration.
-    pub name: String,
-    /// From key to shard.
-    pub transform: Transform,
-}
+use super::shard::{MOST_SHARDS, OwnedRange};
+use super::{Epoch, KeyOverride, KeyType, PlainKey, Shard, ShardMap, ShardRange, TableClass, TableRule, UnitId};
 
 /// Schemas that live together on the same instances in every unit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +14,8 @@ pub struct Group {
     pub key_types: Vec<KeyType>,
     /// Rules for tables; the first that covers a name counts. A table without a rule is `local`.
     pub tables: Vec<TableRule>,
+    /// Keys that are placed by themselves, in rising order of key type and key.
+    pub overrides: Vec<KeyOverride>,
     /// The owner of each shard.
     pub shards: ShardMap,
     /// The unit that takes the writes of the group's global tables.
@@ -58,6 +35,27 @@ impl Group {
     /// The rule of `table` (lower case); `None` means the table is `local`.
     pub fn rule_of(&self, table: &str) -> Option<&TableRule> {
         self.tables.iter().find(|rule| rule.covers(table))
+    }
+
+    /// Gives `key` of `key_type`, which lies in shard `from` now, a shard of its own behind all others, with the same owner: the first half
+    /// of moving it alone. The scope epochs of both shards become `epoch`, so that no write that entered under the old shard is forgotten.
+    /// The key's shard; `from` itself if the key is placed alone already; `None` if there is no room for one more shard or `from` has no owner.
+    pub fn place_alone(&mut self, key_type: usize, key: PlainKey, from: Shard, epoch: Epoch) -> Option<Shard> {
+        let found = self.overrides.binary_search_by(|alone| (alone.key_type, &alone.key).cmp(&(key_type, &key)));
+        let position = match found {
+            Ok(known) => return Some(self.overrides[known].shard),
+            Err(position) => position,
+        };
+        let shard = Shard(self.shards.count);
+        let owner = self.shards.owner_of(from)?;
+        if shard.0 >= MOST_SHARDS {
+            return None;
+        }
+        self.shards.touch(from, epoch);
+        self.shards.ranges.push(OwnedRange { range: ShardRange { first: shard, last: shard }, owner, epoch });
+        self.shards.count += 1;
+        self.overrides.insert(position, KeyOverride { key_type, key, shard });
+        Some(shard)
     }
 
     /// Whether any table is sharded or global, so that an unknown name must not be guessed about.

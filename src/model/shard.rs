@@ -4,6 +4,9 @@ use std::fmt;
 
 use super::{Epoch, UnitId};
 
+/// How many shards a group can have.
+pub const MOST_SHARDS: u32 = 65_536;
+
 /// A fixed slice of a group's routing-key space: `0 .. shard count`, at most 65,536 of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Shard(pub u32);
@@ -69,5 +72,52 @@ impl ShardMap {
     /// The unit that takes the writes of `shard`; `None` when the map does not reach it.
     pub fn owner_of(&self, shard: Shard) -> Option<UnitId> {
         self.range_of(shard).map(|owned| owned.owner)
+    }
+
+    /// Marks `shard` as changed at `epoch`, cutting it out of its range where that holds others.
+    pub fn touch(&mut self, shard: Shard, epoch: Epoch) {
+        let after = self.ranges.partition_point(|owned| owned.range.first <= shard);
+        let Some(index) = after.checked_sub(1).filter(|index| self.ranges[*index].range.contains(shard)) else {
+            return;
+        };
+        let whole = self.ranges[index].clone();
+        let piece = |first: u32, last: u32, epoch| OwnedRange {
+            range: ShardRange { first: Shard(first), last: Shard(last) },
+            owner: whole.owner,
+            epoch,
+        };
+        let mut pieces = Vec::with_capacity(3);
+        if whole.range.first < shard {
+            pieces.push(piece(whole.range.first.0, shard.0 - 1, whole.epoch));
+        }
+        pieces.push(piece(shard.0, shard.0, epoch));
+        if shard < whole.range.last {
+            pieces.push(piece(shard.0 + 1, whole.range.last.0, whole.epoch));
+        }
+        self.ranges.splice(index..=index, pieces);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_touched_shard_is_cut_out_of_its_range_and_nothing_else_changes() {
+        let range = |first, last, epoch| OwnedRange {
+            range: ShardRange { first: Shard(first), last: Shard(last) },
+            owner: UnitId(0),
+            epoch: Epoch(epoch),
+        };
+        let map = || ShardMap { count: 10, ranges: vec![range(0, 4, 1), range(5, 9, 1)] };
+        let touched = |shard| {
+            let mut map = map();
+            map.touch(Shard(shard), Epoch(7));
+            map.ranges
+        };
+        assert_eq!(touched(2), [range(0, 1, 1), range(2, 2, 7), range(3, 4, 1), range(5, 9, 1)]);
+        assert_eq!(touched(5), [range(0, 4, 1), range(5, 5, 7), range(6, 9, 1)]);
+        assert_eq!(touched(9), [range(0, 4, 1), range(5, 8, 1), range(9, 9, 7)]);
+        assert_eq!(touched(10), map().ranges);
     }
 }

@@ -7,7 +7,7 @@ use smallvec::{SmallVec, smallvec};
 use super::Rejection;
 use super::course::{Access, Query};
 use super::placement::{self, Placed};
-use crate::model::{Group, KeyType, Shard, TableClass, TableRule, UnitId};
+use crate::model::{Group, Shard, TableClass, TableRule, UnitId};
 use crate::sql::{KeyValue, Keys};
 
 /// A sharded table's rule, taken apart.
@@ -17,8 +17,8 @@ pub(super) struct ShardedRule<'a> {
     pub group: &'a Group,
     /// The rule.
     pub rule: &'a TableRule,
-    /// How its key is placed.
-    pub key_type: &'a KeyType,
+    /// How its key is placed: a position in [`Group::key_types`].
+    pub key_type: usize,
     /// The routing key column.
     pub column: &'a str,
 }
@@ -28,7 +28,8 @@ impl<'a> ShardedRule<'a> {
     pub fn of(group: &'a Group, rule: &'a TableRule) -> Option<ShardedRule<'a>> {
         match &rule.class {
             TableClass::Sharded { key_type, column } => {
-                Some(ShardedRule { group, rule, key_type: group.key_types.get(*key_type)?, column })
+                group.key_types.get(*key_type)?;
+                Some(ShardedRule { group, rule, key_type: *key_type, column })
             }
             TableClass::Global | TableClass::Local => None,
         }

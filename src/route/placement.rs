@@ -2,10 +2,15 @@
 //!
 //! Stable for ever: a key that changes its shard is data lost from sight. The transforms are documented in the README.
 
+use std::cmp::Ordering;
+
+use smallvec::SmallVec;
+
 use super::Rejection;
 use super::course::Query;
 use super::rejection::OwnedKey;
-use crate::model::{Group, KeyType, Shard, Transform, UnitId};
+use crate::model::key_type::shortest_integer;
+use crate::model::{Group, KeyOverride, KeyStep, PlainKey, Shard, Transform, UnitId};
 use crate::sql::KeyValue;
 
 /// A key with its place.
@@ -30,39 +35,169 @@ impl Placed<'_> {
 pub(super) fn of<'a>(
     query: &Query<'_>,
     group: &Group,
-    key_type: &KeyType,
+    key_type: usize,
     key: &'a KeyValue,
 ) -> Result<Placed<'a>, Rejection> {
     shard_of(group, key_type, key)
         .and_then(|shard| Some(Placed { key, shard, owner: group.shards.owner_of(shard)? }))
         .ok_or_else(|| Rejection::KeyUnplaced {
             key: text_of(key),
-            key_type: key_type.name.clone(),
+            key_type: group.key_types.get(key_type).map(|known| known.name.clone()).unwrap_or_default(),
             epoch: query.state.epoch,
         })
 }
 
-/// The shard of `key`; `None` when the transform does not cover it.
-pub fn shard_of(group: &Group, key_type: &KeyType, key: &KeyValue) -> Option<Shard> {
-    match &key_type.transform {
+/// The shard of `key`, a key of the group's key type at position `key_type`; `None` when nothing places it.
+pub fn shard_of(group: &Group, key_type: usize, key: &KeyValue) -> Option<Shard> {
+    let mut part = match key {
+        KeyValue::Integer(number) => Part::Integer(*number),
+        KeyValue::Text(text) => Part::Text(text.as_ref().into()),
+        KeyValue::Null | KeyValue::Unreadable => return None,
+    };
+    let mut kind = key_type;
+    loop {
+        let key_type = group.key_types.get(kind)?;
+        // Nearly always there are none.
+        if !group.overrides.is_empty()
+            && let Some(alone) = alone(&group.overrides, kind, part.number(key_type.reads_numbers()), &part)
+        {
+            return Some(alone);
+        }
+        for step in &key_type.steps {
+            part = stepped(&part, step)?;
+        }
+        match &key_type.transform {
+            // Always an earlier one, as `check` makes sure: this ends.
+            Transform::As { key_type: other } if *other < kind => kind = *other,
+            transform => return transformed(transform, &part),
+        }
+    }
+}
+
+/// A key on its way through the steps.
+enum Part {
+    Integer(i128),
+    Text(SmallVec<[u8; 40]>),
+}
+
+impl Part {
+    /// As a number; text counts when it is nothing but an optional minus and digits.
+    fn integer(&self) -> Option<i128> {
+        match self {
+            Part::Integer(number) => Some(*number),
+            Part::Text(bytes) => {
+                let digits = bytes.strip_prefix(b"-").unwrap_or(bytes);
+                let plain = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+                std::str::from_utf8(bytes).ok().filter(|_| plain)?.parse().ok()
+            }
+        }
+    }
+
+    fn hash(&self) -> u64 {
+        match self {
+            Part::Integer(number) => fnv1a(&decimal(*number)),
+            Part::Text(bytes) => fnv1a(bytes),
+        }
+    }
+
+    /// The number it is, where numbers are listed: in its shortest form, or (`is_read`) in any form that the kind's own arithmetic reads.
+    fn number(&self, is_read: bool) -> Option<i128> {
+        match self {
+            Part::Integer(number) => Some(*number),
+            Part::Text(_) if is_read => self.integer(),
+            Part::Text(bytes) => shortest_integer(bytes),
+        }
+    }
+}
+
+/// How a key, with the number it is if it is one, stands to a key as people write it.
+fn compare(number: Option<i128>, key: &Part, plain: &PlainKey) -> Ordering {
+    match (number, key, plain) {
+        (Some(own), _, PlainKey::Integer(other)) => own.cmp(other),
+        (Some(_), _, PlainKey::Text(_)) | (None, Part::Integer(_), _) => Ordering::Less,
+        (None, Part::Text(_), PlainKey::Integer(_)) => Ordering::Greater,
+        (None, Part::Text(bytes), PlainKey::Text(text)) => bytes.as_slice().cmp(text.as_bytes()),
+    }
+}
+
+fn alone(overrides: &[KeyOverride], key_type: usize, number: Option<i128>, key: &Part) -> Option<Shard> {
+    let found = overrides.binary_search_by(|alone| {
+        alone.key_type.cmp(&key_type).then_with(|| compare(number, key, &alone.key).reverse())
+    });
+    found.ok().map(|index| overrides[index].shard)
+}
+
+/// `None` when the step does not apply to such a key.
+fn stepped(key: &Part, step: &KeyStep) -> Option<Part> {
+    match step {
+        KeyStep::Substring { start, length } => {
+            let text = match key {
+                Part::Integer(number) => decimal(*number),
+                Part::Text(bytes) => bytes.clone(),
+            };
+            substring(std::str::from_utf8(&text).ok()?, *start, *length).map(|part| Part::Text(part.as_bytes().into()))
+        }
+        KeyStep::Divide { by } => key.integer()?.checked_div(i128::from(*by)).map(Part::Integer),
+        KeyStep::Mod { modulus } => {
+            let remainder = key.integer()?.checked_rem(i128::from(*modulus))?;
+            Some(Part::Integer(remainder.abs()))
+        }
+        KeyStep::Hash => Some(Part::Integer(i128::from(key.hash()))),
+    }
+}
+
+/// Characters as MySQL's SUBSTRING counts them; `None` where that many are not there.
+fn substring(text: &str, start: i32, length: Option<u32>) -> Option<&str> {
+    let count = text.chars().count();
+    let distance = usize::try_from(start.unsigned_abs()).ok()?;
+    let skipped = if start > 0 { distance - 1 } else { count.checked_sub(distance)? };
+    let left = count.checked_sub(skipped).filter(|left| *left > 0)?;
+    let wanted = match length {
+        Some(length) => usize::try_from(length).ok().filter(|length| *length <= left)?,
+        None => left,
+    };
+    let place = |character: usize| text.char_indices().nth(character).map_or(text.len(), |(offset, _)| offset);
+    text.get(place(skipped)..place(skipped + wanted))
+}
+
+fn transformed(transform: &Transform, key: &Part) -> Option<Shard> {
+    match transform {
         Transform::Mod { modulus } => {
-            let remainder = integer(key)?.checked_rem(i128::from(*modulus))?;
+            let remainder = key.integer()?.checked_rem(i128::from(*modulus))?;
             u32::try_from(remainder.unsigned_abs()).ok().map(Shard)
         }
-        Transform::Hash => {
-            let hash = match key {
-                KeyValue::Integer(value) => fnv1a(value.to_string().as_bytes()),
-                KeyValue::Text(bytes) => fnv1a(bytes),
-                KeyValue::Null | KeyValue::Unreadable => return None,
-            };
-            u32::try_from(hash.checked_rem(u64::from(group.shards.count))?).ok().map(Shard)
-        }
+        Transform::Hash { buckets } => u32::try_from(key.hash().checked_rem(u64::from(*buckets))?).ok().map(Shard),
         Transform::Range { ranges } => {
-            let value = integer(key)?;
+            let value = key.integer()?;
             let after = ranges.partition_point(|(lowest, _, _)| *lowest <= value);
             ranges[..after].last().filter(|(_, highest, _)| value <= *highest).map(|(_, _, shard)| *shard)
         }
+        Transform::List { entries, other } => {
+            let number = key.number(false);
+            let found = entries.binary_search_by(|(listed, _)| compare(number, key, listed).reverse());
+            found.ok().map(|index| entries[index].1).or(*other)
+        }
+        // Followed by the caller.
+        Transform::As { .. } => None,
     }
+}
+
+/// The decimal digits of a number, without the allocator.
+fn decimal(number: i128) -> SmallVec<[u8; 40]> {
+    let mut digits: SmallVec<[u8; 40]> = SmallVec::new();
+    let mut rest = number.unsigned_abs();
+    loop {
+        digits.push(b'0' + u8::try_from(rest % 10).unwrap_or_default());
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    if number < 0 {
+        digits.push(b'-');
+    }
+    digits.reverse();
+    digits
 }
 
 /// The key as people read it.
@@ -75,19 +210,6 @@ pub(super) fn text_of(key: &KeyValue) -> String {
     }
 }
 
-/// The key as a number; text counts when it is nothing but an optional minus and digits.
-fn integer(key: &KeyValue) -> Option<i128> {
-    match key {
-        KeyValue::Integer(value) => Some(*value),
-        KeyValue::Text(bytes) => {
-            let digits = bytes.strip_prefix(b"-").unwrap_or(bytes);
-            let plain = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
-            std::str::from_utf8(bytes).ok().filter(|_| plain)?.parse().ok()
-        }
-        KeyValue::Null | KeyValue::Unreadable => None,
-    }
-}
-
 /// FNV-1a, 64 bit: offset basis and prime as published by its authors.
 fn fnv1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3))
@@ -96,21 +218,28 @@ fn fnv1a(bytes: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::ShardMap;
+    use crate::model::{KeyType, ShardMap};
 
-    fn shard(transform: Transform, count: u32, key: KeyValue) -> Option<u32> {
-        let key_type = KeyType { name: "user".to_owned(), transform };
-        let group = Group {
+    fn group(key_types: Vec<KeyType>, count: u32) -> Group {
+        Group {
             name: "main".to_owned(),
             schemas: Vec::new(),
-            key_types: Vec::new(),
+            key_types,
             tables: Vec::new(),
+            overrides: Vec::new(),
             shards: ShardMap { count, ranges: Vec::new() },
             global_master: UnitId(0),
             global_epoch: crate::model::Epoch(1),
             schema_unit: None,
-        };
-        shard_of(&group, &key_type, &key).map(|shard| shard.0)
+        }
+    }
+
+    fn key_type(steps: Vec<KeyStep>, transform: Transform) -> KeyType {
+        KeyType { name: "user".to_owned(), steps, transform }
+    }
+
+    fn shard(transform: Transform, count: u32, key: KeyValue) -> Option<u32> {
+        shard_of(&group(vec![key_type(Vec::new(), transform)], count), 0, &key).map(|shard| shard.0)
     }
 
     fn text(value: &str) -> KeyValue {
@@ -126,7 +255,11 @@ mod tests {
 
     #[test]
     fn a_number_and_its_decimal_text_hash_alike() {
-        assert_eq!(shard(Transform::Hash, 1024, KeyValue::Integer(6000)), shard(Transform::Hash, 1024, text("6000")));
+        let hash = || Transform::Hash { buckets: 1024 };
+        assert_eq!(shard(hash(), 1024, KeyValue::Integer(6000)), shard(hash(), 1024, text("6000")));
+        assert_eq!(shard(hash(), 1024, KeyValue::Integer(-7)), shard(hash(), 1024, text("-7")));
+        assert_eq!(decimal(i128::MIN).as_slice(), i128::MIN.to_string().as_bytes());
+        assert_eq!(decimal(0).as_slice(), b"0");
     }
 
     #[test]
@@ -148,5 +281,68 @@ mod tests {
         {
             assert_eq!(shard(ranges(), 2, KeyValue::Integer(key)), place, "key {key}");
         }
+    }
+
+    #[test]
+    fn a_list_finds_its_keys_and_only_then_the_others() {
+        let mut entries: Vec<(PlainKey, Shard)> =
+            [("bj", 1), ("hz", 0), ("7", 2), ("07", 3)].map(|(key, shard)| (PlainKey::of(key), Shard(shard))).into();
+        entries.sort();
+        let list = |other| Transform::List { entries: entries.clone(), other };
+        assert_eq!(shard(list(None), 9, text("bj")), Some(1));
+        assert_eq!(shard(list(None), 9, text("hz")), Some(0));
+        assert_eq!(shard(list(None), 9, KeyValue::Integer(7)), Some(2));
+        assert_eq!(shard(list(None), 9, text("7")), Some(2));
+        assert_eq!(shard(list(None), 9, text("07")), Some(3));
+        assert_eq!(shard(list(None), 9, text("sz")), None);
+        assert_eq!(shard(list(Some(Shard(8))), 9, text("sz")), Some(8));
+    }
+
+    #[test]
+    fn a_substring_counts_characters_and_never_takes_less_than_it_says() {
+        assert_eq!(substring("1234567", 3, Some(2)), Some("34"));
+        assert_eq!(substring("1234567", -4, Some(4)), Some("4567"));
+        assert_eq!(substring("1234567", -4, Some(2)), Some("45"));
+        assert_eq!(substring("1234567", 6, None), Some("67"));
+        assert_eq!(substring("李雷韩", 2, Some(1)), Some("雷"));
+        for (start, length) in [(8, None), (7, Some(2)), (-8, None), (-1, Some(2))] {
+            assert_eq!(substring("1234567", start, length), None, "{start} {length:?}");
+        }
+    }
+
+    #[test]
+    fn steps_are_taken_in_their_order() {
+        let of = |steps: Vec<KeyStep>, key: KeyValue| {
+            let modulus = Transform::Mod { modulus: 10_000 };
+            shard_of(&group(vec![key_type(steps, modulus)], 10_000), 0, &key).map(|shard| shard.0)
+        };
+        let middle = KeyStep::Substring { start: 3, length: Some(4) };
+        assert_eq!(of(vec![middle.clone()], KeyValue::Integer(12_345_678)), Some(3456));
+        assert_eq!(of(vec![middle.clone(), KeyStep::Mod { modulus: 100 }], text("ab3456")), Some(56));
+        assert_eq!(of(vec![KeyStep::Divide { by: 100 }], KeyValue::Integer(600_042)), Some(6000));
+        assert_eq!(of(vec![KeyStep::Divide { by: 100 }, middle], KeyValue::Integer(600_042)), None);
+        assert_eq!(of(vec![KeyStep::Hash], text("a")), Some((0xaf63_dc4c_8601_ec8c_u64 % 10_000) as u32));
+        assert_eq!(of(vec![KeyStep::Divide { by: 2 }], text("a")), None);
+    }
+
+    #[test]
+    fn a_key_alone_stays_alone_by_every_way_that_leads_to_it() {
+        let order = KeyType {
+            name: "order".to_owned(),
+            steps: vec![KeyStep::Divide { by: 1000 }],
+            transform: Transform::As { key_type: 0 },
+        };
+        let mut group = group(vec![key_type(Vec::new(), Transform::Mod { modulus: 100 }), order], 101);
+        let alone = |key: i128| KeyOverride { key_type: 0, key: PlainKey::Integer(key), shard: Shard(100) };
+        group.overrides = vec![alone(5), alone(42), alone(700)];
+        let of = |key_type, key: KeyValue| shard_of(&group, key_type, &key).map(|shard| shard.0);
+        assert_eq!(of(0, KeyValue::Integer(42)), Some(100));
+        assert_eq!(of(0, text("42")), Some(100));
+        assert_eq!(of(0, KeyValue::Integer(142)), Some(42));
+        assert_eq!(of(1, KeyValue::Integer(42_007)), Some(100));
+        assert_eq!(of(1, KeyValue::Integer(142_007)), Some(42));
+        assert_eq!(of(1, KeyValue::Integer(42)), Some(0));
+        // What the remainder takes for 42 is 42.
+        assert_eq!(of(0, text("0042")), Some(100));
     }
 }

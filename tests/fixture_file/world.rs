@@ -8,8 +8,8 @@ use meridian::model::control_state::InstanceAddress;
 use meridian::model::shard::OwnedRange;
 use meridian::model::{
     Catalog, CatalogColumn, CatalogTable, ControlState, Epoch, Forbid, ForbidKind, ForbidScope, Group, GroupId,
-    Instance, KeyType, ReadPolicy, Role, Shard, ShardMap, ShardRange, Snapshot, TableClass, TableKind, TableRule,
-    Transform, Unit, UnitId, WrongUnitPolicy,
+    Instance, KeyOverride, KeyStep, KeyType, PlainKey, ReadPolicy, Role, Shard, ShardMap, ShardRange, Snapshot,
+    TableClass, TableKind, TableRule, Transform, Unit, UnitId, WrongUnitPolicy,
 };
 use meridian::sql::{Dialect, Family};
 use serde::Deserialize;
@@ -86,6 +86,8 @@ struct GroupFile {
     key_types: Vec<KeyTypeFile>,
     #[serde(default)]
     tables: Vec<RuleFile>,
+    #[serde(default)]
+    overrides: Vec<OverrideFile>,
 }
 
 #[derive(Deserialize)]
@@ -103,6 +105,25 @@ struct KeyTypeFile {
     modulus: Option<u32>,
     /// `[lowest, highest, shard]`.
     ranges: Option<Vec<(i64, i64, u32)>>,
+    /// `[key, shard]`.
+    list: Option<Vec<(String, u32)>>,
+    /// The shard of the keys that are not listed.
+    others: Option<u32>,
+    /// The key type, before this one, whose key the steps leave.
+    placed_as: Option<usize>,
+    /// The buckets of the hash; the shard count unless set.
+    buckets: Option<u32>,
+    /// `substring -4 4`, `substring 3`, `divide 10`, `mod 100`, `hash`.
+    #[serde(default)]
+    steps: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OverrideFile {
+    key_type: usize,
+    key: String,
+    shard: u32,
 }
 
 #[derive(Deserialize)]
@@ -222,7 +243,8 @@ impl GroupFile {
         Group {
             name: self.name.clone(),
             schemas: self.schemas.clone(),
-            key_types: self.key_types.iter().map(KeyTypeFile::key_type).collect(),
+            key_types: self.key_types.iter().map(|file| file.key_type(self.shard_count)).collect(),
+            overrides: self.overrides.iter().map(OverrideFile::alone).collect(),
             tables: self.tables.iter().map(|rule| rule.rule(&self.key_types)).collect(),
             shards: ShardMap {
                 count: self.shard_count,
@@ -243,20 +265,48 @@ impl GroupFile {
     }
 }
 
+impl OverrideFile {
+    fn alone(&self) -> KeyOverride {
+        KeyOverride { key_type: self.key_type, key: PlainKey::of(&self.key), shard: Shard(self.shard) }
+    }
+}
+
 impl KeyTypeFile {
-    fn key_type(&self) -> KeyType {
-        let transform = match (self.modulus, &self.ranges) {
-            (Some(modulus), None) => Transform::Mod { modulus },
-            (None, Some(ranges)) => Transform::Range {
+    fn key_type(&self, count: u32) -> KeyType {
+        let transform = match (self.modulus, &self.ranges, &self.list, self.placed_as) {
+            (Some(modulus), None, None, None) => Transform::Mod { modulus },
+            (None, Some(ranges), None, None) => Transform::Range {
                 ranges: ranges
                     .iter()
                     .map(|(lowest, highest, shard)| (i128::from(*lowest), i128::from(*highest), Shard(*shard)))
                     .collect(),
             },
-            (None, None) => Transform::Hash,
-            (Some(_), Some(_)) => panic!("key type '{}' has two transforms", self.name),
+            (None, None, Some(list), None) => {
+                let mut entries: Vec<(PlainKey, Shard)> =
+                    list.iter().map(|(key, shard)| (PlainKey::of(key), Shard(*shard))).collect();
+                entries.sort();
+                Transform::List { entries, other: self.others.map(Shard) }
+            }
+            (None, None, None, Some(key_type)) => Transform::As { key_type },
+            (None, None, None, None) => Transform::Hash { buckets: self.buckets.unwrap_or(count) },
+            _ => panic!("key type '{}' has two transforms", self.name),
         };
-        KeyType { name: self.name.clone(), transform }
+        KeyType { name: self.name.clone(), steps: self.steps.iter().map(|text| step(text)).collect(), transform }
+    }
+}
+
+fn step(text: &str) -> KeyStep {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let number = |word: &str| word.parse::<u64>().unwrap_or_else(|_| panic!("step '{text}': '{word}'"));
+    match words[..] {
+        ["substring", start] => KeyStep::Substring { start: start.parse().unwrap(), length: None },
+        ["substring", start, length] => {
+            KeyStep::Substring { start: start.parse().unwrap(), length: Some(length.parse().unwrap()) }
+        }
+        ["divide", by] => KeyStep::Divide { by: number(by) },
+        ["mod", by] => KeyStep::Mod { modulus: number(by) },
+        ["hash"] => KeyStep::Hash,
+        _ => panic!("unknown step '{text}'"),
     }
 }
 

@@ -48,10 +48,11 @@ pub(super) fn world() -> World {
         name: name.into(),
         schemas: vec![schema.into()],
         key_types: vec![
-            KeyType { name: "user".into(), transform: Transform::Mod { modulus: 10_000 } },
-            KeyType { name: "shop".into(), transform: Transform::Hash },
+            KeyType { name: "user".into(), steps: Vec::new(), transform: Transform::Mod { modulus: 10_000 } },
+            KeyType { name: "shop".into(), steps: Vec::new(), transform: Transform::Hash { buckets: 10_000 } },
         ],
         tables,
+        overrides: Vec::new(),
         shards: ShardMap {
             count: 10_000,
             ranges: vec![crate::model::shard::OwnedRange {
