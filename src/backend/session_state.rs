@@ -50,7 +50,7 @@ impl Replay {
             .map(|(name, value)| format!("{name}={value}"));
         let undone = missing(&base.variables, &wanted.variables)
             .filter(|name| !is_of_character_set(name))
-            .map(|name| format!("{name}=DEFAULT"));
+            .map(|name| format!("{name}={}", default_of(name)));
         let user_changed = wanted
             .user_variables
             .iter()
@@ -75,6 +75,14 @@ impl Replay {
 /// A user variable's name may hold anything.
 fn quoted(name: &str) -> String {
     format!("`{}`", name.replace('`', "``"))
+}
+
+/// MySQL 9 takes DEFAULT of these two for the contrary of what a new connection has (seen on 9.7; MariaDB does not).
+const CONTRARY: [&str; 2] = ["foreign_key_checks", "unique_checks"];
+
+/// What gives a variable the value that a new connection has.
+fn default_of(name: &str) -> String {
+    if CONTRARY.contains(&name) { format!("@@global.{name}") } else { "DEFAULT".to_owned() }
 }
 
 fn is_of_character_set(name: &str) -> bool {
@@ -119,6 +127,12 @@ mod tests {
         let wanted = state(&[("time_zone", "'+00:00'")]);
         let replay = Replay::between(Some(&present), &wanted, "NAMES latin1");
         assert_eq!(replay.statements, ["SET sql_mode=DEFAULT,@`x`=NULL"]);
+    }
+
+    #[test]
+    fn what_default_would_turn_round_goes_back_to_the_global_value() {
+        let replay = Replay::between(Some(&state(&[("foreign_key_checks", "0")])), &state(&[]), "NAMES latin1");
+        assert_eq!(replay.statements, ["SET foreign_key_checks=@@global.foreign_key_checks"]);
     }
 
     #[test]

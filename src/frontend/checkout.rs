@@ -10,7 +10,7 @@ use crate::backend::{Checkout, CheckoutError, ConnectionError};
 use crate::control::WriteTicket;
 use crate::model::{GroupId, Health, InstanceId, Role, Snapshot};
 use crate::route::Target;
-use crate::sql::{Effect, Facts, Placement, Statement, StatementClass};
+use crate::sql::{Facts, Placement, Statement, StatementClass};
 
 /// Which connections will do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -197,7 +197,7 @@ fn needs_insert_id(request: &Request, statement: &Statement) -> bool {
     let writes = facts.iter().any(|facts| matches!(facts.class, StatementClass::Write(_)));
     facts.len() > 1
         || (writes && text_says(may_give_insert_id))
-        || facts.iter().flat_map(|facts| &facts.effects).any(|effect| matches!(effect, Effect::Pin(_)))
+        || facts.iter().flat_map(|facts| &facts.effects).any(|effect| effect.pins().is_some())
 }
 
 /// UPDATE and DELETE give none, unless by LAST_INSERT_ID(n), which pins.

@@ -131,7 +131,7 @@ impl Session {
                 }
             }
         };
-        self.observe(held, &relayed, statement, route, opening, ticket, snapshot).await;
+        self.observe(held, &relayed, statement, route, opening, ticket, (request, snapshot)).await;
         match relayed.client {
             ClientState::Present => Ok(()),
             ClientState::Gone => Err(NotCarried::Over(SessionEnd::Left)),

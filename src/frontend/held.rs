@@ -7,10 +7,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use smallvec::SmallVec;
 use tokio::time::timeout;
 
+use super::pins::Pins;
 use super::registry::Shown;
+use super::rows::text_row;
 use super::session::{Session, SessionEnd};
 use super::transaction::Transaction;
 use crate::backend::gauge::InstanceGauge;
@@ -19,7 +20,6 @@ use crate::model::InstanceId;
 use crate::route::{PinView, Target};
 use crate::sql::PinReason;
 use crate::wire::command::Command;
-use crate::wire::payload::PayloadReader;
 use crate::wire::scanner::{EndKind, ReplyKind};
 
 /// How long an ended session's connection may take to be reset before it is closed instead.
@@ -62,7 +62,7 @@ pub struct Held {
     /// Where it leads.
     pub target: Target,
     /// Why it is kept in earnest; empty within a transaction that has no other reason.
-    pub pins: SmallVec<[PinReason; 2]>,
+    pub pins: Pins,
     /// What the last reply left.
     pub last_reply: Option<LastReply>,
     /// What the reply before that left, while its successor is on its way.
@@ -85,12 +85,12 @@ pub enum InsertId {
 impl Held {
     /// A connection that is kept for no reason yet.
     pub fn new(checkout: Checkout, target: Target) -> Held {
-        Held { checkout, target, pins: SmallVec::new(), last_reply: None, shown: None, insert_id: InsertId::Foreign }
+        Held { checkout, target, pins: Pins::default(), last_reply: None, shown: None, insert_id: InsertId::Foreign }
     }
 
     /// As a decision sees it.
     pub fn pin_view(&self) -> Option<PinView> {
-        let reason = self.pins.first().copied().or(self.last_reply.map(|_| PinReason::LastReply))?;
+        let reason = self.pins.first().or(self.last_reply.map(|_| PinReason::LastReply))?;
         Some(PinView { target: self.target, reason })
     }
 
@@ -108,7 +108,10 @@ impl Session {
     }
 
     /// Keeps the connection, or lets it go, as transaction, pins and the last reply demand.
-    pub(super) async fn settle(&mut self, held: Held) {
+    pub(super) async fn settle(&mut self, mut held: Held) {
+        for reason in held.pins.take_begun() {
+            self.worker.node.registry.count_pin(reason);
+        }
         let in_earnest = self.transaction.is_open() || !held.pins.is_empty();
         let comfort = held.last_reply.filter(|_| !in_earnest);
         let kept = in_earnest || comfort.is_some_and(|left| left.found_rows || held.gauge().waiting() == 0);
@@ -127,9 +130,6 @@ impl Session {
         if (self.shown.in_transaction, self.shown.pin) != (in_transaction, pin)
             || self.shown.schema != self.state.schema
         {
-            if let Some(reason) = pin.filter(|_| self.shown.pin != pin) {
-                self.worker.node.registry.count_pin(reason);
-            }
             self.shown = Shown { schema: self.state.schema.clone(), in_transaction, pin };
             self.presence.entry.show(self.shown.clone());
         }
@@ -218,7 +218,7 @@ impl Session {
 }
 
 /// The server's reply to SHOW WARNINGS, to be given to the client as it is.
-async fn read_warnings(held: &mut Held) -> Option<Vec<u8>> {
+pub(super) async fn read_warnings(held: &mut Held) -> Option<Vec<u8>> {
     let reply = held.checkout.connection.ask(Command::Query, b"SHOW WARNINGS", ReplyKind::Query).await.ok()?;
     matches!(reply.end.kind, EndKind::Ok | EndKind::Eof).then_some(reply.bytes)
 }
@@ -227,36 +227,5 @@ async fn read_warnings(held: &mut Held) -> Option<Vec<u8>> {
 async fn read_last_insert_id(held: &mut Held) -> Option<u64> {
     let connection = &mut held.checkout.connection;
     let reply = connection.ask(Command::Query, b"SELECT LAST_INSERT_ID()", ReplyKind::Query).await.ok()?;
-    single_value(&reply.bytes)?.parse().ok()
-}
-
-/// The value of a text result set of one row and one column, in either way of ending it.
-fn single_value(reply: &[u8]) -> Option<&str> {
-    let mut rest = reply;
-    let mut packets = Vec::new();
-    while let Some((header, tail)) = rest.split_at_checked(4) {
-        let length = usize::from(header[0]) | usize::from(header[1]) << 8 | usize::from(header[2]) << 16;
-        let (payload, tail) = tail.split_at_checked(length)?;
-        packets.push(payload);
-        rest = tail;
-    }
-    // Column count, definition, perhaps EOF, row, terminator: the row is the last but one.
-    let row = packets.len().checked_sub(2).map(|index| packets[index])?;
-    std::str::from_utf8(PayloadReader::new(row).lenenc_bytes().ok()?).ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_single_value_is_found_with_and_without_eof_packets() {
-        let packet = |payload: &[u8]| [&[payload.len() as u8, 0, 0, 0], payload].concat();
-        let with_eof =
-            [packet(b"\x01"), packet(b"def"), packet(b"\xfe\0\0\0\0"), packet(b"\x0242"), packet(b"\xfe\0\0\0\0")];
-        assert_eq!(single_value(&with_eof.concat()), Some("42"));
-        let without = [packet(b"\x01"), packet(b"def"), packet(b"\x0242"), packet(b"\xfe\0\0\0\0")];
-        assert_eq!(single_value(&without.concat()), Some("42"));
-        assert_eq!(single_value(b"\x01\0\0"), None);
-    }
+    text_row(&reply.bytes)?.pop()??.parse().ok()
 }

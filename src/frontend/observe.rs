@@ -1,19 +1,16 @@
 //! After a reply: is a transaction open, what does the session's state now hold, what keeps the connection.
 
-use std::sync::Arc;
-
 use smallvec::SmallVec;
 
+use super::effects::{observe_failure, pin};
 use super::held::{Held, InsertId, LastReply, LeftBehind};
-use super::reading::Reading;
 use super::relay::Relayed;
-use super::session::Session;
+use super::session::{Request, Session};
 use super::transaction::{Autocommit, OpenTransaction, Opening, Transaction};
-use crate::backend::SessionState;
 use crate::control::WriteTicket;
 use crate::model::{GroupId, Snapshot};
 use crate::route::{Route, TransactionAccess};
-use crate::sql::{Effect, Facts, PinReason, Placement, Statement, StatementClass, hint_key, hint_level};
+use crate::sql::{Effect, Facts, PinReason, Placement, Statement, StatementClass};
 use crate::wire::command::Command;
 use crate::wire::scanner::EndKind;
 use crate::wire::status;
@@ -29,13 +26,13 @@ impl Session {
         route: &Route,
         opening: Opening,
         ticket: Option<WriteTicket>,
-        snapshot: &Snapshot,
+        (request, snapshot): (&Request, &Snapshot),
     ) {
         let failed = matches!(relayed.end.kind, EndKind::Error { .. });
         if failed {
             observe_failure(&mut held, statement);
         } else {
-            self.apply_effects(&mut held, statement, snapshot);
+            self.apply_effects(&mut held, relayed, statement, request, snapshot).await;
         }
         if failed && !opening.begun && !opening.packets.is_empty() {
             // A SET TRANSACTION that the failed statement did not use up lies in wait for the next one.
@@ -48,54 +45,6 @@ impl Session {
         self.settle(held).await;
         if !failed && let Some(group) = changed_schema(statement) {
             self.worker.node.catalog.refresh(group, route.target.unit).await;
-        }
-    }
-
-    fn apply_effects(&mut self, held: &mut Held, statement: &Statement, snapshot: &Snapshot) {
-        let effects = statement.plan.statements.iter().flat_map(|facts| &facts.effects);
-        let mut changed = false;
-        for effect in effects {
-            match effect {
-                Effect::Pin(reason) => pin(held, *reason),
-                Effect::Unpin(reason) => held.pins.retain(|kept| kept != reason),
-                Effect::ImplicitCommit => {}
-                Effect::Hint { name, value } => self.set_hint(name, value.as_deref()),
-                Effect::Autocommit(on) => {
-                    self.autocommit = if *on { Autocommit::On } else { Autocommit::Off };
-                    let variables = &mut Arc::make_mut(&mut self.state).variables;
-                    // On is what every new connection has; recorded, it would only set sessions apart.
-                    match self.autocommit {
-                        Autocommit::On => variables.remove("autocommit"),
-                        Autocommit::Off => variables.insert("autocommit".to_owned(), "0".to_owned()),
-                    };
-                    changed = true;
-                }
-                Effect::SchemaDropped(schema) => {
-                    // The server leaves a session without schema when that one is dropped.
-                    if self.state.schema.as_ref() == Some(schema) {
-                        Arc::make_mut(&mut self.state).schema = None;
-                        changed = true;
-                    }
-                }
-                Effect::Schema(_) | Effect::Names(_) | Effect::Variable { .. } | Effect::UserVariable { .. } => {
-                    record(Arc::make_mut(&mut self.state), effect);
-                    changed = true;
-                }
-            }
-        }
-        if changed {
-            held.checkout.connection.state = Some(Arc::clone(&self.state));
-            self.reading = Reading::of(&self.state, self.collation, &snapshot.catalog.default_sql_mode);
-        }
-    }
-
-    /// `SET @meridian_key = …` and its kin.
-    pub(super) fn set_hint(&mut self, name: &str, value: Option<&str>) {
-        match name {
-            "key" => self.hint.key = value.and_then(hint_key),
-            "level" => self.hint.level = value.and_then(hint_level),
-            "unit" => self.hint.unit = value.map(str::to_owned),
-            _ => tracing::debug!(name, "a session variable of Meridian's that means nothing"),
         }
     }
 
@@ -190,6 +139,14 @@ impl Session {
             held.last_reply = held.shown;
             return;
         }
+        if statements
+            .iter()
+            .flat_map(|facts| &facts.effects)
+            .any(|effect| matches!(effect, Effect::ComputedVariable(_)))
+        {
+            // The values were asked for since: what was left is read already.
+            return;
+        }
         self.left_behind = Some(LeftBehind { row_count: left.row_count, warnings: None });
         held.last_reply = left.is_askable().then_some(left);
     }
@@ -198,54 +155,10 @@ impl Session {
     pub(super) fn observe_cursor(&mut self, held: &mut Held, relayed: &Relayed) {
         let flags = relayed.end.seen_status;
         if flags & status::LAST_ROW_SENT != 0 {
-            held.pins.retain(|kept| *kept != PinReason::Cursor);
+            held.pins.end(PinReason::Cursor);
         } else if flags & status::CURSOR_EXISTS != 0 {
             pin(held, PinReason::Cursor);
         }
-    }
-}
-
-/// After an ERR a packet of several statements may have run half, and a routine may have left what it did before: then
-/// what the session's state is, nobody knows.
-fn observe_failure(held: &mut Held, statement: &Statement) {
-    let several = statement.plan.statements.len() > 1;
-    for effect in statement.plan.statements.iter().flat_map(|facts| &facts.effects) {
-        match effect {
-            Effect::Pin(reason) if may_outlive_failure(*reason) => pin(held, *reason),
-            Effect::Pin(_)
-            | Effect::Unpin(_)
-            | Effect::ImplicitCommit
-            | Effect::SchemaDropped(_)
-            | Effect::Hint { .. } => {}
-            _ if several => pin(held, PinReason::UnknownStatement),
-            Effect::Schema(_)
-            | Effect::Names(_)
-            | Effect::Variable { .. }
-            | Effect::UserVariable { .. }
-            | Effect::Autocommit(_) => {}
-        }
-    }
-}
-
-/// Whether a statement that failed may have left this behind. What it was only to make (a temporary table, table locks, a
-/// handler) it has not made.
-fn may_outlive_failure(reason: PinReason) -> bool {
-    match reason {
-        PinReason::NamedLock
-        | PinReason::ComputedUserVariable
-        | PinReason::UnknownSet
-        | PinReason::Routine
-        | PinReason::UnknownStatement
-        | PinReason::InsertIdSet
-        | PinReason::LongData
-        // EXECUTE may have run a part of whatever was prepared.
-        | PinReason::SqlPrepare
-        | PinReason::Xa => true,
-        PinReason::TemporaryTable
-        | PinReason::TableLocks
-        | PinReason::Handler
-        | PinReason::Cursor
-        | PinReason::LastReply => false,
     }
 }
 
@@ -261,7 +174,7 @@ fn may_leave_transaction(statement: &Statement) -> bool {
                     | StatementClass::Show
                     | StatementClass::Set
                     | StatementClass::Use
-            ) || alone.effects.iter().any(|effect| matches!(effect, Effect::Pin(_)))
+            ) || alone.effects.iter().any(|effect| effect.pins().is_some())
         }
         _ => true,
     }
@@ -272,42 +185,6 @@ fn may_leave_transaction(statement: &Statement) -> bool {
 enum InTransaction {
     Yes,
     No,
-}
-
-/// Keeps the connection for `reason`. Only a reset makes it shareable again, except after a cursor.
-pub(super) fn pin(held: &mut Held, reason: PinReason) {
-    if !held.pins.contains(&reason) {
-        held.pins.push(reason);
-    }
-    if reason != PinReason::Cursor {
-        held.checkout.connection.taint();
-    }
-}
-
-fn record(state: &mut SessionState, effect: &Effect) {
-    match effect {
-        Effect::Schema(schema) => state.schema = Some(schema.clone()),
-        Effect::Names(names) => {
-            state.names = Some(names.clone());
-            // SET NAMES sets these three; what was set of them before no longer holds.
-            for name in ["character_set_client", "character_set_results", "character_set_connection"] {
-                state.variables.remove(name);
-            }
-            state.variables.remove("collation_connection");
-        }
-        Effect::Variable { name, value } => {
-            state.variables.insert(name.clone(), value.clone());
-        }
-        Effect::UserVariable { name, value } => {
-            state.user_variables.insert(name.clone(), value.clone());
-        }
-        Effect::Autocommit(_)
-        | Effect::Hint { .. }
-        | Effect::Pin(_)
-        | Effect::Unpin(_)
-        | Effect::ImplicitCommit
-        | Effect::SchemaDropped(_) => {}
-    }
 }
 
 fn asks_diagnostics(facts: &Facts) -> bool {

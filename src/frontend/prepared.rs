@@ -253,7 +253,7 @@ impl Session {
         statement.too_long = false;
         let key = Arc::clone(&statement.key);
         let known = self.held.as_mut().and_then(|held| {
-            let cursor = held.pins.contains(&PinReason::Cursor);
+            let cursor = held.pins.contains(PinReason::Cursor);
             held.checkout.connection.prepared.get(&key).filter(|_| cursor).map(|known| known.id)
         });
         match known {
@@ -261,7 +261,7 @@ impl Session {
                 let mut patched = payload;
                 patched[1..5].copy_from_slice(&server_id.to_le_bytes());
                 if let Some(held) = &mut self.held {
-                    held.pins.retain(|kept| *kept != PinReason::Cursor);
+                    held.pins.end(PinReason::Cursor);
                 }
                 self.run_on_held(framed(&patched), ReplyKind::Simple).await
             }

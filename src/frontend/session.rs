@@ -202,15 +202,19 @@ impl Session {
 
     /// The facts of a text under this snapshot, from the worker's plan cache.
     pub(super) fn analyze(&self, text: &[u8], snapshot: &Snapshot) -> Statement {
-        let context = SqlContext {
+        self.worker.plans.borrow_mut().analyze(text, &self.sql_context(snapshot))
+    }
+
+    /// All that the reading of this session's texts depends on.
+    pub(super) fn sql_context<'a>(&'a self, snapshot: &'a Snapshot) -> SqlContext<'a> {
+        SqlContext {
             schema: self.state.schema.as_deref(),
             mode: self.reading.mode,
             charset: self.reading.charset,
             dialect: self.listener.dialect,
             state: &snapshot.state,
             catalog: &snapshot.catalog,
-        };
-        self.worker.plans.borrow_mut().analyze(text, &context)
+        }
     }
 
     pub(super) fn view<'a>(&'a self, snapshot: &Snapshot, request: &Request) -> SessionView<'a> {
@@ -276,6 +280,18 @@ impl Request {
     /// The payload, command byte included.
     pub fn payload(&self) -> Cow<'_, [u8]> {
         self.command.frame.payload(&self.command.packet)
+    }
+
+    /// The SQL text; empty for a command that has none.
+    pub fn text(&self) -> Cow<'_, [u8]> {
+        match &self.subject {
+            Subject::Text => match self.payload() {
+                Cow::Borrowed(payload) => Cow::Borrowed(payload.get(1..).unwrap_or_default()),
+                Cow::Owned(mut payload) => Cow::Owned(payload.split_off(payload.len().min(1))),
+            },
+            Subject::Execute(execution) => Cow::Borrowed(&execution.text),
+            Subject::Fixed(..) => Cow::Borrowed(&[]),
+        }
     }
 
     /// The sequence number of the first packet of the reply.

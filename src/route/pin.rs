@@ -3,7 +3,7 @@
 use super::course::{Access, Course, Freedom};
 use super::{Rejection, Rule, SessionView, TransactionStep};
 use crate::model::{ControlState, Role};
-use crate::sql::{Effect, Facts, PinReason, Statement, StatementClass};
+use crate::sql::{Facts, PinReason, Statement, StatementClass};
 
 /// Where the packet runs once the session's pin has its say.
 /// Errors: the statement belongs elsewhere and may not run at the pinned connection.
@@ -50,7 +50,7 @@ pub(super) fn place<'a>(
 /// So do SHOW and EXPLAIN, which a read-only replica may refuse (EXPLAIN UPDATE) or answer from an older schema.
 pub(super) fn prefer_primary<'a>(statement: &Statement, mut course: Course<'a>) -> Course<'a> {
     let wants_primary = |facts: &Facts| {
-        facts.class == StatementClass::Show || facts.effects.iter().any(|effect| matches!(effect, Effect::Pin(_)))
+        facts.class == StatementClass::Show || facts.effects.iter().any(|effect| effect.pins().is_some())
     };
     if statement.plan.statements.iter().any(wants_primary) {
         course.target.role = Role::Primary;

@@ -35,7 +35,7 @@ pub(super) fn course<'a>(query: &Query<'a>) -> Course<'a> {
 }
 
 fn freedom(query: &Query<'_>, access: Access) -> Freedom {
-    let ends_pin = query.facts.effects.iter().any(|effect| matches!(effect, Effect::Unpin(_)));
+    let ends_pin = query.facts.effects.iter().any(Effect::may_end_pin);
     match (&query.facts.class, access) {
         (StatementClass::Use, _) => Freedom::Copy,
         // UNLOCK TABLES and its like belong to the connection that holds the locks, wherever it leads.

@@ -62,7 +62,12 @@ pub(super) fn schema(work: &Work<'_>, tokens: &[Token<'_>]) -> Found {
         "database" | "schema" => database(work, tokens, index + 1),
         _ => scanned(work, tokens),
     };
+    // No temporary table has a managed one's name.
+    let may_be_temporary = object.starts_with("table") && matches!(placement, Placement::Local { .. });
     let mut found = ddl(placement);
+    if may_be_temporary {
+        found.facts.effects.extend(dropped(work, tokens, index + 1));
+    }
     if tokens[0].is("drop")
         && ["database", "schema"].contains(&object.as_str())
         && let Some(schema) = named_database(tokens, index + 1)
@@ -87,14 +92,18 @@ fn admin(placement: Placement) -> Found {
 
 /// Temporary tables live in one session on one server: they do not commit, and pin while they exist.
 fn temporary(work: &Work<'_>, tokens: &[Token<'_>]) -> Found {
-    let effects = if tokens[0].is("create") { vec![Effect::Pin(PinReason::TemporaryTable)] } else { Vec::new() };
     // A query that fills it may call routines.
     let traces = super::effects::traces(&work.context, tokens);
-    let effects = effects.into_iter().chain(traces.effects).collect();
-    let name = tokens.iter().position(|token| token.is("table")).and_then(|table| {
-        let names = tokens[table + 1..].iter().take_while(|token| token.is_any(&["if", "not", "exists"])).count();
-        name_at(tokens, table + 1 + names)
-    });
+    let table = tokens.iter().position(|token| token.is("table"));
+    let name = table.and_then(|table| name_at(tokens, behind_conditions(tokens, table + 1)));
+    let mut effects = match &name {
+        Some((name, _)) if tokens[0].is("create") => {
+            vec![Effect::Opened { reason: PinReason::TemporaryTable, name: full_name(work, name) }]
+        }
+        None if tokens[0].is("create") => vec![Effect::Pin(PinReason::TemporaryTable)],
+        Some(_) | None => table.map(|table| dropped(work, tokens, table + 1)).unwrap_or_default(),
+    };
+    effects.extend(traces.effects);
     let placement = match name {
         // It would hide a managed table from its session, but not from routing.
         Some((name, _)) if tokens[0].is("create") && resolve::is_managed(&work.context, &name).is_some() => {
@@ -110,12 +119,37 @@ fn temporary(work: &Work<'_>, tokens: &[Token<'_>]) -> Found {
     found
 }
 
+/// The index behind IF NOT EXISTS.
+fn behind_conditions(tokens: &[Token<'_>], start: usize) -> usize {
+    start + tokens[start..].iter().take_while(|token| token.is_any(&["if", "not", "exists"])).count()
+}
+
+/// A table's name with its schema, as the session means it.
+fn full_name(work: &Work<'_>, name: &Name) -> String {
+    let schema = name.schema.as_deref().or(work.context.schema).unwrap_or_default();
+    format!("{schema}.{}", name.table)
+}
+
+/// Each table of a DROP may be a temporary one, which hides one of the same name.
+fn dropped(work: &Work<'_>, tokens: &[Token<'_>], start: usize) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    if !tokens[0].is("drop") {
+        return effects;
+    }
+    let mut at = behind_conditions(tokens, start);
+    while let Some((name, next)) = name_at(tokens, at) {
+        effects.push(Effect::Closed { reason: PinReason::TemporaryTable, name: full_name(work, &name) });
+        if !tokens.get(next).is_some_and(|token| token.is_symbol(",")) {
+            break;
+        }
+        at = next + 1;
+    }
+    effects
+}
+
 /// TABLE and TABLES: a list of names, and those a RENAME gives.
 fn tables_placement(work: &Work<'_>, tokens: &[Token<'_>], start: usize) -> Placement {
-    let mut at = start;
-    while tokens.get(at).is_some_and(|token| token.is_any(&["if", "not", "exists"])) {
-        at += 1;
-    }
+    let mut at = behind_conditions(tokens, start);
     let mut names = Vec::new();
     while let Some((name, next)) = name_at(tokens, at) {
         names.push(name);

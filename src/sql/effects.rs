@@ -127,6 +127,7 @@ fn call(context: &SqlContext<'_>, tokens: &[Token<'_>], index: usize, traces: &m
         "release_lock" => {
             traces.is_active = true;
             traces.is_pure = false;
+            traces.effects.push(Effect::LockReleased);
         }
         "release_all_locks" => {
             traces.is_active = true;

@@ -21,6 +21,7 @@ mod data;
 mod ddl;
 mod effects;
 mod hint;
+mod named_lock;
 mod session;
 mod set;
 mod token;
@@ -38,6 +39,7 @@ mod cases;
 
 pub use analyze::analyze;
 pub use hint::{key as hint_key, level as hint_level};
+pub use named_lock::lock_names;
 pub use plan_cache::PlanCache;
 pub use statement::{
     BeginOptions, BoundKey, CharsetClass, Completion, Dialect, Effect, Facts, Family, Hint, KeyReading, KeySource,

@@ -9,7 +9,7 @@ use super::effects;
 use super::literal;
 use super::resolve::{self, Access};
 use super::statement::{
-    BeginOptions, Completion, Effect, Facts, Keys, PinReason, Placement, SqlRefusal, StatementClass,
+    BeginOptions, Completion, Effect, Facts, Keys, PinReason, Placement, SqlRefusal, Statement, StatementClass,
 };
 use super::token::{Token, TokenKind, name_at};
 
@@ -225,16 +225,30 @@ pub(super) fn xa(work: &Work<'_>) -> Found {
 
 /// PREPARE, EXECUTE and DEALLOCATE as SQL text: what is prepared must not reach managed tables, for at EXECUTE nobody reads it.
 pub(super) fn prepared(work: &Work<'_>, tokens: &[Token<'_>]) -> Found {
-    let effects = vec![Effect::Pin(PinReason::SqlPrepare)];
     let is_immediate = tokens[0].is("execute") && tokens.get(1).is_some_and(|token| token.is("immediate"));
+    // The servers fold the case of these names.
+    let name =
+        |token: Option<&Token<'_>>| token.filter(|token| token.is_name()).map(|token| token.name().to_lowercase());
+    let unknown = Effect::Pin(PinReason::SqlPrepare);
     if !tokens[0].is("prepare") && !is_immediate {
+        let effect = match (tokens[0].is("execute"), name(tokens.last())) {
+            (true, _) => name(tokens.get(1)).map(|name| Effect::Executed { name }),
+            (false, Some(name)) => Some(Effect::Closed { reason: PinReason::SqlPrepare, name }),
+            (false, None) => None,
+        };
+        let effects = vec![effect.unwrap_or(unknown)];
         return found(StatementClass::Admin, Placement::Local { group: work.session_group() }, effects);
     }
     let source = if is_immediate { tokens.get(2) } else { tokens.iter().skip_while(|token| !token.is("from")).nth(1) };
-    let placement = match source {
-        Some(token) if token.kind == TokenKind::Text => inner_placement(work, token),
-        _ => None,
+    let inner = source.filter(|token| token.kind == TokenKind::Text).and_then(|token| inner(work, token));
+    let leaves_nothing = inner.as_ref().is_some_and(|inner| {
+        inner.plan.statements.iter().all(|facts| facts.effects.is_empty() && !facts.leaves_found_rows)
+    });
+    let effects = match name(tokens.get(1)) {
+        Some(name) if leaves_nothing && !is_immediate => vec![Effect::Opened { reason: PinReason::SqlPrepare, name }],
+        Some(_) | None => vec![unknown],
     };
+    let placement = inner.and_then(placement_of);
     let is_managed = work.context.state.groups.iter().any(|group| group.has_managed_tables());
     let placement = match placement {
         Some(placement @ (Placement::Tableless | Placement::Local { .. })) => placement,
@@ -251,7 +265,8 @@ pub(super) fn prepared(work: &Work<'_>, tokens: &[Token<'_>]) -> Found {
     found
 }
 
-fn inner_placement(work: &Work<'_>, token: &Token<'_>) -> Option<Placement> {
+/// What a text that is prepared as text says.
+fn inner(work: &Work<'_>, token: &Token<'_>) -> Option<Statement> {
     let raw = work.raw(token)?;
     let text = literal::contents(raw.as_bytes(), work.context.mode)?;
     let first = text.trim_ascii_start();
@@ -260,7 +275,10 @@ fn inner_placement(work: &Work<'_>, token: &Token<'_>) -> Option<Placement> {
     {
         return None;
     }
-    let inner = analyze::analyze(&text, &work.context);
+    Some(analyze::analyze(&text, &work.context))
+}
+
+fn placement_of(inner: Statement) -> Option<Placement> {
     let placements = inner.plan.statements.iter().map(|facts| &facts.placement);
     let is_managed = |placement: &&Placement| !matches!(placement, Placement::Tableless | Placement::Local { .. });
     placements.clone().find(is_managed).or(inner.plan.statements.first().map(|facts| &facts.placement)).cloned()
@@ -268,7 +286,20 @@ fn inner_placement(work: &Work<'_>, token: &Token<'_>) -> Option<Placement> {
 
 /// HANDLER.
 pub(super) fn handler(work: &Work<'_>, tokens: &[Token<'_>]) -> Found {
-    found(StatementClass::Admin, data::opaque(work, tokens), vec![Effect::Pin(PinReason::Handler)])
+    let open = tokens.iter().position(|token| token.is("open"));
+    let effects = match (name_at(tokens, 1), open) {
+        // Its alias, else the table's bare name, is what READ and CLOSE call it.
+        (Some((name, next)), Some(at)) if at == next => {
+            let alias = tokens[at + 1..].iter().find(|token| token.is_name() && !token.is("as"));
+            vec![Effect::Opened { reason: PinReason::Handler, name: alias.map_or(name.table, Token::name) }]
+        }
+        (Some((name, next)), _) if tokens.get(next).is_some_and(|token| token.is("close")) => {
+            vec![Effect::Closed { reason: PinReason::Handler, name: name.table }]
+        }
+        (Some((_, next)), _) if tokens.get(next).is_some_and(|token| token.is("read")) => Vec::new(),
+        _ => vec![Effect::Pin(PinReason::Handler)],
+    };
+    found(StatementClass::Admin, data::opaque(work, tokens), effects)
 }
 
 /// The column heading of a bare `SELECT CONNECTION_ID()`, with or without an alias.

@@ -263,44 +263,32 @@ fn session_variable(work: &Work<'_>, name: &str, value: &[Token<'_>], outcome: &
         [token] if token.kind == TokenKind::Word => plain_word(token),
         _ => None,
     };
-    let unreadable_mode = || SqlRefusal::ContextChange { what: "SET sql_mode = a computed value".to_owned() };
-    let Some(value_text) = bare.or_else(|| work.literal_text(value)) else {
-        if name == "sql_mode" && is_dangerous_mode(work, value) {
-            outcome.refusal = Some(unreadable_mode());
-        }
-        return outcome.effects.push(Effect::Pin(PinReason::UnknownSet));
-    };
-    if name == "sql_mode" && !value_text.eq_ignore_ascii_case("default") && SqlMode::from_value(&value_text).is_none() {
-        outcome.refusal = Some(unreadable_mode());
-        return;
-    }
-    if name == "autocommit" {
-        let value = value_text.trim_matches('\'').to_ascii_lowercase();
-        return outcome.effects.push(match value.as_str() {
-            "1" | "on" | "true" => Effect::Autocommit(true),
-            "0" | "off" | "false" => Effect::Autocommit(false),
-            _ => Effect::Pin(PinReason::UnknownSet),
-        });
-    }
-    if name == "optimizer_switch" {
-        // Each assignment changes some flags and keeps the others: the last one alone is not the state.
-        return outcome.effects.push(Effect::Pin(PinReason::UnknownSet));
-    }
     if ["insert_id", "last_insert_id", "identity", "timestamp", "rand_seed1", "rand_seed2"].contains(&name) {
         // They hold for one statement, or move by themselves.
         return outcome.effects.push(Effect::Pin(PinReason::UnknownSet));
     }
-    outcome.effects.push(Effect::Variable { name: name.to_owned(), value: value_text });
-}
-
-/// Whether a computed sql_mode may change how texts are read: it names one of those modes.
-fn is_dangerous_mode(work: &Work<'_>, value: &[Token<'_>]) -> bool {
-    value.iter().filter(|token| token.is_literal()).any(|token| {
-        let raw = work.raw(token).unwrap_or_default().to_ascii_uppercase();
-        let modes =
-            ["ANSI", "BACKSLASH", "IGNORE_SPACE", "ORACLE", "MSSQL", "DB2", "MAXDB", "POSTGRESQL", "COMBINATION"];
-        token.kind != TokenKind::Text || modes.iter().any(|mode| raw.contains(mode))
-    })
+    let computed = Effect::ComputedVariable(name.to_owned());
+    let Some(value_text) = bare.or_else(|| work.literal_text(value)) else {
+        // A user variable that is set on the way is nobody's to replay.
+        if value.iter().any(|token| token.is_symbol(":=")) {
+            outcome.effects.push(Effect::Pin(PinReason::ComputedUserVariable));
+        }
+        return outcome.effects.push(computed);
+    };
+    outcome.effects.push(match name {
+        // A number, or modes nobody has heard of: the server's own words say which they are.
+        "sql_mode" if !value_text.eq_ignore_ascii_case("default") && SqlMode::from_value(&value_text).is_none() => {
+            computed
+        }
+        "autocommit" => match value_text.trim_matches('\'').to_ascii_lowercase().as_str() {
+            "1" | "on" | "true" => Effect::Autocommit(true),
+            "0" | "off" | "false" => Effect::Autocommit(false),
+            _ => computed,
+        },
+        // Each assignment changes some flags and keeps the others: the last one alone is not the state.
+        "optimizer_switch" => computed,
+        _ => Effect::Variable { name: name.to_owned(), value: value_text },
+    });
 }
 
 /// `SET @@transaction_isolation = …` without scope holds for the next transaction only.

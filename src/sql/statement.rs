@@ -313,6 +313,8 @@ pub enum Effect {
         /// A literal as SQL text.
         value: String,
     },
+    /// SET `[SESSION]` name = an expression: only the server knows the value, and is asked for it. Lower case, without `@@`.
+    ComputedVariable(String),
     /// SET @name = literal.
     UserVariable {
         /// Lower case, without `@`.
@@ -331,12 +333,61 @@ pub enum Effect {
     },
     /// The session keeps its connection from here on.
     Pin(PinReason),
-    /// The cause with this name has ended (UNLOCK TABLES, RELEASE_ALL_LOCKS, DROP TEMPORARY TABLE is *not* one: others may be left).
+    /// Everything that pinned for this reason has ended (UNLOCK TABLES, RELEASE_ALL_LOCKS).
     Unpin(PinReason),
+    /// The session keeps its connection until [`Effect::Closed`] of the same name: a temporary table, a handler, a statement prepared as
+    /// text.
+    Opened {
+        /// What kind of thing it is.
+        reason: PinReason,
+        /// Its name, such that two things of one name are one.
+        name: String,
+    },
+    /// What was opened under this name, if anything, is gone.
+    Closed {
+        /// What kind of thing it was.
+        reason: PinReason,
+        /// Its name.
+        name: String,
+    },
+    /// EXECUTE of a statement prepared as text; it leaves nothing only if what was opened under this name is known to leave nothing.
+    Executed {
+        /// Its name.
+        name: String,
+    },
+    /// RELEASE_LOCK: whether a named lock is left, the server is asked.
+    LockReleased,
     /// The transaction, if any, was committed by this statement.
     ImplicitCommit,
     /// DROP DATABASE: whoever was in it is in none.
     SchemaDropped(String),
+}
+
+impl Effect {
+    /// Why a session with this effect keeps its connection, if it does.
+    pub fn pins(&self) -> Option<PinReason> {
+        match self {
+            Effect::Pin(reason) | Effect::Opened { reason, .. } => Some(*reason),
+            Effect::Executed { .. } => Some(PinReason::SqlPrepare),
+            Effect::Schema(_)
+            | Effect::Names(_)
+            | Effect::Variable { .. }
+            | Effect::ComputedVariable(_)
+            | Effect::UserVariable { .. }
+            | Effect::Autocommit(_)
+            | Effect::Hint { .. }
+            | Effect::Unpin(_)
+            | Effect::Closed { .. }
+            | Effect::LockReleased
+            | Effect::ImplicitCommit
+            | Effect::SchemaDropped(_) => None,
+        }
+    }
+
+    /// Whether it may end a pin: such a statement belongs to the connection that is kept.
+    pub fn may_end_pin(&self) -> bool {
+        matches!(self, Effect::Unpin(_) | Effect::Closed { .. } | Effect::LockReleased)
+    }
 }
 
 /// How fresh a read must be.

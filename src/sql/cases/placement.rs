@@ -182,18 +182,24 @@ fn ddl_goes_by_what_it_is_about() {
             ("CREATE TABLE fresh (id INT, FOREIGN KEY (id) REFERENCES product (id))", "Ddl local0 +ImplicitCommit"),
             ("CREATE TABLE IF NOT EXISTS account_x LIKE audit_log", "Ddl schema +ImplicitCommit"),
             ("CREATE TABLE copy AS SELECT * FROM orders", "Ddl local0 +ImplicitCommit"),
-            ("CREATE TEMPORARY TABLE t (a int)", "Write(Change) local0 +Pin(TemporaryTable)"),
+            (
+                "CREATE TEMPORARY TABLE t (a int)",
+                r#"Write(Change) local0 +Opened { reason: TemporaryTable, name: "app.t" }"#,
+            ),
             (
                 "CREATE TEMPORARY TABLE IF NOT EXISTS orders (a int)",
-                r#"Write(Change) refused Unreadable { table: "orders" } +Pin(TemporaryTable)"#,
+                r#"Write(Change) refused Unreadable { table: "orders" } +Opened { reason: TemporaryTable, name: "app.orders" }"#,
             ),
-            ("DROP TEMPORARY TABLE t", "Write(Change) local0"),
+            ("DROP TEMPORARY TABLE t", r#"Write(Change) local0 +Closed { reason: TemporaryTable, name: "app.t" }"#),
             (
                 "DROP TABLE orders, audit_log",
                 r#"Ddl refused MixedClasses { first: "orders", second: "audit_log" } +ImplicitCommit"#,
             ),
             ("DROP TABLE orders, product", "Ddl schema +ImplicitCommit"),
-            ("DROP TABLE audit_log", "Ddl local0 +ImplicitCommit"),
+            (
+                "DROP TABLE audit_log",
+                r#"Ddl local0 +ImplicitCommit +Closed { reason: TemporaryTable, name: "app.audit_log" }"#,
+            ),
             ("RENAME TABLE orders TO orders_old", "Ddl schema +ImplicitCommit"),
             ("RENAME TABLE audit_log TO log2", "Ddl local0 +ImplicitCommit"),
             ("ALTER TABLE orders ADD COLUMN x INT", "Ddl schema +ImplicitCommit"),
@@ -264,7 +270,7 @@ fn packets_keep_their_statements_apart() {
             ),
             (
                 "PREPARE s FROM 'SELECT 1'; UPDATE orders SET note = 1 WHERE user_id = 1",
-                r#"Admin tableless +Pin(SqlPrepare) ; Write(Change) refused ContextChange { what: "PREPARE" }"#,
+                r#"Admin tableless +Opened { reason: SqlPrepare, name: "s" } ; Write(Change) refused ContextChange { what: "PREPARE" }"#,
             ),
         ],
     );

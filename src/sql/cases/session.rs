@@ -1,6 +1,7 @@
 //! What session statements leave behind, ask for, or are refused for.
 
 use super::world::{check, world};
+use crate::sql::lock_names;
 
 #[test]
 fn transactions_are_told_by_their_words() {
@@ -91,6 +92,15 @@ fn opening_statements_of_drivers_never_pin() {
                 "SET character_set_client = utf8mb4, collation_connection='utf8mb4_bin'",
                 r#"Set tableless +Variable { name: "character_set_client", value: "utf8mb4" } +Variable { name: "collation_connection", value: "'utf8mb4_bin'" }"#,
             ),
+            (
+                "SET sql_mode=CONCAT(@@sql_mode,',STRICT_TRANS_TABLES')",
+                r#"Set tableless +ComputedVariable("sql_mode")"#,
+            ),
+            ("SET sql_mode=CONCAT(@@sql_mode,',ANSI_QUOTES')", r#"Set tableless +ComputedVariable("sql_mode")"#),
+            ("SET sql_mode=4", r#"Set tableless +ComputedVariable("sql_mode")"#),
+            ("/*!40101 SET SQL_MODE=@OLD_SQL_MODE */", r#"Set tableless +ComputedVariable("sql_mode")"#),
+            ("SET optimizer_switch='index_merge=on'", r#"Set tableless +ComputedVariable("optimizer_switch")"#),
+            ("SET AUTOCOMMIT=@OLD_AUTOCOMMIT", r#"Set tableless +ComputedVariable("autocommit")"#),
             ("SET wait_timeout = DEFAULT", r#"Set tableless +Variable { name: "wait_timeout", value: "DEFAULT" }"#),
             (
                 "SET @x = 1, @Y := 'abc', @z = NULL, @`my var` = TRUE, @n = - 5",
@@ -116,50 +126,58 @@ fn what_cannot_be_replayed_pins() {
     check(
         &world.context(),
         &[
-            ("SET sql_mode=CONCAT(@@sql_mode,',STRICT_TRANS_TABLES')", "Set tableless +Pin(UnknownSet)"),
-            (
-                "SET sql_mode=CONCAT(@@sql_mode,',ANSI_QUOTES')",
-                r#"Set refused ContextChange { what: "SET sql_mode = a computed value" } +Pin(UnknownSet)"#,
-            ),
-            ("SET sql_mode=4", r#"Set refused ContextChange { what: "SET sql_mode = a computed value" }"#),
+            ("SET SESSION x = (@a := 5)", r#"Set tableless +Pin(ComputedUserVariable) +ComputedVariable("x")"#),
             ("SET @x = NOW()", "Set tableless +Pin(ComputedUserVariable)"),
             ("SET @x = @y", "Set tableless +Pin(ComputedUserVariable)"),
             ("SET @OLD_CHARACTER_SET_CLIENT=@@CHARACTER_SET_CLIENT", "Set tableless +Pin(ComputedUserVariable)"),
-            ("/*!40101 SET SQL_MODE=@OLD_SQL_MODE */", "Set tableless +Pin(UnknownSet)"),
             (
                 "/*!40014 SET @OLD_UNIQUE_CHECKS=@@UNIQUE_CHECKS, UNIQUE_CHECKS=0 */",
                 r#"Set tableless +Pin(ComputedUserVariable) +Variable { name: "unique_checks", value: "0" }"#,
             ),
             ("SET timestamp = 5", "Set tableless +Pin(UnknownSet)"),
-            ("SET optimizer_switch='index_merge=on'", "Set tableless +Pin(UnknownSet)"),
             ("SET ROLE admin", "Set tableless +Pin(UnknownSet)"),
             ("SET x.y = 1", "Set tableless +Pin(UnknownSet)"),
             ("SELECT id INTO @a FROM audit_log", "Read local0 +Pin(ComputedUserVariable)"),
             ("SELECT @a := 5", "Read tableless +Pin(ComputedUserVariable)"),
             ("SELECT @a + 5", "Read tableless repeatable"),
             ("SELECT GET_LOCK('a', 10)", "LockingRead tableless +Pin(NamedLock)"),
-            ("SELECT RELEASE_LOCK('a')", "LockingRead tableless"),
+            ("SELECT RELEASE_LOCK('a')", "LockingRead tableless +LockReleased"),
             ("SELECT RELEASE_ALL_LOCKS()", "LockingRead tableless +Unpin(NamedLock)"),
             ("SELECT LAST_INSERT_ID(4)", "LockingRead tableless +Pin(InsertIdSet)"),
             ("UPDATE audit_log SET id = LAST_INSERT_ID(id + 1)", "Write(Change) local0 +Pin(InsertIdSet)"),
-            ("HANDLER audit_log OPEN", "Admin local0 +Pin(Handler)"),
-            ("HANDLER orders OPEN", r#"Admin refused Unreadable { table: "orders" } +Pin(Handler)"#),
+            ("HANDLER audit_log OPEN", r#"Admin local0 +Opened { reason: Handler, name: "audit_log" }"#),
+            ("HANDLER audit_log OPEN AS h", r#"Admin local0 +Opened { reason: Handler, name: "h" }"#),
+            ("HANDLER h READ FIRST", "Admin local0"),
+            ("HANDLER h CLOSE", r#"Admin local0 +Closed { reason: Handler, name: "h" }"#),
+            (
+                "HANDLER orders OPEN",
+                r#"Admin refused Unreadable { table: "orders" } +Opened { reason: Handler, name: "orders" }"#,
+            ),
             ("LOCK TABLES audit_log READ", "TableLocks local0 +ImplicitCommit +Pin(TableLocks)"),
             ("UNLOCK TABLES", "TableLocks tableless +Unpin(TableLocks)"),
             ("FLUSH TABLES WITH READ LOCK", "TableLocks tableless +ImplicitCommit +Pin(TableLocks)"),
             ("FLUSH PRIVILEGES", "Admin tableless +ImplicitCommit"),
-            ("PREPARE s FROM 'SELECT 1'", "Admin tableless +Pin(SqlPrepare)"),
+            ("PREPARE S FROM 'SELECT 1'", r#"Admin tableless +Opened { reason: SqlPrepare, name: "s" }"#),
+            ("PREPARE s FROM 'SET @a = 5'", "Admin tableless +Pin(SqlPrepare)"),
             (
                 "PREPARE s FROM 'UPDATE orders SET note=1'",
-                r#"Admin refused Unreadable { table: "orders" } +Pin(SqlPrepare)"#,
+                r#"Admin refused Unreadable { table: "orders" } +Opened { reason: SqlPrepare, name: "s" }"#,
             ),
             ("PREPARE s FROM @x", r#"Admin refused Unreadable { table: "PREPARE" } +Pin(SqlPrepare)"#),
-            ("EXECUTE s USING @a", "Admin local0 +Pin(SqlPrepare)"),
+            ("EXECUTE s USING @a", r#"Admin local0 +Executed { name: "s" }"#),
             (
                 "EXECUTE IMMEDIATE 'DELETE FROM orders'",
                 r#"Admin refused Unreadable { table: "orders" } +Pin(SqlPrepare)"#,
             ),
-            ("DEALLOCATE PREPARE s", "Admin local0 +Pin(SqlPrepare)"),
+            ("DEALLOCATE PREPARE s", r#"Admin local0 +Closed { reason: SqlPrepare, name: "s" }"#),
+            (
+                "CREATE TEMPORARY TABLE IF NOT EXISTS t (a INT)",
+                r#"Write(Change) local0 +Opened { reason: TemporaryTable, name: "app.t" }"#,
+            ),
+            (
+                "DROP TEMPORARY TABLE IF EXISTS t, free.u",
+                r#"Write(Change) local0 +Closed { reason: TemporaryTable, name: "app.t" } +Closed { reason: TemporaryTable, name: "free.u" }"#,
+            ),
         ],
     );
 }
@@ -257,4 +275,15 @@ fn other_session_statements() {
             ("SELECT BENCHMARK(1, 1)", "Read tableless"),
         ],
     );
+}
+
+#[test]
+fn only_plain_literals_are_names_of_locks() {
+    let world = world();
+    let names = |text: &str| lock_names(text.as_bytes(), &world.context());
+    assert_eq!(names("SELECT GET_LOCK('a', 10), get_lock( 5 , 0)"), Some(vec!["'a'".to_owned(), "5".to_owned()]));
+    assert_eq!(names("SELECT 1"), Some(Vec::new()));
+    for computed in ["SELECT GET_LOCK(CONCAT('a'), 1)", "SELECT GET_LOCK('a' || 'b', 1)", "SELECT GET_LOCK(?, 1)"] {
+        assert_eq!(names(computed), None, "{computed}");
+    }
 }

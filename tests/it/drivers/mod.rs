@@ -6,5 +6,6 @@ mod async_driver;
 mod command_line;
 mod differential;
 mod node_tests;
+mod openings;
 mod python;
 mod transcript;

@@ -29,7 +29,7 @@ const LEFT: [(&str, &str, &str, &str); 7] = [
     ("SELECT GET_LOCK('pins', 0)", "NamedLock", "SELECT IS_FREE_LOCK('pins')", "1"),
     ("SET @computed = 1 + (SELECT 4)", "ComputedUserVariable", "SELECT @computed", "NULL"),
     ("LOCK TABLES audit_log READ", "TableLocks", "INSERT INTO audit_log (message) VALUES ('unlocked')", "no row"),
-    ("SET SESSION max_error_count = @@max_error_count + 1", "UnknownSet", "SELECT @@max_error_count", "64"),
+    ("SET SESSION timestamp = 5", "UnknownSet", "SELECT @@timestamp > 1000", "1"),
     ("PREPARE left_behind FROM 'SELECT 5'", "SqlPrepare", "EXECUTE left_behind", "no statement"),
     ("SELECT LAST_INSERT_ID(77)", "InsertIdSet", "SELECT LAST_INSERT_ID()", "0"),
 ];
@@ -75,6 +75,75 @@ async fn what_a_session_leaves_keeps_its_connection_until_it_is_gone_and_reset()
         })
         .await;
     }
+}
+
+/// What makes two things of a kind, what ends one of them and then the other.
+const ENDING: [(&str, [&str; 2], [&str; 2]); 6] = [
+    (
+        "TemporaryTable",
+        ["CREATE TEMPORARY TABLE one (a INT)", "CREATE TEMPORARY TABLE shop.two AS SELECT 1 AS a"],
+        ["DROP TEMPORARY TABLE one", "DROP TABLE IF EXISTS two"],
+    ),
+    (
+        "NamedLock",
+        ["SELECT GET_LOCK('one', 0)", "DO GET_LOCK('two', 0)"],
+        ["DO RELEASE_LOCK('one')", "SELECT RELEASE_LOCK('two')"],
+    ),
+    (
+        "NamedLock",
+        ["SELECT GET_LOCK('one', 0)", "SELECT GET_LOCK('one', 0)"],
+        ["SELECT RELEASE_LOCK('one')", "SELECT RELEASE_ALL_LOCKS()"],
+    ),
+    (
+        "SqlPrepare",
+        ["PREPARE one FROM 'SELECT 1'", "PREPARE two FROM 'SELECT 2'"],
+        ["DEALLOCATE PREPARE one", "DROP PREPARE TWO"],
+    ),
+    (
+        "Handler",
+        ["HANDLER audit_log OPEN", "HANDLER audit_log OPEN AS two"],
+        ["HANDLER audit_log CLOSE", "HANDLER two CLOSE"],
+    ),
+    ("TableLocks", ["LOCK TABLES audit_log READ", "LOCK TABLES audit_log WRITE"], ["SELECT 1", "UNLOCK TABLES"]),
+];
+
+#[tokio::test]
+async fn a_pin_ends_with_the_last_of_what_caused_it() {
+    let node = node_with_one_connection().await;
+    let mut console = node.console("hz").await;
+    let mut owner = node.client("hz").await;
+    let mut other = node.client("hz").await;
+    owner.query_drop("SET @kept = 'kept'").await.unwrap();
+    for (reason, made, ended) in ENDING {
+        for statement in made {
+            owner.query_drop(statement).await.unwrap_or_else(|error| panic!("{statement}: {error}"));
+        }
+        owner.query_drop(ended[0]).await.unwrap_or_else(|error| panic!("{}: {error}", ended[0]));
+        assert_eq!(error_of(&mut other, "SELECT 1").await.0, 1040, "{reason}: one is left");
+        assert_eq!(session_of(&mut console, owner.id()).await["pinned"], reason);
+        owner.query_drop(ended[1]).await.unwrap_or_else(|error| panic!("{}: {error}", ended[1]));
+        until(&format!("{reason} has ended"), Duration::from_secs(20), async || {
+            other.query_drop("SELECT 1").await.is_ok()
+        })
+        .await;
+        assert_eq!(session_of(&mut console, owner.id()).await["pinned"], "NULL");
+        assert_eq!(value(&mut owner, "SELECT @kept").await, "kept");
+    }
+    let pins = rows(&mut console, "SHOW PINS").await;
+    let locks = pins.iter().find(|row| row["reason"] == "NamedLock").unwrap();
+    assert_eq!((locks["sessions"].as_str(), locks["since_start"].as_str()), ("0", "2"));
+}
+
+#[tokio::test]
+async fn a_packet_that_fails_behind_a_temporary_table_keeps_its_connection() {
+    let node = node_with_one_connection().await;
+    let (mut owner, mut other) = (node.client("hz").await, node.client("hz").await);
+    let packet = "CREATE TEMPORARY TABLE half_done (a INT); SELECT no_such_column";
+    assert_eq!(error_of(&mut owner, packet).await.0, 1054);
+    assert_eq!(error_of(&mut other, "SELECT 1").await.0, 1040);
+    drop(owner);
+    until("the connection is free", Duration::from_secs(20), async || other.query_drop("SELECT 1").await.is_ok()).await;
+    assert_eq!(error_of(&mut other, "SELECT * FROM half_done").await.0, 1146);
 }
 
 #[tokio::test]
