@@ -11,8 +11,8 @@ use std::sync::Arc;
 use criterion::{Criterion, criterion_group, criterion_main};
 use meridian::model::shard::OwnedRange;
 use meridian::model::{
-    Catalog, CatalogColumn, CatalogTable, ControlState, Epoch, Group, GroupId, KeyType, ReadPolicy, Shard, ShardMap,
-    ShardRange, Snapshot, TableClass, TableKind, TableRule, Transform, Unit, UnitId, WrongUnitPolicy,
+    Catalog, CatalogColumn, CatalogTable, ColumnValues, ControlState, Epoch, Group, GroupId, KeyType, ReadPolicy,
+    Shard, ShardMap, ShardRange, Snapshot, TableClass, TableKind, TableRule, Transform, Unit, UnitId, WrongUnitPolicy,
 };
 use meridian::route::{Grants, SessionView, TransactionView, decide};
 use meridian::sql::{CharsetClass, Dialect, Family, Hint, PlanCache, SqlContext, SqlMode, analyze};
@@ -54,7 +54,12 @@ fn state() -> ControlState {
 }
 
 fn catalog() -> Catalog {
-    let column = |name: &str, numeric| CatalogColumn { name: name.into(), numeric, invisible: false };
+    let column = |name: &str, numeric| CatalogColumn {
+        name: name.into(),
+        numeric,
+        values: if numeric { ColumnValues::PLAIN_NUMBER } else { ColumnValues::PLAIN_TEXT },
+        invisible: false,
+    };
     let columns = vec![column("id", true), column("user_id", true), column("note", false), column("price", true)];
     let orders = CatalogTable { kind: TableKind::Base, columns };
     let app = BTreeMap::from([("orders".to_owned(), orders)]);
@@ -75,7 +80,7 @@ fn run(criterion: &mut Criterion) {
     let context = SqlContext {
         schema: Some("app"),
         mode: SqlMode::default(),
-        charset: CharsetClass::AsciiSafe,
+        charset: CharsetClass::Utf8,
         dialect: Dialect { family: Family::MariaDb, version: 101_119 },
         state: &state,
         catalog: &catalog,

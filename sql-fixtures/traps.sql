@@ -99,11 +99,11 @@ UPDATE orders SET amount = 3 WHERE user_id IN (6000, amount);
 
 -- case: an exponent
 UPDATE orders SET amount = 3 WHERE user_id = 6e3;
---> REJECT 1105 HY000 a write of sharded table 'orders' has a routing key in 'user_id' that cannot be read with certainty; use a plain literal or parameter, or give /*meridian: key=…*/
+--> SEND bj primary rule=owner key=6000 shard=6000 scopes=shard:main:6000 transaction=autocommit
 
 -- case: a whole decimal
 UPDATE orders SET amount = 3 WHERE user_id = 6000.0;
---> REJECT 1105 HY000 a write of sharded table 'orders' has a routing key in 'user_id' that cannot be read with certainty; use a plain literal or parameter, or give /*meridian: key=…*/
+--> SEND bj primary rule=owner key=6000 shard=6000 scopes=shard:main:6000 transaction=autocommit
 
 -- case: a string with a tail
 UPDATE orders SET amount = 3 WHERE user_id = '6000abc';
@@ -111,7 +111,7 @@ UPDATE orders SET amount = 3 WHERE user_id = '6000abc';
 
 -- case: a string with a blank
 UPDATE orders SET amount = 3 WHERE user_id = ' 6000';
---> REJECT 1105 HY000 a write of sharded table 'orders' has a routing key in 'user_id' that cannot be read with certainty; use a plain literal or parameter, or give /*meridian: key=…*/
+--> SEND bj primary rule=owner key=6000 shard=6000 scopes=shard:main:6000 transaction=autocommit
 
 -- case: TRUE is one
 UPDATE orders SET amount = 3 WHERE user_id = TRUE;

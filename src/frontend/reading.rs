@@ -23,6 +23,12 @@ impl Reading {
             (None, Some(names)) => CharsetClass::of(names_charset(names)),
             (None, None) => CharsetClass::of(&charset_of(collation)),
         };
+        // Literals go through the connection's own character set, and may lose characters on the way.
+        let by_way_of = ["character_set_connection", "collation_connection"]
+            .iter()
+            .any(|name| state.variables.contains_key(*name))
+            || state.names.as_ref().is_some_and(|names| !names.trim_start().to_ascii_uppercase().starts_with("NAMES"));
+        let charset = if charset == CharsetClass::Utf8 && by_way_of { CharsetClass::AsciiSafe } else { charset };
         Reading { mode: set.unwrap_or(default), charset }
     }
 }
@@ -62,7 +68,7 @@ mod tests {
         let state = SessionState { names: Some("NAMES 'gbk' COLLATE 'gbk_bin'".into()), ..SessionState::default() };
         assert_eq!(Reading::of(&state, 45, "").charset, CharsetClass::TrailingAscii);
         assert_eq!(Reading::of(&SessionState::default(), 28, "").charset, CharsetClass::TrailingAscii);
-        assert_eq!(Reading::of(&SessionState::default(), 45, "").charset, CharsetClass::AsciiSafe);
+        assert_eq!(Reading::of(&SessionState::default(), 45, "").charset, CharsetClass::Utf8);
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::column::ColumnValues;
+
 /// What a name in a schema is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TableKind {
@@ -20,6 +22,8 @@ pub struct CatalogColumn {
     pub name: String,
     /// Whether the server compares it as a number; a string otherwise.
     pub numeric: bool,
+    /// What it holds.
+    pub values: ColumnValues,
     /// Whether it may be left out of an INSERT without column list (invisible columns).
     pub invisible: bool,
 }

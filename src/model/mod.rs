@@ -3,6 +3,7 @@
 //! Nothing here does IO, reads a clock, or knows SQL. Start at [`control_state`].
 
 pub mod catalog;
+pub mod column;
 pub mod control_state;
 pub mod forbid;
 pub mod group;
@@ -15,6 +16,7 @@ pub mod snapshot;
 pub mod table;
 
 pub use catalog::{Catalog, CatalogColumn, CatalogTable, TableKind};
+pub use column::{Beyond, ColumnDescription, ColumnValues, TextEquality, TextRules};
 pub use control_state::{ControlState, Instance, InstanceAddress, InvalidState, Role, Unit};
 pub use forbid::{Forbid, ForbidKind, ForbidScope};
 pub use group::Group;

@@ -11,8 +11,13 @@ use tokio::sync::mpsc;
 use super::probe::{ProbeAccount, ProbeError, connect, in_time};
 use crate::control::Snapshots;
 use crate::control::catalog_requests::CatalogRequest;
-use crate::model::{Catalog, CatalogColumn, CatalogTable, Group, GroupId, TableKind, UnitId};
+use crate::model::{
+    Catalog, CatalogColumn, CatalogTable, ColumnDescription, ColumnValues, Group, GroupId, TableKind, UnitId,
+};
 use crate::shutdown::Shutdown;
+
+/// Table, column, type, extras, whole type, characters, collation.
+type ColumnRow = (String, String, String, String, String, Option<u64>, Option<String>);
 
 /// How often the catalog is read without being asked: for changes that did not come through this node.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -104,7 +109,8 @@ fn merge(catalog: &mut Catalog, part: Catalog, group: &Group) -> bool {
     *catalog != before
 }
 
-async fn read_group(connection: &mut Conn, group: &Group) -> Result<Catalog, ProbeError> {
+/// The catalog of a group's schemas as one connection sees it. Errors: the driver's, or a server that takes too long.
+pub async fn read_group(connection: &mut Conn, group: &Group) -> Result<Catalog, ProbeError> {
     let mut catalog = Catalog::default();
     let mode: Option<String> = in_time(connection.query_first("SELECT @@global.sql_mode")).await?;
     catalog.default_sql_mode = mode.unwrap_or_default();
@@ -129,9 +135,9 @@ async fn read_schema(
 ) -> Result<(), ProbeError> {
     let statement = "SELECT table_name, table_type FROM information_schema.tables WHERE table_schema = ?";
     let tables: Vec<(String, String)> = in_time(connection.exec(statement, (schema,))).await?;
-    let statement = "SELECT table_name, column_name, data_type, extra FROM information_schema.columns \
+    let statement = "SELECT table_name, column_name, data_type, extra, column_type, character_maximum_length, collation_name FROM information_schema.columns \
                      WHERE table_schema = ? ORDER BY table_name, ordinal_position";
-    let columns: Vec<(String, String, String, String)> = in_time(connection.exec(statement, (schema,))).await?;
+    let columns: Vec<ColumnRow> = in_time(connection.exec(statement, (schema,))).await?;
     let statement = "SELECT table_name, view_definition FROM information_schema.views WHERE table_schema = ?";
     let views: Vec<(String, Option<String>)> = in_time(connection.exec(statement, (schema,))).await?;
     let statement = "SELECT routine_name FROM information_schema.routines WHERE routine_schema = ?";
@@ -141,11 +147,17 @@ async fn read_schema(
         .into_iter()
         .map(|(name, kind)| (name.to_lowercase(), CatalogTable { kind: kind_of(&kind), columns: Vec::new() }))
         .collect();
-    for (table, column, data_type, extra) in columns {
+    for (table, column, data_type, extra, column_type, length, collation) in columns {
         if let Some(entry) = entries.get_mut(&table.to_lowercase()) {
             entry.columns.push(CatalogColumn {
                 name: column.to_lowercase(),
                 numeric: is_numeric(&data_type),
+                values: ColumnValues::of(ColumnDescription {
+                    data_type: &data_type,
+                    column_type: &column_type,
+                    length,
+                    collation: collation.as_deref(),
+                }),
                 invisible: extra.to_uppercase().contains("INVISIBLE"),
             });
         }

@@ -59,6 +59,14 @@ pub(super) fn found<'a>(
     keys: &Keys,
     access: Access,
 ) -> Result<Found<'a>, Rejection> {
+    let reading = query.statement.plan.key_uses.get(usize::from(query.position)).map(|usage| usage.reading);
+    if let Some(key) = query.hint.key
+        && !reading.unwrap_or_default().takes(key)
+    {
+        // Written otherwise than the column's keys are told apart, it may name another shard than the rows are in.
+        let (table, column) = sharded.names();
+        return Err(Rejection::KeyUnreadable { table, column });
+    }
     let hinted = query.hint.key.map(|key| placement::of(query, sharded.group, sharded.key_type, key)).transpose()?;
     let mut placed: SmallVec<[Placed<'a>; 2]> = SmallVec::new();
     let mut unreadable = matches!(keys, Keys::Sources(_)) && query.keys().next().is_none();

@@ -66,7 +66,7 @@ fn place(work: &Work<'_>, tokens: &[Token<'_>], access: Access, traces: &Traces)
         );
     }
     let Ok(structure) = parse::structure(tokens) else {
-        return (opaque(work, tokens), KeyUse::default());
+        return opaque_with_use(work, tokens);
     };
     let (mut written, read) = tables(work, &structure, tokens, access);
     // A sequence of its own placement is managed only if a rule says so; then it is written like the rest.
@@ -83,7 +83,8 @@ fn place(work: &Work<'_>, tokens: &[Token<'_>], access: Access, traces: &Traces)
                 }
                 _ => Placement::Refused(refusal),
             };
-            (placement, KeyUse::default())
+            let sharded = written.iter().chain(&read).find(|table| matches!(table.class, Class::Sharded(..)));
+            (placement, sharded.map(|table| keys::key_use(&work.context, table)).unwrap_or_default())
         }
     }
 }
@@ -152,6 +153,12 @@ fn calls(level: &Level, index: usize, target: &Name) -> bool {
         }
         (None, None) => false,
     }
+}
+
+/// The same with how a hint's key is read.
+fn opaque_with_use(work: &Work<'_>, tokens: &[Token<'_>]) -> (Placement, KeyUse) {
+    let key_use = resolve::mentioned(&work.context, tokens).map(|table| keys::key_use(&work.context, &table));
+    (opaque(work, tokens), key_use.unwrap_or_default())
 }
 
 /// The placement of a text without structure: local if it names no managed table; else by the hint, or refused.
@@ -237,9 +244,11 @@ pub(super) fn load(work: &Work<'_>, tokens: &[Token<'_>]) -> Found {
         .windows(2)
         .position(|pair| pair[0].is("into") && pair[1].is("table"))
         .and_then(|index| name_at(tokens, index + 2));
+    let mut key_use = KeyUse::default();
     let placement = match target {
         Some((name, _)) => {
             let tables = resolve::tables(&work.context, &name);
+            key_use = tables.first().map(|table| keys::key_use(&work.context, table)).unwrap_or_default();
             match resolve::placement(Access::Write, &tables, &[], Keys::Missing) {
                 Placement::Sharded { .. } if !work.has_key_hint => match keys::key_column(&work.context, &tables[0]) {
                     Some(column) => {
@@ -252,5 +261,5 @@ pub(super) fn load(work: &Work<'_>, tokens: &[Token<'_>]) -> Found {
         }
         None => opaque(work, tokens),
     };
-    found(StatementClass::Write(WriteKind::Change), placement, KeyUse::default(), traces)
+    found(StatementClass::Write(WriteKind::Change), placement, key_use, traces)
 }

@@ -3,9 +3,9 @@
 //! A key counts only if it restricts *every* row of the table that the statement can touch; when in doubt there is none.
 
 use super::resolve::{self, Class, Resolved};
-use super::statement::{KeyReading, KeySource, KeyUse, KeyValue, Keys, SqlContext, SqlRefusal};
+use super::statement::{CharsetClass, KeyReading, KeySource, KeyUse, KeyValue, Keys, SqlContext, SqlRefusal};
 use super::structure::{Column, Condition, Insert, Level, Name, Operand, Selected, Source, Structure};
-use crate::model::TableClass;
+use crate::model::{Beyond, ColumnValues, TableClass, TextRules};
 
 /// The keys of a statement and how to read them. Errors: an INSERT whose key cannot be told, or an assignment to the key column.
 pub(super) fn keys(context: &SqlContext<'_>, structure: &Structure) -> Result<(Keys, KeyUse), SqlRefusal> {
@@ -31,7 +31,7 @@ pub(super) fn keys(context: &SqlContext<'_>, structure: &Structure) -> Result<(K
             let refusal = SqlRefusal::KeyUpdate { table: base.label.clone(), column: key.clone() };
             match value {
                 Operand::Slot(_) | Operand::Run(_) | Operand::Parameter(_) => {
-                    collected.add(Some(vec![value.clone()]), reading(context, &base, &key, Use::Compared));
+                    collected.add(Some(vec![value.clone()]), reading(context, &base, &key, Use::Stored));
                     collected.must_agree = Some(refusal);
                 }
                 Operand::Null | Operand::Other => return Err(refusal),
@@ -73,10 +73,12 @@ impl Collected {
     fn add(&mut self, values: Option<Vec<Operand>>, reading: KeyReading) {
         let Some(values) = values else {
             self.is_unrestricted = true;
+            self.reading.get_or_insert(reading);
             return;
         };
-        if *self.reading.get_or_insert(reading) != reading {
-            self.is_inconsistent = true;
+        match merged(*self.reading.get_or_insert(reading), reading) {
+            Some(both) => self.reading = Some(both),
+            None => self.is_inconsistent = true,
         }
         for value in values {
             let source = match value {
@@ -122,8 +124,8 @@ impl Collected {
                     Some(Selected::Column(column)) => {
                         let level = &structure.levels[*level];
                         let found = selected_values(context, level, column).ok_or_else(unreadable)?;
-                        // The selected column may be of another type than the key: then only equal readings are certain.
-                        self.add(Some(found), reading(context, &base, &key, Use::Compared));
+                        // The values are those the selected column is compared with, and are stored in the key.
+                        self.add(Some(found), stored);
                     }
                 },
                 Source::Select(_, None) | Source::Opaque => return Err(unreadable()),
@@ -154,6 +156,12 @@ pub(super) fn key_column(context: &SqlContext<'_>, base: &Resolved) -> Option<St
     }
 }
 
+/// How keys of a table's routing key column are compared, for keys from outside SQL.
+pub(super) fn key_use(context: &SqlContext<'_>, base: &Resolved) -> KeyUse {
+    let reading = key_column(context, base).map(|key| reading(context, base, &key, Use::Compared));
+    KeyUse { reading: reading.unwrap_or_default(), must_agree: None }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Use {
     Compared,
@@ -162,11 +170,47 @@ enum Use {
 
 fn reading(context: &SqlContext<'_>, base: &Resolved, column: &str, usage: Use) -> KeyReading {
     let entry = context.catalog.table(&base.schema, &base.table);
-    match entry.and_then(|entry| entry.columns.iter().find(|known| known.name == column)) {
-        Some(known) if known.numeric => KeyReading::Numeric,
-        Some(_) if usage == Use::Stored => KeyReading::StoredText,
-        Some(_) => KeyReading::Text,
-        None => KeyReading::Unknown,
+    let Some(known) = entry.and_then(|entry| entry.columns.iter().find(|known| known.name == column)) else {
+        return KeyReading::Unknown;
+    };
+    let is_stored = usage == Use::Stored;
+    match known.values {
+        // Out of bounds no row is found, or in some modes the nearest number is stored.
+        ColumnValues::Numbers { beyond: Beyond::NoRow, .. } if !is_stored => {
+            KeyReading::Numbers { least: i64::MIN.into(), most: u64::MAX.into() }
+        }
+        ColumnValues::Numbers { least, most, .. } => KeyReading::Numbers { least, most },
+        ColumnValues::Text(rules) => {
+            let unicode = rules.unicode && context.charset == CharsetClass::Utf8;
+            let length = if is_stored { rules.length } else { u64::MAX };
+            KeyReading::Text { rules: TextRules { unicode, length, ..rules }, is_stored }
+        }
+        ColumnValues::Bytes { length, is_fixed } => KeyReading::Bytes { length, is_fixed },
+        ColumnValues::Date => KeyReading::Date,
+        ColumnValues::Uuid => KeyReading::Uuid,
+        ColumnValues::Other => KeyReading::Never,
+    }
+}
+
+/// The reading under which only what both are certain of is certain; `None` if keys of one are none of the other's.
+fn merged(first: KeyReading, second: KeyReading) -> Option<KeyReading> {
+    match (first, second) {
+        (KeyReading::Numbers { least, most }, KeyReading::Numbers { least: other_least, most: other_most }) => {
+            Some(KeyReading::Numbers { least: least.max(other_least), most: most.min(other_most) })
+        }
+        (KeyReading::Text { rules, is_stored }, KeyReading::Text { rules: other, is_stored: other_stored })
+            if (rules.equality, rules.padded) == (other.equality, other.padded) =>
+        {
+            let both = TextRules {
+                unicode: rules.unicode && other.unicode,
+                is_fixed: rules.is_fixed || other.is_fixed,
+                length: rules.length.min(other.length),
+                ..rules
+            };
+            Some(KeyReading::Text { rules: both, is_stored: is_stored && other_stored })
+        }
+        (first, second) if first == second => Some(first),
+        _ => None,
     }
 }
 
@@ -253,7 +297,16 @@ fn same_type(context: &SqlContext<'_>, level: &Level, first: &Place, second: &Pl
             _ => None,
         }
     };
-    matches!((of(first), of(second)), (Some(first), Some(second)) if first == second)
+    matches!((of(first), of(second)), (Some(first), Some(second)) if passes_on(first, second))
+}
+
+/// Whether an equality of two columns is one of the keys they are read as.
+fn passes_on(first: KeyReading, second: KeyReading) -> bool {
+    let is_exact = |reading| matches!(reading, KeyReading::Numbers { least, most } if (least, most) == (i64::MIN.into(), u64::MAX.into()));
+    match (first, second) {
+        (KeyReading::Numbers { .. }, KeyReading::Numbers { .. }) => is_exact(first) && is_exact(second),
+        _ => merged(first, second).is_some(),
+    }
 }
 
 /// The table of the level that a column belongs to, if that is certain.

@@ -45,6 +45,8 @@ impl CharsetClass {
         let set = name.split('_').next().unwrap_or_default();
         if ["gbk", "gb18030", "gb2312", "big5", "sjis", "cp932"].contains(&set) {
             CharsetClass::TrailingAscii
+        } else if ["utf8mb4", "utf8mb3", "utf8"].contains(&set) {
+            CharsetClass::Utf8
         } else {
             CharsetClass::AsciiSafe
         }
@@ -75,7 +77,10 @@ mod tests {
         for name in ["gbk", "GBK_chinese_ci", "'sjis'", "cp932", "big5_bin", "gb18030"] {
             assert_eq!(CharsetClass::of(name), CharsetClass::TrailingAscii, "{name}");
         }
-        for name in ["utf8mb4", "utf8mb4_bin", "latin1", "binary", "ujis", "euckr"] {
+        for name in ["utf8mb4", "utf8mb4_bin", "utf8"] {
+            assert_eq!(CharsetClass::of(name), CharsetClass::Utf8, "{name}");
+        }
+        for name in ["latin1", "binary", "ujis", "euckr"] {
             assert_eq!(CharsetClass::of(name), CharsetClass::AsciiSafe, "{name}");
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::model::{Catalog, ControlState, GroupId};
+use crate::model::{Catalog, ControlState, GroupId, TextRules};
 
 /// Whose grammar a text is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -38,8 +38,10 @@ pub struct SqlMode {
 /// How the client's character set bears on lexing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum CharsetClass {
-    /// Bytes below 0x80 are always ASCII (utf8, utf8mb4, latin1, binary …).
+    /// Unicode: utf8mb4, utf8mb3.
     #[default]
+    Utf8,
+    /// Bytes below 0x80 are always ASCII (latin1, binary, ujis …); what those above mean is not followed.
     AsciiSafe,
     /// gbk, gb18030, big5, sjis, cp932: the second byte of a character may be 0x5C or a quote's neighbour.
     TrailingAscii,
@@ -452,18 +454,39 @@ pub struct KeyUse {
     pub must_agree: Option<SqlRefusal>,
 }
 
-/// What the server does with a key value, which decides how a literal of another type is understood.
+/// Which key values are certain, by the columns they are compared with or stored in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum KeyReading {
     /// The column's type is unknown: only integers are certain.
     #[default]
     Unknown,
-    /// A numeric column: a string of digits is the number.
-    Numeric,
-    /// A string column that is compared: a number would match several strings, so only strings are certain.
-    Text,
-    /// A string column that is stored into: a number becomes its digits.
-    StoredText,
+    /// Whole numbers within these bounds, also written as strings; beyond them a server may clamp, round or reinterpret.
+    Numbers {
+        /// The least.
+        least: i128,
+        /// The most.
+        most: i128,
+    },
+    /// Text; equal texts become one key.
+    Text {
+        /// What the collation makes of it.
+        rules: TextRules,
+        /// Only stored, never compared: then a number becomes its digits. Compared, it would match several texts.
+        is_stored: bool,
+    },
+    /// Bytes of at most this length, or of exactly this one.
+    Bytes {
+        /// The length.
+        length: u64,
+        /// Exactly.
+        is_fixed: bool,
+    },
+    /// `YYYY-MM-DD`.
+    Date,
+    /// A UUID with hyphens.
+    Uuid,
+    /// No value is certain.
+    Never,
 }
 
 /// One key value of one statement of the packet.

@@ -69,7 +69,8 @@ pub fn mode(case: &Case) -> SqlMode {
 /// The session's character set: `ascii-safe` unless set.
 pub fn charset(case: &Case) -> CharsetClass {
     match case.setting("charset") {
-        None | Some("ascii-safe") => CharsetClass::AsciiSafe,
+        None | Some("utf8") => CharsetClass::Utf8,
+        Some("ascii-safe") => CharsetClass::AsciiSafe,
         Some("trailing-ascii") => CharsetClass::TrailingAscii,
         Some(other) => panic!("{}: unknown charset '{other}'", case.name),
     }

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use meridian::model::control_state::InstanceAddress;
 use meridian::model::shard::OwnedRange;
 use meridian::model::{
-    Catalog, CatalogColumn, CatalogTable, ControlState, Epoch, Forbid, ForbidKind, ForbidScope, Group, GroupId,
-    Instance, KeyOverride, KeyStep, KeyType, PlainKey, ReadPolicy, Role, Shard, ShardMap, ShardRange, Snapshot,
-    TableClass, TableKind, TableRule, Transform, Unit, UnitId, WrongUnitPolicy,
+    Catalog, CatalogColumn, CatalogTable, ColumnDescription, ColumnValues, ControlState, Epoch, Forbid, ForbidKind,
+    ForbidScope, Group, GroupId, Instance, KeyOverride, KeyStep, KeyType, PlainKey, ReadPolicy, Role, Shard, ShardMap,
+    ShardRange, Snapshot, TableClass, TableKind, TableRule, Transform, Unit, UnitId, WrongUnitPolicy,
 };
 use meridian::sql::{Dialect, Family};
 use serde::Deserialize;
@@ -233,9 +233,29 @@ fn all_columns(columns: &[String]) -> Vec<CatalogColumn> {
         let mut words = text.split_whitespace();
         let name = words.next().unwrap_or_default().to_owned();
         let words: Vec<&str> = words.collect();
-        CatalogColumn { name, numeric: words.contains(&"number"), invisible: words.contains(&"invisible") }
+        let (numeric, values) = values_of(&words);
+        CatalogColumn { name, numeric, values, invisible: words.contains(&"invisible") }
     };
     columns.iter().map(column).collect()
+}
+
+/// `number`, nothing for plain text, or a type as the servers describe it: `int unsigned`, `varchar(20) utf8mb4_general_ci`.
+fn values_of(words: &[&str]) -> (bool, ColumnValues) {
+    let described: Vec<&str> = words.iter().copied().filter(|word| *word != "invisible").collect();
+    match described[..] {
+        [] => (false, ColumnValues::PLAIN_TEXT),
+        ["number"] => (true, ColumnValues::PLAIN_NUMBER),
+        [first, ..] => {
+            let (data_type, rest) = first.split_once('(').unwrap_or((first, ""));
+            let values = ColumnValues::of(ColumnDescription {
+                data_type,
+                column_type: &described.join(" "),
+                length: rest.trim_end_matches(')').parse().ok(),
+                collation: described.get(1).copied(),
+            });
+            (matches!(values, ColumnValues::Numbers { .. }), values)
+        }
+    }
 }
 
 impl GroupFile {

@@ -1,6 +1,7 @@
 //! Integration tests: in process over real sockets, with real servers started on free ports.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod corpus;
 mod demo;
 mod demo_world;
 mod drivers;

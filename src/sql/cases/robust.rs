@@ -11,7 +11,7 @@ use crate::sql::*;
 fn reading(bits: u8) -> Reading {
     Reading {
         mode: SqlMode { ansi_quotes: bits & 1 != 0, no_backslash_escapes: bits & 2 != 0, ignore_space: false },
-        charset: if bits & 4 != 0 { CharsetClass::TrailingAscii } else { CharsetClass::AsciiSafe },
+        charset: if bits & 4 != 0 { CharsetClass::TrailingAscii } else { CharsetClass::Utf8 },
         dialect: MYSQL,
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::model::{
-    Catalog, CatalogColumn, CatalogTable, ControlState, Epoch, Group, GroupId, KeyType, ReadPolicy, Shard, ShardMap,
-    ShardRange, TableClass, TableKind, TableRule, Transform, Unit, UnitId, WrongUnitPolicy,
+    Catalog, CatalogColumn, CatalogTable, ColumnValues, ControlState, Epoch, Group, GroupId, KeyType, ReadPolicy,
+    Shard, ShardMap, ShardRange, TableClass, TableKind, TableRule, Transform, Unit, UnitId, WrongUnitPolicy,
 };
 use crate::sql::*;
 
@@ -21,7 +21,7 @@ impl World {
         SqlContext {
             schema: Some("app"),
             mode: SqlMode::default(),
-            charset: CharsetClass::AsciiSafe,
+            charset: CharsetClass::Utf8,
             dialect: MARIADB,
             state: &self.state,
             catalog: &self.catalog,
@@ -36,7 +36,12 @@ fn rule(name: &str, class: TableClass) -> TableRule {
 fn table(kind: TableKind, columns: &[(&str, bool)]) -> CatalogTable {
     let columns = columns
         .iter()
-        .map(|(name, numeric)| CatalogColumn { name: (*name).into(), numeric: *numeric, invisible: false })
+        .map(|(name, numeric)| CatalogColumn {
+            name: (*name).into(),
+            numeric: *numeric,
+            values: if *numeric { ColumnValues::PLAIN_NUMBER } else { ColumnValues::PLAIN_TEXT },
+            invisible: false,
+        })
         .collect();
     CatalogTable { kind, columns }
 }
