@@ -48,6 +48,8 @@ pub struct Catalog {
     pub default_sql_mode: String,
     /// Stored functions and procedures, `(schema, name in lower case)`.
     pub routines: BTreeSet<(String, String)>,
+    /// Views that call stored or unknown functions, take locks or numbers: reading them may write. `(schema, name in lower case)`.
+    pub active_views: BTreeSet<(String, String)>,
 }
 
 impl Catalog {

@@ -15,9 +15,13 @@ use crate::model::{
     Catalog, CatalogColumn, CatalogTable, ColumnDescription, ColumnValues, Group, GroupId, TableKind, UnitId,
 };
 use crate::shutdown::Shutdown;
+use crate::sql::{self, Dialect, Family};
 
 /// Table, column, type, extras, whole type, characters, collation.
 type ColumnRow = (String, String, String, String, String, Option<u64>, Option<String>);
+
+/// How view definitions are read: the servers keep them without comments, so that no version matters.
+const VIEWS: Dialect = Dialect { family: Family::MariaDb, version: 101_100 };
 
 /// How often the catalog is read without being asked: for changes that did not come through this node.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -103,9 +107,11 @@ fn merge(catalog: &mut Catalog, part: Catalog, group: &Group) -> bool {
     for schema in &group.schemas {
         catalog.schemas.remove(schema);
         catalog.routines.retain(|(held, _)| held != schema);
+        catalog.active_views.retain(|(held, _)| held != schema);
     }
     catalog.schemas.extend(part.schemas);
     catalog.routines.extend(part.routines);
+    catalog.active_views.extend(part.active_views);
     *catalog != before
 }
 
@@ -165,7 +171,11 @@ async fn read_schema(
     let definitions: BTreeMap<String, String> =
         views.into_iter().map(|(name, text)| (name.to_lowercase(), text.unwrap_or_default())).collect();
     for name in definitions.keys() {
-        let bases = base_tables(schema, name, &definitions, &held, known_schemas);
+        let (bases, through) = base_tables(schema, name, &definitions, &held, known_schemas);
+        let of_views = through.iter().filter_map(|view| definitions.get(view));
+        if of_views.into_iter().any(|definition| sql::acts(definition.as_bytes(), VIEWS)) {
+            catalog.active_views.insert((schema.to_owned(), name.clone()));
+        }
         if let Some(entry) = entries.get_mut(name) {
             entry.kind = TableKind::View(bases.into_iter().collect());
         }
@@ -188,7 +198,7 @@ fn is_numeric(data_type: &str) -> bool {
     types.contains(&data_type.to_lowercase().as_str())
 }
 
-/// The base tables a view reaches, through other views too.
+/// The base tables a view reaches, through other views too; and those views, itself included.
 ///
 /// The server stores a definition in its canonical form, every table as `` `schema`.`table` ``. Taking every such pair
 /// that names a table may take a column for one, which errs on the safe side: more tables make more refusals.
@@ -198,7 +208,7 @@ fn base_tables(
     definitions: &BTreeMap<String, String>,
     held: &BTreeSet<String>,
     known_schemas: &[String],
-) -> BTreeSet<(String, String)> {
+) -> (BTreeSet<(String, String)>, BTreeSet<String>) {
     let (mut bases, mut seen, mut open) = (BTreeSet::new(), BTreeSet::new(), vec![view.to_owned()]);
     while let Some(view) = open.pop() {
         if !seen.insert(view.clone()) {
@@ -215,7 +225,7 @@ fn base_tables(
             }
         }
     }
-    bases
+    (bases, seen)
 }
 
 /// Every `` `a`.`b` `` in a text.
@@ -243,7 +253,8 @@ mod tests {
             (text("both"), text("select `c`.`id` AS `id` from (`shop`.`cheap` `c` join `shop`.`account` `a`)")),
         ]);
         let held = ["product", "account", "cheap", "both"].map(str::to_owned).into();
-        let bases = base_tables("shop", "both", &definitions, &held, &["shop".to_owned()]);
+        let (bases, through) = base_tables("shop", "both", &definitions, &held, &["shop".to_owned()]);
+        assert_eq!(through, BTreeSet::from(["both".into(), "cheap".into()]));
         assert_eq!(bases, BTreeSet::from([("shop".into(), "account".into()), ("shop".into(), "product".into())]));
     }
 }

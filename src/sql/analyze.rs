@@ -7,16 +7,18 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::classify;
+use super::effects::{self, Within};
 use super::hint;
 use super::lexed::{Lexed, Reading};
 use super::lexer;
 use super::literal;
 use super::resolve;
 use super::statement::{
-    BoundKey, Effect, Facts, KeySource, KeyUse, KeyValue, Keys, PinReason, Placement, Plan, SqlContext, SqlRefusal,
-    Statement, StatementClass,
+    BoundKey, CharsetClass, Dialect, Effect, Facts, KeySource, KeyUse, KeyValue, Keys, PinReason, Placement, Plan,
+    SqlContext, SqlMode, SqlRefusal, Statement, StatementClass,
 };
 use super::token::{self, Token};
+use crate::model::Catalog;
 
 /// More statements than this in one packet are not told apart: bounded time, and keys number statements in 16 bits.
 const MOST_STATEMENTS: usize = 4_096;
@@ -72,6 +74,16 @@ pub fn analyze(text: &[u8], context: &SqlContext<'_>) -> Statement {
     }
 }
 
+/// Whether a query calls stored or unknown functions, takes named locks or numbers of a sequence: for the definitions of views.
+pub fn acts(query: &[u8], dialect: Dialect) -> bool {
+    let mut lexed = Lexed::default();
+    lexer::lex(query, Reading { mode: SqlMode::default(), charset: CharsetClass::Utf8, dialect }, &mut lexed);
+    let catalog = Catalog::default();
+    let within = Within { schema: None, catalog: &catalog };
+    let traces = effects::traces_in(within, &token::tokens(&lexed.normalised[..lexed.tokens_end]));
+    lexed.ambiguous || traces.is_active || traces.is_unknown
+}
+
 pub(super) fn reading(context: &SqlContext<'_>) -> Reading {
     Reading { mode: context.mode, charset: context.charset, dialect: context.dialect }
 }
@@ -122,7 +134,12 @@ pub(super) fn plan(text: &[u8], lexed: &Lexed, context: &SqlContext<'_>, has_key
     for statement in parts {
         let context = SqlContext { schema: schema.as_deref(), ..*context };
         let work = Work { text, lexed, context, has_key_hint };
-        let mut found = classify::facts(&work, statement);
+        let mut found = classify::facts(&work, statement.tokens);
+        if statement.is_open
+            && let Some(table) = resolve::mentioned(&context, statement.tokens)
+        {
+            found.facts.placement = Placement::Refused(SqlRefusal::Unreadable { table: table.label });
+        }
         is_reusable &= !matches!(found.facts.class, StatementClass::ConnectionId { .. });
         if let Some(what) = &changed_by
             && touches_managed(&work, &found.facts, text)

@@ -3,6 +3,7 @@
 //! Reads and writes are told apart here, by keywords; the parser crate is asked only for structure.
 
 use super::analyze::{self, Work};
+use super::body;
 use super::data;
 use super::ddl;
 use super::effects;
@@ -25,33 +26,36 @@ impl From<Facts> for Found {
     }
 }
 
+/// One statement of a packet.
+pub(super) struct Part<'t, 'n> {
+    pub(super) tokens: &'t [Token<'n>],
+    /// Further statements may stand behind it, unseen.
+    pub(super) is_open: bool,
+}
+
 /// Splits a packet into its statements; bodies of routines and blocks are not split.
-pub(super) fn split<'t, 'n>(tokens: &'t [Token<'n>]) -> Vec<&'t [Token<'n>]> {
+pub(super) fn split<'t, 'n>(tokens: &'t [Token<'n>]) -> Vec<Part<'t, 'n>> {
     let mut statements = Vec::new();
     let mut rest = tokens;
     while !rest.is_empty() {
-        let end = if has_body(rest) {
-            rest.len()
-        } else {
+        let mut is_open = false;
+        let end = if !body::has_body(rest) {
             rest.iter().position(|token| token.is_symbol(";")).unwrap_or(rest.len())
+        } else if body::is_ddl(rest) {
+            body::end(rest).unwrap_or_else(|| {
+                is_open = true;
+                rest.len()
+            })
+        } else {
+            // What a block holds is not looked into: it may be all there is.
+            rest.len()
         };
         if end > 0 {
-            statements.push(&rest[..end]);
+            statements.push(Part { tokens: &rest[..end], is_open });
         }
         rest = rest.get(end + 1..).unwrap_or_default();
     }
     statements
-}
-
-/// CREATE PROCEDURE and its kin, and MariaDB's blocks outside routines.
-fn has_body(tokens: &[Token<'_>]) -> bool {
-    let Some(first) = tokens.first() else { return false };
-    let is = |index: usize, keyword: &str| tokens.get(index).is_some_and(|token| token.is(keyword));
-    if first.is_any(&["create", "alter"]) {
-        let head = tokens.iter().take(30).take_while(|token| !token.is_symbol("(") && !token.is_symbol(";"));
-        return head.clone().any(|token| token.is_any(&["procedure", "function", "trigger", "event", "package"]));
-    }
-    (first.is("begin") && is(1, "not")) || first.is_any(&["if", "case", "loop", "while", "repeat", "for", "declare"])
 }
 
 /// The facts of one statement.
@@ -68,6 +72,7 @@ pub(super) fn facts(work: &Work<'_>, tokens: &[Token<'_>]) -> Found {
         "set" if is(1, "statement") => set_statement(work, tokens),
         "set" => from_set(work, tokens),
         "use" => session::use_schema(work, tokens),
+        "begin" if body::has_body(tokens) => session::block(work, tokens),
         "begin" | "start" | "commit" | "rollback" | "savepoint" | "release" => session::transaction(work, tokens),
         "show" | "help" => session::show(work, tokens),
         "explain" | "describe" | "desc" => explain(work, tokens),
@@ -81,6 +86,7 @@ pub(super) fn facts(work: &Work<'_>, tokens: &[Token<'_>]) -> Found {
         "analyze" | "optimize" | "repair" | "check" | "checksum" => ddl::maintenance(work, tokens),
         "prepare" | "execute" | "deallocate" => session::prepared(work, tokens),
         "handler" => session::handler(work, tokens),
+        _ if body::has_body(tokens) => session::block(work, tokens),
         _ => session::admin(work, tokens, &word),
     };
     if let Some(what) = set_var_escape(tokens) {
@@ -209,7 +215,8 @@ fn explain(work: &Work<'_>, tokens: &[Token<'_>]) -> Found {
         .position(|token| token.is_any(&VERBS) || token.is_symbol("("))
         .map(|offset| &tokens[offset + 1..]);
     let Some(inner) = inner else { return session::show(work, tokens) };
-    let runs = tokens[..tokens.len() - inner.len()].iter().any(|token| token.is("analyze"));
+    let head = &tokens[..tokens.len() - inner.len()];
+    let runs = head.iter().any(|token| token.is("analyze"));
     let mut found = facts(work, inner);
     found.facts.repeatable = false;
     match (&found.facts.class, runs) {
@@ -218,6 +225,10 @@ fn explain(work: &Work<'_>, tokens: &[Token<'_>]) -> Found {
     }
     if !runs {
         found.facts.effects.retain(|effect| *effect == Effect::Pin(PinReason::Routine));
+    }
+    if head.iter().any(|token| token.kind == TokenKind::UserVariable) {
+        // EXPLAIN … INTO @variable.
+        found.facts.effects.push(Effect::Pin(PinReason::ComputedUserVariable));
     }
     found
 }

@@ -14,8 +14,11 @@ use super::token::{Token, name_at};
 
 /// A query: a plain read, or one that locks or acts.
 pub(super) fn read(work: &Work<'_>, tokens: &[Token<'_>]) -> Found {
-    let traces = effects::traces(&work.context, tokens);
-    let is_locking = locks_rows(tokens) || traces.is_active;
+    let mut traces = effects::traces(&work.context, tokens);
+    if traces.is_unknown {
+        traces.effects.push(Effect::Pin(PinReason::Routine));
+    }
+    let is_locking = locks_rows(tokens) || traces.is_active || traces.is_unknown;
     let access = if is_locking { Access::Write } else { Access::Read };
     let (placement, key_use) = place(work, tokens, access, &traces);
     let class = if is_locking { StatementClass::LockingRead } else { StatementClass::Read };
@@ -58,12 +61,15 @@ fn place(work: &Work<'_>, tokens: &[Token<'_>], access: Access, traces: &Traces)
     }
     if let [first, rest @ ..] = tokens
         && first.is("table")
-        && let Some((name, _)) = name_at(rest, 0)
+        && let Some((name, end)) = name_at(rest, 0)
     {
-        return (
-            resolve::placement(Access::Read, &[], &resolve::tables(&work.context, &name), Keys::Missing),
-            KeyUse::default(),
-        );
+        // Behind a further query, or with locks, its grammar is not followed.
+        if !rest[end..].iter().all(|token| !token.is_any(&["union", "except", "intersect"])) || access == Access::Write
+        {
+            return opaque_with_use(work, tokens);
+        }
+        let tables = resolve::tables(&work.context, &name);
+        return (resolve::placement(Access::Read, &[], &tables, Keys::Missing), KeyUse::default());
     }
     let Ok(structure) = parse::structure(tokens) else {
         return opaque_with_use(work, tokens);

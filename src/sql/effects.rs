@@ -2,9 +2,11 @@
 //!
 //! Functions and variables with a meaning for the session. SET has a file of its own.
 
+use super::functions::{self, Function};
 use super::statement::{Effect, PinReason, SqlContext};
 use super::structure::Name;
 use super::token::{Token, TokenKind, name_at};
+use crate::model::Catalog;
 
 /// What a data statement does besides reading and writing rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,6 +16,8 @@ pub(super) struct Traces {
     pub(super) is_active: bool,
     pub(super) asks_previous: bool,
     pub(super) leaves_found_rows: bool,
+    /// It calls a function that is neither the servers' own nor in the catalog.
+    pub(super) is_unknown: bool,
     /// Every function in it is known to have no side effect.
     pub(super) is_pure: bool,
     /// The first stored routine it calls.
@@ -22,33 +26,39 @@ pub(super) struct Traces {
     pub(super) sequences: Vec<Name>,
 }
 
-/// Names before `(` that are grammar or functions without side effects; anything else makes a read unrepeatable.
-const PURE: &str = " in values value and or xor on using from join select as where not exists over by union any all some case when then else \
-between like is limit having distinct index key interval with into set partition except intersect div mod rlike regexp straight_join \
-left right inner outer cross ignore use force match against row group order recursive lateral \
-abs acos addtime adddate ascii asin atan atan2 avg bin bit_and bit_count bit_length bit_or bit_xor cast ceil ceiling char char_length character_length \
-charset coalesce coercibility collation concat concat_ws conv convert convert_tz cos cot count crc32 curdate current_date current_time \
-current_timestamp current_user curtime database date date_add date_format date_sub datediff day dayname dayofmonth dayofweek dayofyear default degrees \
-dense_rank elt exp export_set extract field find_in_set first_value floor format from_base64 from_days from_unixtime get_format greatest group_concat \
-grouping hex hour if ifnull inet_aton inet_ntoa inet6_aton inet6_ntoa insert instr isnull json_array json_arrayagg json_contains json_contains_path \
-json_depth json_extract json_keys json_length json_merge json_merge_patch json_object json_objectagg json_overlaps json_quote json_search json_set \
-json_remove json_replace json_insert json_type json_unquote json_valid json_value json_pretty json_table lag last_day last_value lcase lead least length \
-ln localtime localtimestamp locate log log10 log2 lower lpad ltrim makedate maketime max md5 microsecond mid min minute month monthname \
-name_const now nth_value ntile nullif nvl nvl2 oct octet_length ord percent_rank period_add period_diff pi position pow power quarter quote radians rand \
-rank regexp_instr regexp_like regexp_replace regexp_substr repeat replace reverse round row_number rpad rtrim schema sec_to_time second \
-session_user sha sha1 sha2 sign sin soundex space sqrt std stddev stddev_pop stddev_samp str_to_date strcmp subdate substr substring substring_index \
-subtime sum sysdate system_user tan time time_format time_to_sec timediff timestamp timestampadd timestampdiff to_base64 to_days to_seconds trim \
-truncate ucase unhex unix_timestamp upper user utc_date utc_time utc_timestamp uuid uuid_short uuid_to_bin bin_to_uuid is_uuid var_pop var_samp variance \
-version week weekday weekofyear weight_string year yearweek cume_dist connection_id binary decimal signed unsigned varchar st_distance st_x st_y \
-st_astext st_geomfromtext point any_value ";
-
 /// Words before a name with a column list that looks like a call.
-const BEFORE_COLUMN_LIST: [&str; 9] =
-    ["into", "insert", "replace", "ignore", "low_priority", "delayed", "high_priority", "references", "table"];
+const BEFORE_COLUMN_LIST: [&str; 11] = [
+    "exists",
+    "view",
+    "into",
+    "insert",
+    "replace",
+    "ignore",
+    "low_priority",
+    "delayed",
+    "high_priority",
+    "references",
+    "table",
+];
 
 /// The traces of a data statement.
 pub(super) fn traces(context: &SqlContext<'_>, tokens: &[Token<'_>]) -> Traces {
+    traces_in(Within { schema: context.schema, catalog: context.catalog }, tokens)
+}
+
+/// What calls are resolved in.
+#[derive(Clone, Copy)]
+pub(super) struct Within<'a> {
+    pub(super) schema: Option<&'a str>,
+    pub(super) catalog: &'a Catalog,
+}
+
+/// The traces of tokens that no session sent.
+pub(super) fn traces_in(context: Within<'_>, tokens: &[Token<'_>]) -> Traces {
     let mut traces = Traces { is_pure: true, ..Traces::default() };
+    if !context.catalog.active_views.is_empty() {
+        active_view(context, tokens, &mut traces);
+    }
     for (index, token) in tokens.iter().enumerate() {
         match token.kind {
             TokenKind::Word | TokenKind::Quoted => word(context, tokens, index, &mut traces),
@@ -71,6 +81,17 @@ pub(super) fn traces(context: &SqlContext<'_>, tokens: &[Token<'_>]) -> Traces {
     traces
 }
 
+/// A view that acts is what a routine is.
+fn active_view(context: Within<'_>, tokens: &[Token<'_>], traces: &mut Traces) {
+    let views = &context.catalog.active_views;
+    let named = tokens.iter().filter(|token| token.is_name()).map(|token| token.name().to_lowercase());
+    if let Some(view) = named.into_iter().find(|name| views.iter().any(|(_, view)| view == name)) {
+        traces.is_active = true;
+        traces.pin(PinReason::Routine);
+        traces.routine = Some(view);
+    }
+}
+
 /// `INTO @a, @b`.
 fn is_selected_into(tokens: &[Token<'_>], index: usize) -> bool {
     let before =
@@ -85,7 +106,7 @@ impl Traces {
     }
 }
 
-fn word(context: &SqlContext<'_>, tokens: &[Token<'_>], index: usize, traces: &mut Traces) {
+fn word(context: Within<'_>, tokens: &[Token<'_>], index: usize, traces: &mut Traces) {
     let token = &tokens[index];
     let next_is = |ahead: usize, keyword: &str| tokens.get(index + ahead).is_some_and(|next| next.is(keyword));
     if token.is("sql_calc_found_rows") {
@@ -110,7 +131,7 @@ fn word(context: &SqlContext<'_>, tokens: &[Token<'_>], index: usize, traces: &m
     }
 }
 
-fn call(context: &SqlContext<'_>, tokens: &[Token<'_>], index: usize, traces: &mut Traces) {
+fn call(context: Within<'_>, tokens: &[Token<'_>], index: usize, traces: &mut Traces) {
     let name = tokens[index].name().to_lowercase();
     let has_arguments = !tokens.get(index + 2).is_some_and(|next| next.is_symbol(")"));
     if is_stored(context, tokens, index, &name) {
@@ -144,13 +165,39 @@ fn call(context: &SqlContext<'_>, tokens: &[Token<'_>], index: usize, traces: &m
             traces.is_pure = false;
             traces.sequences.extend(name_at(tokens, index + 2).map(|(name, _)| name));
         }
-        _ if PURE.contains(&format!(" {name} ")) => {}
-        _ => traces.is_pure = false,
+        _ => match functions::of(&name) {
+            Function::Pure => {}
+            Function::Passive => traces.is_pure = false,
+            Function::Unknown if is_column_list(tokens, index) => {}
+            Function::Unknown => {
+                // A loadable function, or one made since the catalog was read.
+                traces.is_unknown = true;
+                traces.is_pure = false;
+            }
+        },
     }
 }
 
+/// `WITH name (…) AS`, and the names behind a derived table.
+fn is_column_list(tokens: &[Token<'_>], index: usize) -> bool {
+    let Some(before) = index.checked_sub(1).map(|before| &tokens[before]) else { return false };
+    if before.is_symbol(")") || before.is("as") {
+        return true;
+    }
+    let is_common = before.is_any(&["with", "recursive"]) || before.is_symbol(",");
+    let behind = tokens[index..].iter().position(|token| token.is_symbol(")"));
+    is_common
+        && behind.is_some_and(|behind| {
+            let inner = &tokens[index + 2..index + behind];
+            let is_names = inner.iter().all(|token| token.is_name() || token.is_symbol(","));
+            is_names
+                && tokens.get(index + behind + 1).is_some_and(|next| next.is("as"))
+                && tokens.get(index + behind + 2).is_some_and(|next| next.is_symbol("("))
+        })
+}
+
 /// Whether the call is one of a stored function: qualified, or in the catalog of the session's schema.
-fn is_stored(context: &SqlContext<'_>, tokens: &[Token<'_>], index: usize, name: &str) -> bool {
+fn is_stored(context: Within<'_>, tokens: &[Token<'_>], index: usize, name: &str) -> bool {
     if tokens[index].is_qualified {
         let first = index.saturating_sub(2);
         let before = first.checked_sub(1).map(|before| &tokens[before]);

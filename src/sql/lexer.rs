@@ -10,7 +10,7 @@ use memchr::{memchr, memchr2};
 
 use super::lexed::{HEX, Lexed, Literal, LiteralKind, NUMBER, PARAMETER, RAW, Reading, Slot, TEXT};
 use super::rows::{Progress, Values};
-use super::statement::CharsetClass;
+use super::statement::{CharsetClass, Family};
 
 const SPACE: u8 = 0;
 const WORD: u8 = 1;
@@ -146,12 +146,29 @@ impl Lexer<'_> {
             }
             b'.' if self.peek(1).is_some_and(|next| next.is_ascii_digit())
                 && !(self.at > 0
-                    && (is_word(self.text[self.at - 1]) || matches!(self.text[self.at - 1], b'`' | b'"'))) =>
+                    && (is_word(self.text[self.at - 1]) || matches!(self.text[self.at - 1], b'`' | b'"' | b'.'))) =>
             {
                 self.number(self.at);
             }
             b'.' | b'-' | b'*' | b'/' => self.symbol(byte),
-            // Control characters and backslashes outside strings: the server's own errors, or `\N`; not worth being sure about.
+            // MariaDB's other way to write NULL.
+            b'\\'
+                if self.peek(1) == Some(b'N')
+                    && self.reading.dialect.family == Family::MariaDb
+                    && !self.peek(2).is_some_and(is_word) =>
+            {
+                self.leave_list();
+                self.leave_values();
+                if self.ends_in_word {
+                    self.out.normalised.push(b' ');
+                }
+                self.out.normalised.extend_from_slice(b"NULL");
+                self.ends_in_word = true;
+                self.after_in = false;
+                self.is_start = false;
+                self.at += 2;
+            }
+            // Control characters and backslashes outside strings: the server's own errors; not worth being sure about.
             _ => {
                 self.out.ambiguous = true;
                 self.at += 1;
@@ -291,7 +308,8 @@ impl Lexer<'_> {
                 return self.literal(first, LiteralKind::Hex, HEX);
             }
         }
-        if self.peek(0) == Some(b'.') && !after_dot {
+        // `0..9` counts, in MariaDB's FOR.
+        if self.peek(0) == Some(b'.') && self.peek(1) != Some(b'.') && !after_dot {
             kind = LiteralKind::Fraction;
             self.at += 1;
             while self.peek(0).is_some_and(|byte| byte.is_ascii_digit()) {

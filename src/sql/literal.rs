@@ -134,7 +134,7 @@ fn whole(bytes: &[u8]) -> Option<i128> {
         Some(at) => (&mantissa[..at], &mantissa[at + 1..]),
         None => (mantissa, &[][..]),
     };
-    if exponent < 0 || exponent > 15 || !fraction.iter().all(|&byte| byte == b'0') {
+    if !(0..=15).contains(&exponent) || !fraction.iter().all(|&byte| byte == b'0') {
         return None;
     }
     let number = integer(head)?.checked_mul(10i128.pow(u32::try_from(exponent).ok()?))?;

@@ -16,10 +16,12 @@ mod rows;
 
 // Shape -> facts: what a miss pays for.
 mod analyze;
+mod body;
 mod classify;
 mod data;
 mod ddl;
 mod effects;
+mod functions;
 mod hint;
 mod named_lock;
 mod session;
@@ -37,7 +39,7 @@ mod structure;
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod cases;
 
-pub use analyze::analyze;
+pub use analyze::{acts, analyze};
 pub use hint::{key as hint_key, level as hint_level};
 pub use named_lock::lock_names;
 pub use plan_cache::PlanCache;

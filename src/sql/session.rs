@@ -22,7 +22,8 @@ fn found(class: StatementClass, placement: Placement, effects: Vec<Effect>) -> F
 }
 
 /// Words of statements that are known to need a primary and to leave nothing in the session.
-const ADMIN: [&str; 22] = [
+const ADMIN: [&str; 23] = [
+    "load",
     "grant",
     "revoke",
     "install",
@@ -282,6 +283,16 @@ fn placement_of(inner: Statement) -> Option<Placement> {
     let placements = inner.plan.statements.iter().map(|facts| &facts.placement);
     let is_managed = |placement: &&Placement| !matches!(placement, Placement::Tableless | Placement::Local { .. });
     placements.clone().find(is_managed).or(inner.plan.statements.first().map(|facts| &facts.placement)).cloned()
+}
+
+/// A block of statements outside a routine: it may do what a routine may.
+pub(super) fn block(work: &Work<'_>, tokens: &[Token<'_>]) -> Found {
+    let traces = effects::traces(&work.context, tokens);
+    let placement = match (&traces.routine, data::opaque(work, tokens)) {
+        (Some(routine), Placement::Local { .. }) => data::routine_placement(work, tokens, routine),
+        (_, placement) => placement,
+    };
+    found(StatementClass::Admin, placement, vec![Effect::Pin(PinReason::Routine)])
 }
 
 /// HANDLER.

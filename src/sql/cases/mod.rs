@@ -2,6 +2,7 @@
 //!
 //! Only tests. Cases that need more than the text's facts stand in the files they test.
 
+mod bodies;
 mod keys;
 mod placement;
 mod robust;

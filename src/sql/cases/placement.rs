@@ -62,7 +62,7 @@ fn reads_and_writes_are_told_apart() {
             ("FROBNICATE orders", r#"Admin refused Unreadable { table: "orders" } +Pin(UnknownStatement)"#),
             (
                 "BEGIN NOT ATOMIC UPDATE orders SET note = 1; END",
-                r#"Admin refused Unreadable { table: "orders" } +Pin(UnknownStatement)"#,
+                r#"Admin refused Unreadable { table: "orders" } +Pin(Routine)"#,
             ),
             (
                 "SELECT * FROM orders WHERE user_id = 5 PROCEDURE ANALYSE()",

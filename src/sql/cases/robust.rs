@@ -183,7 +183,12 @@ fn a_text_that_cannot_be_split_with_certainty_is_refused_or_local() {
             ("SELECT 'abc", "Admin local0 +Pin(UnknownStatement)"),
             ("SELECT 'abc FROM orders", "Admin refused Unreadable { table: \"orders\" } +Pin(UnknownStatement)"),
             ("DELETE FROM orders /* abc", "Admin refused Unreadable { table: \"orders\" } +Pin(UnknownStatement)"),
-            ("SELECT \\N", "Admin local0 +Pin(UnknownStatement)"),
+            ("SELECT \\N, \\x", "Admin local0 +Pin(UnknownStatement)"),
+            ("SELECT \\N", "Read tableless repeatable"),
+            (
+                "SELECT touching_view.id FROM app.touching_view",
+                "LockingRead refused Routine { name: \"touching_view\" } +Pin(Routine)",
+            ),
             ("", "Show tableless"),
             (" -- nothing", "Show tableless"),
         ],

@@ -271,7 +271,7 @@ fn other_session_statements() {
             ("DESCRIBE orders", "Show tableless"),
             ("SHOW PROCESSLIST", "Show tableless"),
             ("SELECT UUID(), RAND(), NOW()", "Read tableless repeatable"),
-            ("SELECT some_udf(1)", "Read tableless"),
+            ("SELECT some_udf(1)", "LockingRead tableless +Pin(Routine)"),
             ("SELECT BENCHMARK(1, 1)", "Read tableless"),
         ],
     );

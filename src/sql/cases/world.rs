@@ -100,6 +100,7 @@ pub(super) fn world() -> World {
         ("product".to_owned(), table(TableKind::Base, &[("id", true), ("price", true)])),
         ("audit_log".to_owned(), table(TableKind::Base, &[("id", true), ("line", false)])),
         ("order_view".to_owned(), table(TableKind::View(vec![("app".into(), "orders".into())]), &orders)),
+        ("touching_view".to_owned(), table(TableKind::View(vec![("app".into(), "product".into())]), &orders)),
         ("seq".to_owned(), table(TableKind::Sequence, &[])),
     ]);
     let catalog = Catalog {
@@ -107,6 +108,7 @@ pub(super) fn world() -> World {
         schemas: BTreeMap::from([("app".to_owned(), app)]),
         default_sql_mode: String::new(),
         routines: [("app".to_owned(), "touch_all".to_owned())].into(),
+        active_views: [("app".to_owned(), "touching_view".to_owned())].into(),
     };
     World { state, catalog }
 }

@@ -103,7 +103,7 @@ impl Judge<'_> {
             Outcome::Error(_) | Outcome::Lost => {}
         }
         if outcome != Outcome::Lost && is_unknown(statement.first()) {
-            report.unknown(file, text);
+            if std::str::from_utf8(text).is_ok() { report.unknown(file, text) } else { report.unread() }
         }
         self.note(text, &statement).await;
     }
@@ -198,6 +198,7 @@ fn state() -> ControlState {
             name: "main".into(),
             schemas: vec!["test".into()],
             key_types: vec![],
+            overrides: vec![],
             tables: vec![TableRule {
                 name: "*".into(),
                 class: TableClass::Global,

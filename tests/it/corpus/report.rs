@@ -9,6 +9,8 @@ pub struct Report {
     classes: BTreeMap<&'static str, usize>,
     statements: usize,
     accepted: usize,
+    /// Names in another character set than UTF-8: the text is not split into tokens, by design.
+    unread: usize,
     proved: usize,
     /// Statements that write or lock, and that we call reads.
     writes: BTreeMap<String, String>,
@@ -44,6 +46,10 @@ impl Report {
         self.unknown.insert(text, file.to_owned());
     }
 
+    pub fn unread(&mut self) {
+        self.unread += 1;
+    }
+
     pub fn statements(&self) -> usize {
         self.statements
     }
@@ -72,12 +78,13 @@ impl fmt::Display for Report {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             formatter,
-            "{} statements, all with a class; {} accepted by the server, {} called harmless and put to the test; {} writes called reads, {} unknown to us",
+            "{} statements, all with a class; {} accepted by the server, {} called harmless and put to the test; {} writes called reads, {} unknown to us, {} not UTF-8",
             self.statements,
             self.accepted,
             self.proved,
             self.writes.len(),
-            self.unknown.len()
+            self.unknown.len(),
+            self.unread
         )
     }
 }
