@@ -224,7 +224,7 @@ impl WorldFile {
                 })
                 .collect(),
             routines: self.routines.iter().map(pair).collect(),
-            active_views: BTreeSet::new(),
+            active_views: Default::default(),
         }
     }
 }

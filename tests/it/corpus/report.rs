@@ -46,6 +46,10 @@ impl Report {
         self.unknown.insert(text, file.to_owned());
     }
 
+    pub fn has_writes(&self) -> bool {
+        !self.writes.is_empty()
+    }
+
     pub fn unread(&mut self) {
         self.unread += 1;
     }

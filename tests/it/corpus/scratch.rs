@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(4);
 
 #[derive(Debug)]
 enum Server {
-    MariaDb(MariaDb),
+    MariaDb(Box<MariaDb>),
     Mysql9(Box<Mysql9>),
 }
 
@@ -151,7 +151,7 @@ impl Scratch {
 
 async fn start(family: Family) -> Option<Server> {
     match family {
-        Family::MariaDb => Some(Server::MariaDb(MariaDb::start(&OPTIONS).await)),
+        Family::MariaDb => Some(Server::MariaDb(Box::new(MariaDb::start(&OPTIONS).await))),
         Family::MySql => {
             let tree = Mysql9Tree::find().await?;
             let server = Mysql9::start(&tree, 1, &OPTIONS).await;
