@@ -41,13 +41,15 @@ impl NodeOperations {
 
     fn session_row(&self, entry: &SessionEntry, snapshot: &Snapshot) -> SessionRow {
         let shown = entry.shown();
+        let identity = entry.identity();
         let running = entry.running();
         let backend = running.map(|(instance, thread)| format!("{} #{thread}", snapshot.state.instance(instance).name));
         let state = if backend.is_some() { "holds a connection" } else { "idle" };
         SessionRow {
             id: u64::from(entry.id),
-            user: entry.user.clone(),
+            user: identity.user.to_string(),
             client: entry.client.clone(),
+            program: identity.program.to_string(),
             unit: snapshot.state.unit(entry.unit).name.clone(),
             schema: shown.schema,
             state: state.to_owned(),

@@ -111,6 +111,8 @@ pub struct SessionRow {
     pub user: String,
     /// Its address.
     pub client: String,
+    /// The program it says it is; empty when it says nothing.
+    pub program: String,
     /// The unit of its listener.
     pub unit: String,
     /// Its schema.

@@ -197,15 +197,28 @@ pub fn pools(rows: Vec<PoolRow>, epoch: Epoch) -> Table {
 
 /// SHOW SESSIONS.
 pub fn sessions(rows: Vec<SessionRow>, epoch: Epoch) -> Table {
-    let columns =
-        ["#id", "user", "client", "unit", "schema", "state", "transaction", "pinned", "#statements", "backend"];
+    let columns = [
+        "#id",
+        "user",
+        "client",
+        "program",
+        "unit",
+        "schema",
+        "state",
+        "transaction",
+        "pinned",
+        "#statements",
+        "backend",
+    ];
     let mut table = Table::new(&columns);
     for row in rows {
-        let SessionRow { id, user, client, unit, schema, state, transaction, pinned, statements, backend } = row;
+        let SessionRow { id, user, client, program, unit, schema, state, transaction, pinned, statements, backend } =
+            row;
         let cells = vec![
             id.into(),
             user.into(),
             client.into(),
+            program.into(),
             unit.into(),
             schema.into(),
             state.into(),

@@ -106,6 +106,7 @@ impl Operations for FakeNode {
             id: 2_147_483_649,
             user: "app".to_owned(),
             client: "127.0.0.1:5000".to_owned(),
+            program: "mysql".to_owned(),
             unit: "hz".to_owned(),
             schema: None,
             state: "idle".to_owned(),
@@ -242,7 +243,7 @@ async fn the_node_is_shown_with_its_epoch() {
     );
     assert_eq!(
         rows(&mut conn, "SHOW SESSIONS").await,
-        ["id=2147483649 user=app client=127.0.0.1:5000 unit=hz schema=NULL state=idle transaction=none \
+        ["id=2147483649 user=app client=127.0.0.1:5000 program=mysql unit=hz schema=NULL state=idle transaction=none \
           pinned=temporary table statements=12 backend=hz-main-1 epoch=1"]
     );
     assert_eq!(rows(&mut conn, "SHOW PINS").await, ["reason=temporary table sessions=1 since_start=4 epoch=1"]);

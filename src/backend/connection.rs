@@ -18,6 +18,7 @@ use crate::net::stream::Stream;
 use crate::wire::capability::Capabilities;
 use crate::wire::command::Command;
 use crate::wire::packet::write_packet;
+use crate::wire::query_attributes::NO_ATTRIBUTES;
 use crate::wire::scanner::{EndKind, ReplyEnd, ReplyKind, ResponseScanner, ScanEvent, ScanFlags};
 use crate::wire::status;
 
@@ -187,8 +188,11 @@ impl Connection {
         argument: &[u8],
         kind: ReplyKind,
     ) -> Result<CollectedReply, ConnectionError> {
-        let mut payload = Vec::with_capacity(1 + argument.len());
+        let mut payload = Vec::with_capacity(1 + NO_ATTRIBUTES.len() + argument.len());
         payload.push(command as u8);
+        if command == Command::Query && self.capabilities.contains(Capabilities::QUERY_ATTRIBUTES) {
+            payload.extend_from_slice(&NO_ATTRIBUTES);
+        }
         payload.extend_from_slice(argument);
         self.begin_command();
         self.send(&payload).await?;

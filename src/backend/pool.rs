@@ -28,7 +28,7 @@ pub struct PoolKey {
     /// The negotiated flags that change bytes on the wire.
     pub class: CapabilityClass,
     /// The collation of the login; it decides what a session without SET NAMES sees.
-    pub collation: u8,
+    pub collation: u16,
     /// Whether a schema is selected: a session without one must not get one, and no command unselects it.
     pub with_schema: bool,
 }
@@ -184,10 +184,12 @@ impl Pools {
         let key = self.key_of(pool);
         let slot = self.slot(key.instance).await?;
         let schema = if key.with_schema { wanted.schema.as_deref() } else { None };
+        // A login has room for one byte of it; what is over that is said by SET NAMES before the first statement.
+        let login_collation = u8::try_from(key.collation).ok();
         let wish = LoginWish {
             class: key.class,
             schema,
-            collation: key.collation,
+            collation: login_collation.unwrap_or(0),
             max_packet: MAX_PACKET,
             attributes: ATTRIBUTES,
         };
@@ -199,7 +201,12 @@ impl Pools {
             Err(_) => return Err(CheckoutError::Deadline { instance: key.instance, deadline }),
         };
         let state = SessionState { schema: schema.map(str::to_owned), ..SessionState::default() };
-        Ok(Box::new(Connection::new(logged_in, key.instance, state, self.config.prepared_per_connection, slot)))
+        let prepared = self.config.prepared_per_connection;
+        let mut connection = Connection::new(logged_in, key.instance, state, prepared, slot);
+        if login_collation.is_none() {
+            connection.state = None;
+        }
+        Ok(Box::new(connection))
     }
 
     // The permit promises that a slot is free or that an idle connection somewhere can give its own; another worker may

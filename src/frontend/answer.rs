@@ -10,8 +10,10 @@ use super::transaction::Transaction;
 use crate::fault::ClientText;
 use crate::route::Answer;
 use crate::sql::{Effect, Statement, StatementClass};
+use crate::wire::capability::Capabilities;
 use crate::wire::command::Command;
 use crate::wire::packet::write_packet;
+use crate::wire::query_attributes::NO_ATTRIBUTES;
 use crate::wire::text_result::{Column, ColumnKind, RowFormat, TextResult};
 
 /// What names something that only the connection of the last reply knows.
@@ -38,7 +40,8 @@ impl Session {
                     statement.first().class
                     && completion.chain
                 {
-                    self.transaction.queue(packet_of(b"BEGIN")).begun = true;
+                    let begin = self.query_packet(b"BEGIN");
+                    self.transaction.queue(begin).begun = true;
                 }
                 self.show(None);
                 self.send_ok(sequence).await?;
@@ -68,7 +71,7 @@ impl Session {
     /// Keeps a BEGIN, SAVEPOINT or SET TRANSACTION for the first routed statement. A prepared one is kept as text.
     fn queue(&mut self, request: &Request, statement: &Statement) {
         let packet = match &request.subject {
-            Subject::Execute(execution) => packet_of(&execution.text),
+            Subject::Execute(execution) => self.query_packet(&execution.text),
             Subject::Text | Subject::Fixed(..) => request.command.packet.clone(),
         };
         // A BEGIN in a begun transaction commits that one: nothing was sent of it, so it is forgotten.
@@ -89,9 +92,10 @@ impl Session {
         }
     }
 
-    async fn kill(&mut self, query_only: bool, id: u64, sequence: u8) -> Result<(), SessionEnd> {
+    pub(super) async fn kill(&mut self, query_only: bool, id: u64, sequence: u8) -> Result<(), SessionEnd> {
         let found = u32::try_from(id).ok().and_then(|id| self.worker.node.registry.find(id));
-        let Some(entry) = found.filter(|entry| entry.user == self.user.user.name || self.user.user.grants.escapes)
+        let Some(entry) =
+            found.filter(|entry| *entry.identity().user == *self.user.user.name || self.user.user.grants.escapes)
         else {
             return self.send(&error_reply::text(&error_reply::unknown_thread(id), sequence)).await;
         };
@@ -125,7 +129,10 @@ impl Session {
             return None;
         }
         let left = self.left_behind.clone()?;
-        let text = String::from_utf8_lossy(&request.payload()[1..]).trim().trim_end_matches(';').to_ascii_uppercase();
+        let text = String::from_utf8_lossy(&request.payload()[request.text_at..])
+            .trim()
+            .trim_end_matches(';')
+            .to_ascii_uppercase();
         let words: Vec<&str> = text.split_whitespace().collect();
         match words.as_slice() {
             ["SHOW", "WARNINGS"] => {
@@ -134,7 +141,8 @@ impl Session {
                 left.warnings
             }
             ["SELECT", "ROW_COUNT()"] => {
-                let heading = String::from_utf8_lossy(&request.payload()[1..]).trim()[6..].trim().to_owned();
+                let heading =
+                    String::from_utf8_lossy(&request.payload()[request.text_at..]).trim()[6..].trim().to_owned();
                 // What this one leaves itself: it gave rows.
                 self.left_behind = Some(LeftBehind { row_count: -1, warnings: None });
                 Some(self.value(&heading, left.row_count.to_string(), request))
@@ -152,6 +160,15 @@ impl Session {
             }
             _ => None,
         }
+    }
+
+    /// A COM_QUERY with this text, as this client would send it.
+    pub(super) fn query_packet(&self, text: &[u8]) -> Vec<u8> {
+        let mut packet = Vec::new();
+        let attributes =
+            if self.capabilities.contains(Capabilities::QUERY_ATTRIBUTES) { &NO_ATTRIBUTES[..] } else { &[] };
+        write_packet(&mut packet, &mut 0, &[&[Command::Query as u8], attributes, text].concat());
+        packet
     }
 
     /// One integer, in the form the command wants.
@@ -177,11 +194,4 @@ pub(super) fn end_of_release(statement: &Statement) -> Result<(), SessionEnd> {
         }
         _ => Ok(()),
     }
-}
-
-/// A COM_QUERY with this text.
-pub(super) fn packet_of(text: &[u8]) -> Vec<u8> {
-    let mut packet = Vec::new();
-    write_packet(&mut packet, &mut 0, &[&[Command::Query as u8], text].concat());
-    packet
 }

@@ -1,6 +1,5 @@
 //! A connection that fits a statement, and what must be said on it before the statement is sent.
 
-use super::answer::packet_of;
 use super::dispatch::NotCarried;
 use super::error_reply;
 use super::held::{Held, InsertId};
@@ -122,7 +121,7 @@ impl Session {
         let mut ahead = None;
         if held.insert_id == InsertId::Foreign && needs_insert_id(request, statement) {
             if connection.last_insert_id != Some(self.last_insert_id) {
-                ahead = Some(packet_of(format!("SET last_insert_id={}", self.last_insert_id).as_bytes()));
+                ahead = Some(self.query_packet(format!("SET last_insert_id={}", self.last_insert_id).as_bytes()));
                 connection.last_insert_id = Some(self.last_insert_id);
             }
             held.insert_id = InsertId::Told;
@@ -187,7 +186,7 @@ impl Session {
 fn needs_insert_id(request: &Request, statement: &Statement) -> bool {
     let facts = &statement.plan.statements;
     let text_says = |says: fn(&[u8]) -> bool| match &request.subject {
-        Subject::Text => says(&request.payload()[1..]),
+        Subject::Text => says(&request.payload()[request.text_at..]),
         Subject::Execute(execution) => says(&execution.text),
         Subject::Fixed(..) => false,
     };

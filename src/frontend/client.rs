@@ -6,9 +6,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use thiserror::Error;
-use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use super::worker::Worker;
+use crate::net::handshake_io::Carrier;
 use crate::net::stream::Stream;
 use crate::wire::command_reader::{CommandFrame, next_command};
 use crate::wire::packet::PacketError;
@@ -20,6 +21,39 @@ pub struct Client {
     pub stream: Stream,
     /// Bytes of commands the client sent before the last one was answered; empty and without memory, nearly always.
     ahead: Vec<u8>,
+}
+
+impl AsyncRead for Client {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let client = self.get_mut();
+        if client.ahead.is_empty() {
+            return Pin::new(&mut client.stream).poll_read(context, into);
+        }
+        let taken = client.ahead.len().min(into.remaining());
+        into.put_slice(&client.ahead[..taken]);
+        client.ahead.drain(..taken);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Client {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(context)
+    }
+}
+
+impl Carrier for Client {
+    fn is_confidential(&self) -> bool {
+        self.stream.is_confidential()
+    }
 }
 
 /// One whole command, as the client sent it.

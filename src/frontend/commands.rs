@@ -4,13 +4,16 @@ use std::sync::Arc;
 
 use super::client::ReceivedCommand;
 use super::error_reply;
+use super::prepared::malformed;
 use super::reading::Reading;
 use super::session::{Request, Session, SessionEnd, Subject};
 use super::transaction::{Autocommit, Transaction};
 use crate::backend::SessionState;
 use crate::model::GroupId;
 use crate::sql::{Effect, Facts, Hint, KeyUse, Placement, Plan, Statement, StatementClass};
+use crate::wire::capability::Capabilities;
 use crate::wire::command::Command;
+use crate::wire::query_attributes::text_of_query;
 use crate::wire::scanner::ReplyKind;
 
 impl Session {
@@ -21,9 +24,9 @@ impl Session {
         let Some(kind) = first.and_then(Command::from_byte) else {
             return self.send(&error_reply::text(&error_reply::unknown_command(), sequence)).await;
         };
-        let mut request = Request { command, reply: ReplyKind::Query, subject: Subject::Text };
+        let mut request = Request::new(command);
         match kind {
-            Command::Query => self.run_statement(request).await,
+            Command::Query => self.query(request).await,
             Command::StmtExecute => self.execute(request).await,
             Command::StmtPrepare => self.prepare(request).await,
             Command::StmtFetch => self.fetch(request).await,
@@ -46,10 +49,94 @@ impl Session {
             Command::FieldList => self.run_fixed(request, ReplyKind::FieldList).await,
             Command::Statistics => self.run_fixed(request, ReplyKind::Statistics).await,
             Command::Ping => self.send_ok(sequence).await,
-            Command::ResetConnection => self.reset_session(sequence).await,
+            Command::Debug => self.run_fixed(request, ReplyKind::Simple).await,
+            Command::ProcessInfo => self.run_fixed(request, ReplyKind::Query).await,
+            Command::ProcessKill => self.process_kill(&request).await,
+            Command::SetOption => self.set_option(&request).await,
+            Command::ChangeUser => self.change_user(&request).await,
+            Command::ResetConnection => {
+                self.reset_session().await;
+                self.send_ok(sequence).await
+            }
             Command::Quit => Err(SessionEnd::Left),
-            not_carried => self.send(&error_reply::text(&error_reply::not_carried(not_carried.name()), sequence)).await,
+            Command::Refresh
+            | Command::Shutdown
+            | Command::BinlogDump
+            | Command::BinlogDumpGtid
+            | Command::RegisterReplica
+            | Command::Clone
+            | Command::SubscribeGroupReplication
+            | Command::StmtBulkExecute => {
+                self.send(&error_reply::text(&error_reply::not_carried(kind.name()), sequence)).await
+            }
+            // Servers know them by name only.
+            Command::Sleep
+            | Command::CreateDb
+            | Command::DropDb
+            | Command::Connect
+            | Command::Time
+            | Command::DelayedInsert
+            | Command::TableDump
+            | Command::ConnectOut
+            | Command::Daemon => self.send(&error_reply::text(&error_reply::unknown_command(), sequence)).await,
         }
+    }
+
+    /// COM_QUERY: the text, behind what attributes the client sent along.
+    async fn query(&mut self, mut request: Request) -> Result<(), SessionEnd> {
+        match text_of_query(&request.payload(), self.capabilities) {
+            Ok((text_at, attributes)) => {
+                request.text_at = text_at;
+                request.attributes = attributes;
+                self.run_statement(request).await
+            }
+            Err(_) => self.send(&error_reply::text(&malformed("COM_QUERY"), request.reply_sequence())).await,
+        }
+    }
+
+    /// COM_PROCESS_KILL: as KILL.
+    async fn process_kill(&mut self, request: &Request) -> Result<(), SessionEnd> {
+        let sequence = request.reply_sequence();
+        match request.payload().get(1..).and_then(|rest| rest.first_chunk()) {
+            Some(id) => self.kill(false, u32::from_le_bytes(*id).into(), sequence).await,
+            None => self.send(&error_reply::text(&malformed("COM_PROCESS_KILL"), sequence)).await,
+        }
+    }
+
+    /// COM_SET_OPTION: several statements in one packet, or not. The session's connections come from another pool from here on; one that it
+    /// keeps is told.
+    async fn set_option(&mut self, request: &Request) -> Result<(), SessionEnd> {
+        let sequence = request.reply_sequence();
+        let payload = request.payload();
+        let several = Capabilities::MULTI_STATEMENTS;
+        let wanted = match payload.get(1..) {
+            Some([0, 0, ..]) => self.capabilities | several,
+            Some([1, 0, ..]) => self.capabilities.without(several),
+            Some([_, _, ..]) => {
+                return self.send(&error_reply::text(&error_reply::unknown_command(), sequence)).await;
+            }
+            Some(_) | None => {
+                return self.send(&error_reply::text(&malformed("COM_SET_OPTION"), sequence)).await;
+            }
+        };
+        if let Some(mut held) = self.held.take().map(|held| *held) {
+            let connection = &mut held.checkout.connection;
+            let told = connection.confirmed(Command::SetOption, &payload[1..]).await;
+            match told {
+                Ok(_) => {
+                    let negotiated = connection.capabilities.without(several);
+                    connection.capabilities = negotiated | (wanted & several);
+                    self.held = Some(Box::new(held));
+                }
+                Err(error) => {
+                    let not_ready = self.not_ready(held, error, None, request).await;
+                    return self.tell(not_ready).await;
+                }
+            }
+        }
+        self.capabilities = wanted;
+        self.pools.clear();
+        self.send_eof(sequence).await
     }
 
     /// A command that only reads and names no table routing has to look at.
@@ -65,8 +152,8 @@ impl Session {
         self.state.schema.as_deref().and_then(|schema| snapshot.state.group_of_schema(schema))
     }
 
-    /// COM_RESET_CONNECTION: what the server would undo is undone here, and at the connection the session keeps.
-    async fn reset_session(&mut self, sequence: u8) -> Result<(), SessionEnd> {
+    /// What COM_RESET_CONNECTION and COM_CHANGE_USER do at a server: it is undone here, and at the connection the session keeps.
+    pub(super) async fn reset_session(&mut self) {
         let transaction = std::mem::take(&mut self.transaction);
         if let Some(mut held) = self.held.take().map(|held| *held) {
             let reset = held.checkout.connection.reset().await;
@@ -91,7 +178,6 @@ impl Session {
         self.left_behind = None;
         self.prepared.clear();
         self.show(None);
-        self.send_ok(sequence).await
     }
 }
 

@@ -11,7 +11,7 @@ use super::client::ReceivedCommand;
 use super::error_reply;
 use super::held::Held;
 use super::relay::{ClientState, Expected, RelayError, Relayed, relay};
-use super::session::{Request, Session, SessionEnd, Subject};
+use super::session::{Request, Session, SessionEnd};
 use super::transaction::{Autocommit, Opening};
 use crate::control::WriteTicket;
 use crate::model::Snapshot;
@@ -151,7 +151,7 @@ impl Session {
         let Some(mut held) = self.held.take().map(|held| *held) else {
             return self.send(&error_reply::text(&error_reply::lost_backend(false), 1)).await;
         };
-        let request = Request { command, reply, subject: Subject::Text };
+        let request = Request { reply, ..Request::new(command) };
         match self.exchange(&mut held, &request, &Opening::default(), None).await {
             Ok(relayed) => {
                 self.observe_cursor(&mut held, &relayed);

@@ -36,6 +36,18 @@ pub fn user_at_limit(user: &str, limit: usize, sequence: u8) -> Vec<u8> {
     packet(1226, "42000", &message, sequence)
 }
 
+/// COM_CHANGE_USER to a user the client did not prove to be, as MySQL says it before it closes the connection.
+pub fn change_refused(user: &str, host: &str, used_password: bool) -> ClientText {
+    let used = if used_password { "YES" } else { "NO" };
+    ClientText {
+        errno: 1873,
+        sqlstate: "28000",
+        message: format!(
+            "Access denied trying to change to user '{user}'@'{host}' (using password: {used}). Disconnecting."
+        ),
+    }
+}
+
 /// Why a client was not let in; `None` when it is gone.
 pub fn login(fault: &AcceptFault, sequence: u8) -> Option<Vec<u8>> {
     let (errno, sqlstate) = match fault {

@@ -204,6 +204,7 @@ impl Session {
                 // A KILL is on its way to this connection: closed, so that it hits nobody else.
                 drop(held);
             } else if !kept_state {
+                held.checkout.pool = self.pool_of(held.checkout.connection.instance);
                 held.checkout.release();
             } else if matches!(timeout(RESET_PATIENCE, held.checkout.connection.reset()).await, Ok(Ok(()))) {
                 // Whatever schema it has, the session's own state no longer tells: the pool is chosen by what was set.

@@ -5,6 +5,7 @@
 
 pub mod abandon;
 pub mod answer;
+pub mod change_user;
 pub mod checkout;
 pub mod client;
 pub mod commands;

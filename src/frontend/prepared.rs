@@ -14,8 +14,11 @@ use crate::route::{Decision, Target, decide};
 use crate::sql::{KeyValue, PinReason, Placement};
 use crate::wire::command::Command;
 use crate::wire::command_reader::CommandFrame;
-use crate::wire::execute::{ExecuteError, ExecuteParameters, ParameterValue, cursor_flags, statement_id, with_types};
+use crate::wire::execute::{
+    ExecuteError, ExecuteForm, ExecuteParameters, ParameterValue, cursor_flags, statement_id, with_types,
+};
 use crate::wire::packet::{HEADER, write_packet};
+use crate::wire::query_attributes::QueryAttributes;
 use crate::wire::scanner::{EndKind, PREPARED_ID, ReplyKind};
 
 /// MariaDB: the statement prepared last.
@@ -64,9 +67,11 @@ impl Execution {
             connection.send(&payload).await?;
         }
         let mut payload = self.payload.clone();
+        let connection_flags = connection.capabilities;
         if let Some(known) = connection.prepared.get(&self.statement.key) {
             if let Some(types) = self.statement.types.as_ref().filter(|types| known.types.as_ref() != Some(types)) {
-                payload = with_types(&payload, self.statement.parameters, types).unwrap_or(payload);
+                let form = ExecuteForm::of(connection_flags);
+                payload = with_types(&payload, self.statement.parameters, form, types).unwrap_or(payload);
             }
             known.types.clone_from(&self.statement.types);
         }
@@ -193,11 +198,13 @@ impl Session {
             return self.send(&error_reply::text(&long_data_too_long(limit), sequence)).await;
         }
         let long: Vec<u16> = statement.long_data.iter().map(|(parameter, _)| *parameter).collect();
-        let read = read_parameters(&payload, statement, &long);
-        let Ok((parameters, types)) = read else {
+        let form = ExecuteForm::of(self.capabilities);
+        let read = read_parameters(&payload, statement, form, &long);
+        let Ok((parameters, types, attributes)) = read else {
             return self.send(&error_reply::text(&malformed("COM_STMT_EXECUTE"), sequence)).await;
         };
         statement.types = types;
+        request.attributes = attributes;
         let long_data = std::mem::take(&mut statement.long_data);
         let statement = Prepared { long_data, ..statement.clone() };
         let text = Arc::clone(&statement.key.text);
@@ -277,16 +284,22 @@ impl Session {
     }
 }
 
-/// The values as routing reads them, and their types for later executions.
-type ReadParameters = (Vec<KeyValue>, Option<Arc<[u8]>>);
+/// The values as routing reads them, their types for later executions, and the attributes behind them.
+type ReadParameters = (Vec<KeyValue>, Option<Arc<[u8]>>, QueryAttributes);
 
 /// Whether and how the values can be read; the types, if this execution brings new ones or an earlier one did.
-fn read_parameters(payload: &[u8], statement: &Prepared, long: &[u16]) -> Result<ReadParameters, ExecuteError> {
+fn read_parameters(
+    payload: &[u8],
+    statement: &Prepared,
+    form: ExecuteForm,
+    long: &[u16],
+) -> Result<ReadParameters, ExecuteError> {
     cursor_flags(payload)?;
+    let parsed = ExecuteParameters::parse(payload, statement.parameters, form, statement.types.as_deref(), long)?;
+    let attributes = parsed.attributes()?;
     if statement.parameters == 0 {
-        return Ok((Vec::new(), None));
+        return Ok((Vec::new(), None, attributes));
     }
-    let parsed = ExecuteParameters::parse(payload, statement.parameters, statement.types.as_deref(), long)?;
     let values = parsed.values().map(|value| {
         value.map(|value| match value {
             ParameterValue::Null => KeyValue::Null,
@@ -297,7 +310,7 @@ fn read_parameters(payload: &[u8], statement: &Prepared, long: &[u16]) -> Result
     });
     let values = values.collect::<Result<Vec<_>, _>>()?;
     let types = parsed.new_types().map(Arc::from).or_else(|| statement.types.clone());
-    Ok((values, types))
+    Ok((values, types, attributes))
 }
 
 impl PreparedStatements {
@@ -345,6 +358,6 @@ fn long_data_too_long(limit: usize) -> ClientText {
     }
 }
 
-fn malformed(command: &str) -> ClientText {
+pub(super) fn malformed(command: &str) -> ClientText {
     ClientText { errno: 1835, sqlstate: "HY000", message: format!("Malformed communication packet: {command}") }
 }

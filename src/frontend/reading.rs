@@ -15,7 +15,7 @@ pub struct Reading {
 
 impl Reading {
     /// What follows from the session's state, the collation of its login and the servers' default sql_mode.
-    pub fn of(state: &SessionState, collation: u8, default_mode: &str) -> Reading {
+    pub fn of(state: &SessionState, collation: u16, default_mode: &str) -> Reading {
         let default = SqlMode::from_value(&format!("'{default_mode}'")).unwrap_or_default();
         let set = state.variables.get("sql_mode").and_then(|value| SqlMode::from_value(value));
         let charset = match (state.variables.get("character_set_client"), &state.names) {
@@ -34,16 +34,16 @@ impl Reading {
 }
 
 /// The character set of a collation id, as a name for SET NAMES; utf8mb4 for ids that no list knows.
-pub fn charset_of(collation: u8) -> String {
-    match CollationId::from(u16::from(collation)) {
+pub fn charset_of(collation: u16) -> String {
+    match CollationId::from(collation) {
         CollationId::UNKNOWN_COLLATION_ID => "utf8mb4".to_owned(),
         known => Collation::resolve(known).charset().to_owned(),
     }
 }
 
 /// What restores the character set of a login, as SQL after SET.
-pub fn login_names(collation: u8) -> String {
-    match CollationId::from(u16::from(collation)) {
+pub fn login_names(collation: u16) -> String {
+    match CollationId::from(collation) {
         CollationId::UNKNOWN_COLLATION_ID => "NAMES utf8mb4".to_owned(),
         known => {
             let collation = Collation::resolve(known);

@@ -15,8 +15,6 @@ use crate::sql::PinReason;
 pub struct SessionEntry {
     /// Its connection id as the client sees it.
     pub id: u32,
-    /// The user it logged in as.
-    pub user: String,
     /// The client's address.
     pub client: String,
     /// The unit of its listener.
@@ -29,7 +27,17 @@ pub struct SessionEntry {
     pub killers: AtomicUsize,
     /// The instance (upper half, plus one) and server thread (lower half) it runs on or keeps; 0 for none.
     running: AtomicU64,
+    identity: Mutex<Identity>,
     shown: Mutex<Shown>,
+}
+
+/// Who the client is; COM_CHANGE_USER changes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The user it logged in as.
+    pub user: Arc<str>,
+    /// The program it says it is; empty when it says nothing.
+    pub program: Arc<str>,
 }
 
 /// The part of an entry that changes while it lives.
@@ -44,6 +52,16 @@ pub struct Shown {
 }
 
 impl SessionEntry {
+    /// Who the client is, as it is now.
+    pub fn identity(&self) -> Identity {
+        self.identity.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Records which program the client says it is.
+    pub fn introduce(&self, program: &str) {
+        self.identity.lock().unwrap_or_else(PoisonError::into_inner).program = program.into();
+    }
+
     /// The part that changes, as it is now.
     pub fn shown(&self) -> Shown {
         self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -141,7 +159,7 @@ impl Registry {
         *count += 1;
         let entry = Arc::new(SessionEntry {
             id,
-            user: user.to_owned(),
+            identity: Mutex::new(Identity { user: user.into(), program: "".into() }),
             client: client.to_owned(),
             unit,
             statements: AtomicU64::new(0),
@@ -207,15 +225,38 @@ pub struct Presence {
     registry: Arc<Registry>,
 }
 
+impl Presence {
+    /// The session goes on as `user`, within that user's limit, under its own id.
+    pub fn change_user(&self, user: &str, limit: Option<usize>) -> Result<(), Full> {
+        let mut by_user = self.registry.by_user.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = self.entry.identity().user;
+        if *before == *user {
+            return Ok(());
+        }
+        let count = by_user.entry(user.to_owned()).or_default();
+        if limit.is_some_and(|limit| *count >= limit) {
+            return Err(Full::User);
+        }
+        *count += 1;
+        count_out(&mut by_user, &before);
+        self.entry.identity.lock().unwrap_or_else(PoisonError::into_inner).user = user.into();
+        Ok(())
+    }
+}
+
 impl Drop for Presence {
     fn drop(&mut self) {
         self.registry.sessions.remove(&self.entry.id);
         let mut by_user = self.registry.by_user.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = by_user.get_mut(&self.entry.user) {
-            *count -= 1;
-            if *count == 0 {
-                by_user.remove(&self.entry.user);
-            }
+        count_out(&mut by_user, &self.entry.identity().user);
+    }
+}
+
+fn count_out(by_user: &mut HashMap<String, usize>, user: &str) {
+    if let Some(count) = by_user.get_mut(user) {
+        *count -= 1;
+        if *count == 0 {
+            by_user.remove(user);
         }
     }
 }
@@ -233,6 +274,22 @@ mod tests {
         assert!(registry.enter(registry.next_id(), "other", "c", UnitId(0), Some(1)).is_ok());
         drop(first);
         assert!(registry.enter(registry.next_id(), "app", "c", UnitId(0), Some(1)).is_ok());
+    }
+
+    #[test]
+    fn a_session_that_changes_its_user_counts_for_the_new_one() {
+        let registry = Arc::new(Registry::new(3));
+        let changing = registry.enter(registry.next_id(), "app", "c", UnitId(0), Some(1)).unwrap();
+        let other = registry.enter(registry.next_id(), "other", "c", UnitId(0), Some(1)).unwrap();
+        assert_eq!(changing.change_user("other", Some(1)).unwrap_err(), Full::User);
+        assert_eq!(changing.change_user("app", Some(1)), Ok(()));
+        drop(other);
+        changing.change_user("other", Some(1)).unwrap();
+        assert_eq!(&*changing.entry.identity().user, "other");
+        assert!(registry.enter(registry.next_id(), "app", "c", UnitId(0), Some(1)).is_ok());
+        assert_eq!(registry.enter(registry.next_id(), "other", "c", UnitId(0), Some(1)).unwrap_err(), Full::User);
+        drop(changing);
+        assert!(registry.enter(registry.next_id(), "other", "c", UnitId(0), Some(1)).is_ok());
     }
 
     #[test]

@@ -26,9 +26,11 @@ use crate::model::{GroupId, InstanceId, Snapshot};
 use crate::route::{Decision, Rejection, Route, SessionView, decide};
 use crate::sql::{Family, Hint, SqlContext, SqlRefusal, Statement};
 use crate::wire::capability::{Capabilities, CapabilityClass};
-use crate::wire::ok_packet::OkPacket;
+use crate::wire::ok_packet::{OkPacket, encode_eof};
 use crate::wire::packet::write_packet;
+use crate::wire::query_attributes::QueryAttributes;
 use crate::wire::scanner::ReplyKind;
+use crate::wire::scramble::Salt;
 use crate::wire::status;
 
 /// How many times a statement that names an unknown table has the catalog read again: once, since a second reading a
@@ -50,7 +52,11 @@ pub struct Session {
     /// What it negotiated.
     pub(super) capabilities: Capabilities,
     /// The collation of its login.
-    pub(super) collation: u8,
+    pub(super) collation: u16,
+    /// The salt of its last proof, with which COM_CHANGE_USER goes on.
+    pub(super) salt: Salt,
+    /// How often COM_CHANGE_USER was refused.
+    pub(super) refused_changes: u8,
     /// What it has set, as the server accepted it.
     pub(super) state: Arc<SessionState>,
     /// What follows from that for reading its texts.
@@ -103,6 +109,10 @@ pub(super) struct Request {
     pub reply: ReplyKind,
     /// What the packet asks for.
     pub subject: Subject,
+    /// Where the text of a COM_QUERY or COM_STMT_PREPARE begins in the payload.
+    pub text_at: usize,
+    /// What the client sent along with the statement.
+    pub attributes: QueryAttributes,
 }
 
 /// Where the facts of a request come from.
@@ -194,7 +204,7 @@ impl Session {
     /// The facts of the request under this snapshot.
     pub(super) fn read_statement(&self, request: &Request, snapshot: &Snapshot) -> Statement {
         match &request.subject {
-            Subject::Text => self.analyze(&request.payload()[1..], snapshot),
+            Subject::Text => self.analyze(&request.payload()[request.text_at..], snapshot),
             Subject::Execute(execution) => self.analyze(&execution.text, snapshot).bind(&execution.parameters),
             Subject::Fixed(statement, _) => statement.clone(),
         }
@@ -260,6 +270,18 @@ impl Session {
         self.send(&packet).await
     }
 
+    /// The EOF that answers COM_SET_OPTION: an OK packet in its clothes where EOF packets are not wanted.
+    pub(super) async fn send_eof(&mut self, mut sequence: u8) -> Result<(), SessionEnd> {
+        let payload = if self.capabilities.contains(Capabilities::DEPRECATE_EOF) {
+            OkPacket { status: self.status(), ..OkPacket::default() }.encode_as_eof()
+        } else {
+            encode_eof(self.status(), 0)
+        };
+        let mut packet = Vec::new();
+        write_packet(&mut packet, &mut sequence, &payload);
+        self.send(&packet).await
+    }
+
     /// The status flags of packets of Meridian's own: clients escape by some of them.
     pub(super) fn status(&self) -> u16 {
         let autocommit = if self.autocommit == Autocommit::On { status::AUTOCOMMIT } else { 0 };
@@ -277,6 +299,12 @@ impl Session {
 }
 
 impl Request {
+    /// A command that is read as text and answered as a query, without attributes.
+    pub fn new(command: ReceivedCommand) -> Request {
+        let attributes = QueryAttributes::default();
+        Request { command, reply: ReplyKind::Query, subject: Subject::Text, text_at: 1, attributes }
+    }
+
     /// The payload, command byte included.
     pub fn payload(&self) -> Cow<'_, [u8]> {
         self.command.frame.payload(&self.command.packet)

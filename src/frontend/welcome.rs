@@ -6,15 +6,16 @@ use std::sync::Arc;
 
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 
 use super::client::{Client, ReceivedCommand};
-use super::config::AuthPlugin as ConfiguredPlugin;
+use super::config::{AuthPlugin as ConfiguredPlugin, ListenerConfig};
 use super::dispatch::NotCarried;
 use super::error_reply;
 use super::listener::Listener;
 use super::reading::Reading;
 use super::registry::{Full, Shown};
-use super::session::{Request, Session, Subject};
+use super::session::{Request, Session, SessionEnd};
 use super::transaction::{Autocommit, Transaction};
 use super::worker::Worker;
 use crate::backend::SessionState;
@@ -25,6 +26,7 @@ use crate::route::Target;
 use crate::sql::{Family, Hint};
 use crate::wire::capability;
 use crate::wire::command_reader::CommandFrame;
+use crate::wire::login_request::attribute_pairs;
 use crate::wire::scanner::ReplyKind;
 use crate::wire::scramble::AuthPlugin;
 
@@ -64,26 +66,40 @@ async fn log_in(
     id: u32,
 ) -> Result<Accepted, AcceptError> {
     let host = peer.ip().to_string();
-    let users = |name: &str| {
-        worker.node.users.find(name).map(|known| Credential {
-            password: known.user.password.clone().into_bytes(),
-            plugin: match known.user.plugin {
-                ConfiguredPlugin::CachingSha2 => AuthPlugin::CachingSha2,
-                ConfiguredPlugin::Native => AuthPlugin::Native,
-            },
-        })
+    let users = |name: &str| credential_of(worker, name);
+    accept(stream, &context(worker, &listener.config, Some(&listener.tls), &users, id, &host)).await
+}
+
+/// What a client has to prove to be the user called `name`.
+pub(super) fn credential_of(worker: &Worker, name: &str) -> Option<Credential> {
+    let known = worker.node.users.find(name)?;
+    let plugin = match known.user.plugin {
+        ConfiguredPlugin::CachingSha2 => AuthPlugin::CachingSha2,
+        ConfiguredPlugin::Native => AuthPlugin::Native,
     };
-    let context = AcceptContext {
-        family: family_of(listener.config.dialect.family),
-        server_version: &listener.config.server_version,
-        connection_id: id,
-        tls: Some(&listener.tls),
+    Some(Credential { password: known.user.password.clone().into_bytes(), plugin })
+}
+
+/// What a listener says and knows to the client with this connection id, at this host.
+pub(super) fn context<'a>(
+    worker: &'a Worker,
+    listener: &'a ListenerConfig,
+    tls: Option<&'a TlsAcceptor>,
+    users: &'a dyn Fn(&str) -> Option<Credential>,
+    connection_id: u32,
+    client_host: &'a str,
+) -> AcceptContext<'a> {
+    AcceptContext {
+        family: family_of(listener.dialect.family),
+        server_version: &listener.server_version,
+        version: listener.dialect.version,
+        connection_id,
+        tls,
         rsa: &worker.node.rsa,
-        users: &users,
+        users,
         fast_auth: FastAuth::Always,
-        client_host: &host,
-    };
-    accept(stream, &context).await
+        client_host,
+    }
 }
 
 fn family_of(family: Family) -> capability::Family {
@@ -130,9 +146,10 @@ async fn begin(
             return None;
         }
     };
+    presence.entry.introduce(&program_of(&accepted.attributes));
     let state = SessionState { schema: accepted.schema, ..SessionState::default() };
     let default_mode = node.snapshots.load().catalog.default_sql_mode.clone();
-    let collation = accepted.collation;
+    let collation = u16::from(accepted.collation);
     let session = Session {
         worker,
         client,
@@ -141,6 +158,8 @@ async fn begin(
         presence,
         capabilities: accepted.capabilities,
         collation,
+        salt: accepted.salt,
+        refused_changes: 0,
         reading: Reading::of(&state, collation, &default_mode),
         state: Arc::new(state),
         hint: Hint::default(),
@@ -162,31 +181,71 @@ impl Session {
         self.presence.entry.id
     }
 
-    /// The last step of a login: the schema must exist, as it must for a server. Returns whether the session begins.
+    /// The last step of a login. Returns whether the session begins.
     async fn finish_login(&mut self, sequence: u8) -> bool {
-        let snapshot = self.worker.node.snapshots.load();
-        if let Some(schema) = self.state.schema.clone()
-            && !snapshot.catalog.knows_schema(&schema)
-        {
-            let group = snapshot.state.group_of_schema(&schema).unwrap_or(snapshot.state.default_group);
-            let target = Target { group, unit: self.listener.unit, role: Role::Primary };
-            let frame = CommandFrame { total: 0, parts: 1, length: 0, sequence: sequence.wrapping_sub(1) };
-            let command = ReceivedCommand { packet: Vec::new(), frame };
-            let mut request = Request { command, reply: ReplyKind::Simple, subject: Subject::Text };
-            match self.ready_connection(target, &mut request).await {
-                Ok(held) => self.settle(held).await,
-                Err(NotCarried::Told(mut packet) | NotCarried::Last(mut packet)) => {
-                    if let Some(number) = packet.get_mut(3) {
-                        *number = sequence;
-                    }
-                    if self.send(&packet).await.is_err() {
-                        tracing::debug!(session = self.id(), "the client did not stay to read why");
-                    }
-                    return false;
+        match self.check_schema(sequence).await {
+            Ok(()) => self.send_ok(sequence).await.is_ok(),
+            Err(SchemaRefused::Told(packet)) => {
+                if self.send(&packet).await.is_err() {
+                    tracing::debug!(session = self.id(), "the client did not stay to read why");
                 }
-                Err(NotCarried::Over(_)) => return false,
+                false
             }
+            Err(SchemaRefused::Over(_)) => false,
         }
-        self.send_ok(sequence).await.is_ok()
+    }
+
+    /// The session's schema must exist, as it must for a server. `sequence` is the number of the reply.
+    pub(super) async fn check_schema(&mut self, sequence: u8) -> Result<(), SchemaRefused> {
+        let snapshot = self.worker.node.snapshots.load();
+        let Some(schema) = self.state.schema.clone().filter(|schema| !snapshot.catalog.knows_schema(schema)) else {
+            return Ok(());
+        };
+        let group = snapshot.state.group_of_schema(&schema).unwrap_or(snapshot.state.default_group);
+        let target = Target { group, unit: self.listener.unit, role: Role::Primary };
+        let frame = CommandFrame { total: 0, parts: 1, length: 0, sequence: sequence.wrapping_sub(1) };
+        let mut request = Request::new(ReceivedCommand { packet: Vec::new(), frame });
+        request.reply = ReplyKind::Simple;
+        match self.ready_connection(target, &mut request).await {
+            Ok(held) => {
+                self.settle(held).await;
+                Ok(())
+            }
+            Err(NotCarried::Told(mut packet) | NotCarried::Last(mut packet)) => {
+                if let Some(number) = packet.get_mut(3) {
+                    *number = sequence;
+                }
+                Err(SchemaRefused::Told(packet))
+            }
+            Err(NotCarried::Over(end)) => Err(SchemaRefused::Over(end)),
+        }
+    }
+}
+
+/// Why a session cannot stand in the schema it asked for.
+pub(super) enum SchemaRefused {
+    /// The client is to be told with this packet.
+    Told(Vec<u8>),
+    /// The session is over.
+    Over(SessionEnd),
+}
+
+/// What a client says it is, from its connection attributes: the program's name, else the driver's; cut to what fits a table.
+pub(super) fn program_of(attributes: &[u8]) -> String {
+    let named = |wanted: &[u8]| attribute_pairs(attributes).find(|(name, _)| *name == wanted).map(|(_, value)| value);
+    let said = named(b"program_name").or_else(|| named(b"_client_name")).unwrap_or_default();
+    String::from_utf8_lossy(said).chars().filter(|letter| !letter.is_control()).take(64).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_is_named_by_itself_or_by_its_driver() {
+        assert_eq!(program_of(b"\x0c_client_name\x08libmysql\x0cprogram_name\x05mysql"), "mysql");
+        assert_eq!(program_of(b"\x0c_client_name\x08libmysql"), "libmysql");
+        assert_eq!(program_of(b"\x0cprogram_name\x06a\nb\0cd"), "abcd");
+        assert_eq!(program_of(b"\x0cprogram_na"), "");
     }
 }

@@ -11,18 +11,22 @@ use rand::Rng;
 use thiserror::Error;
 use tokio_rustls::{TlsAcceptor, TlsStream};
 
-use super::handshake_io::{Handshake, HandshakeIoError};
+use super::handshake_io::{Carrier, Handshake, HandshakeIoError};
 use super::rsa_key::RsaKey;
 use super::stream::Stream;
 use crate::wire::auth_switch::{AuthSwitch, FAST_AUTH_OK, FULL_AUTH, PUBLIC_KEY_REQUEST, encode_more_data};
-use crate::wire::capability::{Capabilities, Family, TlsOffer, offered};
+use crate::wire::capability::{Capabilities, Family, Offer, TlsOffer, offered};
+use crate::wire::change_user::ChangeUser;
 use crate::wire::greeting::{Greeting, HandshakeError};
 use crate::wire::login_request::{LoginRequest, is_tls_request};
 use crate::wire::scramble::{AuthPlugin, SALT, Salt, equal_in_constant_time};
 use crate::wire::status;
 
 /// utf8mb4_general_ci, which both families know.
-const DEFAULT_COLLATION: u8 = 45;
+const GENERAL_COLLATION: u8 = 45;
+
+/// utf8mb4_0900_ai_ci, the default of MySQL from 8.0 on.
+const MYSQL_COLLATION: u8 = 255;
 
 /// What a user must prove.
 #[derive(Clone, PartialEq, Eq)]
@@ -55,6 +59,8 @@ pub struct AcceptContext<'a> {
     pub family: Family,
     /// The greeting's version.
     pub server_version: &'a str,
+    /// The same as a number, as in 80403 or 101119.
+    pub version: u32,
     /// The greeting's connection id.
     pub connection_id: u32,
     /// TLS; `None` offers none.
@@ -88,6 +94,8 @@ pub struct Accepted {
     pub max_packet: u32,
     /// Connection attributes as sent.
     pub attributes: Vec<u8>,
+    /// The salt its last answer was made with, which COM_CHANGE_USER goes on with.
+    pub salt: Salt,
 }
 
 /// A login that came to nothing.
@@ -194,10 +202,20 @@ pub async fn accept(stream: Stream, context: &AcceptContext<'_>) -> Result<Accep
         Ok(login) => login,
         Err(error) => return Err(failed(error.into(), peer)),
     };
-    if let Err(fault) = authenticate(&mut peer, context, &greeting, &login).await {
-        return Err(failed(fault, peer));
-    }
+    let answer = FirstAnswer {
+        user: &login.user,
+        plugin: login.plugin.as_deref(),
+        response: &login.auth_response,
+        salt: greeting.salt,
+        capabilities: login.capabilities,
+        greeted_with: Some(default_plugin(context.family)),
+    };
+    let salt = match authenticate(&mut peer, context, &answer).await {
+        Ok(salt) => salt,
+        Err(fault) => return Err(failed(fault, peer)),
+    };
     Ok(Accepted {
+        salt,
         stream: peer.stream,
         sequence: peer.sequence,
         user: login.user,
@@ -220,8 +238,16 @@ fn greeting(context: &AcceptContext<'_>, stream: &Stream) -> Greeting {
         family: context.family,
         server_version: context.server_version.to_owned(),
         connection_id: context.connection_id,
-        capabilities: offered(context.family, if can_encrypt { TlsOffer::Offered } else { TlsOffer::Absent }),
-        collation: DEFAULT_COLLATION,
+        capabilities: offered(&Offer {
+            family: context.family,
+            version: context.version,
+            tls: if can_encrypt { TlsOffer::Offered } else { TlsOffer::Absent },
+        }),
+        collation: if context.family == Family::MySql && context.version >= 80_000 {
+            MYSQL_COLLATION
+        } else {
+            GENERAL_COLLATION
+        },
         status: status::AUTOCOMMIT,
         salt: random_salt(),
         plugin: default_plugin(context.family).name().to_owned(),
@@ -262,25 +288,65 @@ async fn encrypt(peer: Handshake, context: &AcceptContext<'_>) -> Result<Handsha
     }
 }
 
-/// An unknown user goes through the same exchange as a known one with a wrong password, and fails at its end.
-async fn authenticate(
-    peer: &mut Handshake,
+/// What a client says first of who it is, in a login or in COM_CHANGE_USER.
+#[derive(Clone, Copy, Debug)]
+struct FirstAnswer<'a> {
+    user: &'a str,
+    plugin: Option<&'a str>,
+    response: &'a [u8],
+    /// What it was mixed with.
+    salt: Salt,
+    capabilities: Capabilities,
+    /// The plugin for which an empty response is an answer; for others the client waits to be asked.
+    greeted_with: Option<AuthPlugin>,
+}
+
+/// COM_CHANGE_USER: lets the client at `peer` prove that it is `request`'s user. `last_salt` is that of its last proof, `sequence` the number
+/// of the next packet. Gives the salt of this proof and the number of the OK that is still owed.
+///
+/// Errors: why not, and the number of the ERR that is owed if the client is still there.
+pub async fn accept_again(
+    peer: &mut impl Carrier,
     context: &AcceptContext<'_>,
-    greeting: &Greeting,
-    login: &LoginRequest,
-) -> Result<(), AcceptFault> {
+    request: &ChangeUser,
+    negotiated: Capabilities,
+    last_salt: Salt,
+    sequence: u8,
+) -> Result<(Salt, u8), (AcceptFault, u8)> {
+    let mut peer = Handshake { stream: peer, sequence };
+    let answer = FirstAnswer {
+        user: &request.user,
+        plugin: request.plugin.as_deref(),
+        response: &request.auth_response,
+        salt: last_salt,
+        capabilities: negotiated,
+        greeted_with: None,
+    };
+    let proved = authenticate(&mut peer, context, &answer).await;
+    match proved {
+        Ok(salt) => Ok((salt, peer.sequence)),
+        Err(fault) => Err((fault, peer.sequence)),
+    }
+}
+
+/// An unknown user goes through the same exchange as a known one with a wrong password, and fails at its end. Gives the salt of the proof.
+async fn authenticate<C: Carrier>(
+    peer: &mut Handshake<C>,
+    context: &AcceptContext<'_>,
+    login: &FirstAnswer<'_>,
+) -> Result<Salt, AcceptFault> {
     let has_plugins = login.capabilities.contains(Capabilities::PLUGIN_AUTH);
-    let used = match &login.plugin {
-        Some(name) if has_plugins => name.as_str(),
+    let used = match login.plugin {
+        Some(name) if has_plugins => name,
         _ => AuthPlugin::Native.name(),
     };
-    let credential = (context.users)(&login.user);
+    let credential = (context.users)(login.user);
     // An unknown user is taken for one of the client's own kind: clients that lack the other plugin then still read a plain refusal.
     let of_unknown = || AuthPlugin::named(used).unwrap_or(default_plugin(context.family));
     let plugin = credential.as_ref().map_or_else(of_unknown, |known| known.plugin);
-    let (mut salt, mut response) = (greeting.salt, login.auth_response.clone());
+    let (mut salt, mut response) = (login.salt, login.response.to_vec());
     // A client that was told to use another plugin than the greeting's answers with nothing, and waits to be asked.
-    let must_be_asked = response.is_empty() && used != greeting.plugin;
+    let must_be_asked = response.is_empty() && login.greeted_with.is_none_or(|greeted| greeted.name() != used);
     if used != plugin.name() || (must_be_asked && has_plugins) {
         if !has_plugins {
             return Err(AcceptFault::TooOld);
@@ -296,12 +362,12 @@ async fn authenticate(
     let proof = Proof { credential: credential.as_ref(), salt, response: &response };
     let proved = match plugin {
         AuthPlugin::Native => proof.by_scramble(),
-        AuthPlugin::CachingSha2 => caching_sha2(peer, context, &login.user, &proof).await?,
+        AuthPlugin::CachingSha2 => caching_sha2(peer, context, login.user, &proof).await?,
     };
     let used_password = !response.is_empty();
     let denied =
-        || AcceptFault::Denied { user: login.user.clone(), host: context.client_host.to_owned(), used_password };
-    if proved { Ok(()) } else { Err(denied()) }
+        || AcceptFault::Denied { user: login.user.to_owned(), host: context.client_host.to_owned(), used_password };
+    if proved { Ok(salt) } else { Err(denied()) }
 }
 
 /// What a client answered, and what it must know.
@@ -321,8 +387,8 @@ impl Proof<'_> {
     }
 }
 
-async fn caching_sha2(
-    peer: &mut Handshake,
+async fn caching_sha2<C: Carrier>(
+    peer: &mut Handshake<C>,
     context: &AcceptContext<'_>,
     user: &str,
     proof: &Proof<'_>,

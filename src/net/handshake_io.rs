@@ -6,7 +6,7 @@
 use std::io;
 
 use thiserror::Error;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::stream::Stream;
 use crate::wire::packet::{HEADER, PacketError, PacketHeader, write_packet};
@@ -25,10 +25,28 @@ pub enum HandshakeIoError {
     Packet(#[from] PacketError),
 }
 
+/// What packets of a handshake travel on: a connection, or a client's side of a session that authenticates once more.
+pub trait Carrier: AsyncRead + AsyncWrite + Unpin {
+    /// Whether a password may be sent as it is.
+    fn is_confidential(&self) -> bool;
+}
+
+impl Carrier for Stream {
+    fn is_confidential(&self) -> bool {
+        Stream::is_confidential(self)
+    }
+}
+
+impl<C: Carrier> Carrier for &mut C {
+    fn is_confidential(&self) -> bool {
+        C::is_confidential(self)
+    }
+}
+
 /// A connection during its handshake, with the sequence number of the next packet in either direction.
 #[derive(Debug)]
-pub(super) struct Handshake {
-    pub(super) stream: Stream,
+pub(super) struct Handshake<C = Stream> {
+    pub(super) stream: C,
     pub(super) sequence: u8,
 }
 
@@ -36,7 +54,9 @@ impl Handshake {
     pub(super) fn new(stream: Stream) -> Handshake {
         Handshake { stream, sequence: 0 }
     }
+}
 
+impl<C: Carrier> Handshake<C> {
     /// Sends one packet.
     pub(super) async fn send(&mut self, payload: &[u8]) -> io::Result<()> {
         let mut bytes = Vec::with_capacity(payload.len() + HEADER);

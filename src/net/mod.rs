@@ -12,7 +12,8 @@ pub mod tls;
 #[cfg(test)]
 mod pair_tests;
 
-pub use accept::{AcceptContext, AcceptError, AcceptFault, Accepted, Credential, FastAuth, accept};
+pub use accept::{AcceptContext, AcceptError, AcceptFault, Accepted, Credential, FastAuth, accept, accept_again};
+pub use handshake_io::Carrier;
 pub use login::{Account, LoggedIn, LoginError, LoginWish, login};
 pub use rsa_key::RsaKey;
 pub use stream::Stream;

@@ -52,6 +52,7 @@ impl World {
         AcceptContext {
             family: self.family,
             server_version: if self.family == Family::MySql { "8.4.3" } else { "10.11.19-MariaDB" },
+            version: if self.family == Family::MySql { 80_403 } else { 101_119 },
             connection_id: 77,
             tls: self.acceptor.as_ref(),
             rsa: &RSA,

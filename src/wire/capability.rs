@@ -135,8 +135,23 @@ pub enum TlsOffer {
     Absent,
 }
 
-/// What everyone is offered. Not carried, hence never offered: both compressions, NO_SCHEMA, several factors, query attributes, optional
-/// and cached metadata, bulk execution and progress reports.
+/// What a listener can do, apart from what every listener can.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// The family it speaks for.
+    pub family: Family,
+    /// The version it speaks for, as in 80403 or 101119.
+    pub version: u32,
+    /// Whether it can encrypt.
+    pub tls: TlsOffer,
+}
+
+/// From which version of MySQL on statements may carry attributes.
+const ATTRIBUTES_SINCE: u32 = 80_023;
+
+/// What everyone is offered. Not carried, hence never offered: both compressions, NO_SCHEMA, several factors, bulk execution and progress
+/// reports; and optional and cached metadata, because a server leaves out what it sent before on the same connection, where it may have sent
+/// it to another session.
 const COMMON: u64 = Capabilities::FOUND_ROWS.0
     | Capabilities::LONG_FLAG.0
     | Capabilities::CONNECT_WITH_DB.0
@@ -160,12 +175,15 @@ const COMMON: u64 = Capabilities::FOUND_ROWS.0
     | Capabilities::DEPRECATE_EOF.0;
 
 /// The capabilities of our greeting.
-pub fn offered(family: Family, tls: TlsOffer) -> Capabilities {
-    let own = match family {
+pub fn offered(offer: &Offer) -> Capabilities {
+    let own = match offer.family {
+        Family::MySql if offer.version >= ATTRIBUTES_SINCE => {
+            Capabilities::CLIENT_MYSQL | Capabilities::QUERY_ATTRIBUTES
+        }
         Family::MySql => Capabilities::CLIENT_MYSQL,
         Family::MariaDb => Capabilities::EXTENDED_METADATA,
     };
-    let encryption = match tls {
+    let encryption = match offer.tls {
         TlsOffer::Offered => Capabilities::SSL,
         TlsOffer::Absent => Capabilities::NONE,
     };
@@ -190,6 +208,7 @@ impl CapabilityClass {
             | Capabilities::PS_MULTI_RESULTS.0
             | Capabilities::SESSION_TRACK.0
             | Capabilities::DEPRECATE_EOF.0
+            | Capabilities::QUERY_ATTRIBUTES.0
             | Capabilities::EXTENDED_METADATA.0,
     );
 
@@ -208,30 +227,39 @@ impl CapabilityClass {
 mod tests {
     use super::*;
 
+    const MYSQL: Offer = Offer { family: Family::MySql, version: 80_403, tls: TlsOffer::Offered };
+    const MARIADB: Offer = Offer { family: Family::MariaDb, version: 101_119, tls: TlsOffer::Offered };
+
     #[test]
     fn nothing_we_do_not_carry_is_offered() {
         let not_carried = Capabilities::COMPRESS
             | Capabilities::ZSTD
             | Capabilities::MULTI_FACTOR
-            | Capabilities::QUERY_ATTRIBUTES
             | Capabilities::OPTIONAL_RESULTSET_METADATA
             | Capabilities::PROGRESS
             | Capabilities::BULK_OPERATIONS
             | Capabilities::CACHE_METADATA;
-        for family in [Family::MySql, Family::MariaDb] {
-            assert_eq!(offered(family, TlsOffer::Offered) & not_carried, Capabilities::NONE);
+        for offer in [MYSQL, MARIADB] {
+            assert_eq!(offered(&offer) & not_carried, Capabilities::NONE);
         }
     }
 
     #[test]
     fn only_mariadb_has_extended_flags_and_lacks_bit_zero() {
-        assert_eq!(offered(Family::MySql, TlsOffer::Absent).extended(), 0);
-        assert!(!offered(Family::MariaDb, TlsOffer::Absent).contains(Capabilities::CLIENT_MYSQL));
+        assert_eq!(offered(&MYSQL).extended(), 0);
+        assert!(!offered(&MARIADB).contains(Capabilities::CLIENT_MYSQL));
+    }
+
+    #[test]
+    fn only_a_mysql_that_has_attributes_offers_them() {
+        assert!(offered(&MYSQL).contains(Capabilities::QUERY_ATTRIBUTES));
+        assert!(!offered(&Offer { version: 80_022, ..MYSQL }).contains(Capabilities::QUERY_ATTRIBUTES));
+        assert!(!offered(&MARIADB).contains(Capabilities::QUERY_ATTRIBUTES));
     }
 
     #[test]
     fn every_flag_of_a_class_is_offered_to_someone() {
-        let all = offered(Family::MySql, TlsOffer::Offered) | offered(Family::MariaDb, TlsOffer::Offered);
+        let all = offered(&MYSQL) | offered(&MARIADB);
         assert!(all.contains(CapabilityClass::MASK));
     }
 }

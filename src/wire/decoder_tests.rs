@@ -5,13 +5,15 @@ use proptest::prelude::*;
 
 use super::auth_switch::AuthSwitch;
 use super::capability::{Capabilities, Family};
+use super::change_user::ChangeUser;
 use super::command_reader::next_command;
 use super::error_packet::ErrorPacket;
-use super::execute::{ExecuteParameters, with_types};
+use super::execute::{ExecuteForm, ExecuteParameters, with_types};
 use super::greeting::Greeting;
 use super::infile_scanner::InfileScanner;
 use super::login_request::{LoginRequest, attribute_pairs, is_tls_request};
 use super::ok_packet::OkPacket;
+use super::query_attributes::text_of_query;
 
 proptest! {
     #[test]
@@ -19,10 +21,17 @@ proptest! {
         let _ = Greeting::parse(&bytes);
         let _ = LoginRequest::parse(&bytes, Family::MariaDb);
         let _ = (is_tls_request(&bytes), AuthSwitch::parse(&bytes), OkPacket::parse(&bytes), ErrorPacket::parse(&bytes));
-        let _ = with_types(&bytes, count, &[]);
-        if let Ok(parameters) = ExecuteParameters::parse(&bytes, count, None, &[]) {
-            prop_assert!(parameters.values().count() <= count);
+        for form in [ExecuteForm::Plain, ExecuteForm::WithAttributes] {
+            let _ = with_types(&bytes, count, form, &[]);
+            if let Ok(parameters) = ExecuteParameters::parse(&bytes, count, form, None, &[]) {
+                prop_assert!(parameters.values().count() <= count);
+                let _ = parameters.attributes();
+            }
         }
+        if let Ok((at, _)) = text_of_query(&bytes, Capabilities::QUERY_ATTRIBUTES) {
+            prop_assert!(at <= bytes.len());
+        }
+        let _ = ChangeUser::parse(&bytes, Capabilities::PLUGIN_AUTH | Capabilities::CONNECT_ATTRS);
         if let Ok(Some(frame)) = next_command(&bytes, 1000) {
             prop_assert_eq!(frame.payload(&bytes).len(), frame.length);
         }

@@ -4,6 +4,7 @@
 
 pub mod auth_switch;
 pub mod capability;
+pub mod change_user;
 pub mod command;
 pub mod command_reader;
 pub mod error_packet;
@@ -14,6 +15,7 @@ pub mod login_request;
 pub mod ok_packet;
 pub mod packet;
 pub mod payload;
+pub mod query_attributes;
 pub mod reply;
 pub mod scanner;
 pub mod scramble;
@@ -26,16 +28,18 @@ mod decoder_tests;
 mod replay_tests;
 
 pub use auth_switch::AuthSwitch;
-pub use capability::{Capabilities, CapabilityClass, Family, TlsOffer, offered};
+pub use capability::{Capabilities, CapabilityClass, Family, Offer, TlsOffer, offered};
+pub use change_user::ChangeUser;
 pub use command::Command;
 pub use command_reader::{CommandFrame, next_command};
 pub use error_packet::ErrorPacket;
-pub use execute::{ExecuteError, ExecuteParameters, ParameterValue};
+pub use execute::{ExecuteError, ExecuteForm, ExecuteParameters, ParameterValue};
 pub use greeting::{Greeting, HandshakeError};
 pub use infile_scanner::{InfileFed, InfileScanner};
 pub use login_request::LoginRequest;
 pub use ok_packet::OkPacket;
 pub use packet::{HEADER, MAX_PAYLOAD, PacketError, PacketHeader, write_packet};
+pub use query_attributes::{AttributeValue, QueryAttributes};
 pub use reply::{EndKind, Fed, PREPARED_ID, PrepareOk, ReplyEnd, ReplyKind, ScanError, ScanEvent, ScanFlags};
 pub use scanner::ResponseScanner;
 pub use scramble::{AuthPlugin, Salt};

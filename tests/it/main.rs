@@ -10,5 +10,6 @@ mod failures;
 #[allow(dead_code, unused_imports, reason = "the fixtures' own test uses the rest")]
 mod fixture_file;
 mod node;
+mod protocol;
 mod scenarios;
 mod servers;

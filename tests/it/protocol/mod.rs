@@ -1,0 +1,8 @@
+//! The protocol itself, packet by packet: what drivers do not send, or do not show.
+//!
+//! Where statements go is not asked here.
+
+mod attributes;
+mod commands;
+mod raw;
+mod users;
