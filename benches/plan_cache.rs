@@ -50,6 +50,9 @@ fn state() -> ControlState {
         instances: vec![],
         default_group: GroupId(0),
         forbids: vec![],
+        moves: vec![],
+        configured: vec![],
+        history: vec![],
     }
 }
 
@@ -93,6 +96,7 @@ fn run(criterion: &mut Criterion) {
         schema_group: Some(GroupId(0)),
         hint: &hint,
         transaction: TransactionView::None,
+        written: &[],
         pin: None,
         grants: Grants::default(),
     };

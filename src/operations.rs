@@ -12,10 +12,12 @@ use crate::admin::operations::{
     ChangeRefused, ChangeReport, ConsoleChange, ExplainRequest, InstanceRow, Operations, PinRow, PoolRow, SessionRow,
 };
 use crate::config::{Config, load_users};
-use crate::control::{ChangeError, Command, Controller, Outcome};
+use crate::control::{Author, ChangeError, Command, Controller, Outcome};
 use crate::frontend::registry::SessionEntry;
 use crate::frontend::worker::Node;
-use crate::model::{Epoch, Forbid, ForbidScope, InstanceAddress, InstanceId, Role, Snapshot, UnitId};
+use crate::model::{
+    ControlState, Epoch, Extent, Forbid, ForbidScope, GroupId, InstanceAddress, InstanceId, Role, Snapshot, UnitId,
+};
 use crate::route::{Grants, SessionView, TransactionView, decide, explain};
 use crate::sql::{CharsetClass, Dialect, Hint, SqlContext, SqlMode, analyze};
 
@@ -131,17 +133,21 @@ impl Operations for NodeOperations {
         if_epoch: Option<Epoch>,
         by: &str,
     ) -> Result<ChangeReport, ChangeRefused> {
-        let command = command_of(change, by);
-        let changed = self.controller.change(&command, if_epoch).await.map_err(refused)?;
+        let author = author(by);
+        let command = command_of(change, &author);
+        let changed = self.controller.change(&command, &author, if_epoch).await.map_err(refused)?;
+        let extents = extents_of(&self.node.snapshots.load().state, &command);
         let result = match changed.outcome {
             // Writes that entered earlier are let through; the answer waits a moment for their outcome.
-            Outcome::Changed => match timeout(DRAIN_PATIENCE, self.controller.gate().drained(changed.epoch)).await {
-                Ok(()) => "changed; no older write is in flight".to_owned(),
-                Err(_) => {
-                    let older = self.controller.gate().in_flight_before(changed.epoch);
-                    format!("changed; {older} writes that began before it are still in flight")
+            Outcome::Changed => {
+                match timeout(DRAIN_PATIENCE, self.controller.gate().drained(&extents, changed.epoch)).await {
+                    Ok(()) => "changed; no older write is in flight".to_owned(),
+                    Err(_) => {
+                        let older = self.controller.gate().hindering(&extents, changed.epoch).len();
+                        format!("changed; {older} writes that began before it are still in flight")
+                    }
                 }
-            },
+            }
             Outcome::AlreadySo => "nothing to do: it holds already".to_owned(),
         };
         Ok(ChangeReport { epoch: changed.epoch, result })
@@ -165,6 +171,7 @@ impl Operations for NodeOperations {
             schema_group: request.schema.as_deref().and_then(|schema| snapshot.state.group_of_schema(schema)),
             hint: &hint,
             transaction: TransactionView::None,
+            written: &[],
             pin: None,
             grants: user.map_or_else(Grants::default, |known| known.user.grants),
         };
@@ -179,15 +186,37 @@ impl Operations for NodeOperations {
     }
 }
 
-fn command_of(change: ConsoleChange, by: &str) -> Command {
-    let unit_scope = |unit: UnitId| ForbidScope::Unit(unit);
+/// Who asks, and when: shown to people only; nothing is decided by it, so a clock before 1970 may well show as 0.
+fn author(by: &str) -> Author {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Author { by: by.to_owned(), at: since.as_secs() }
+}
+
+fn command_of(change: ConsoleChange, author: &Author) -> Command {
+    let Author { by, at } = author.clone();
     match change {
-        ConsoleChange::ForbidWrites { unit, kind, reason } => {
-            // Shown to people only; nothing is decided by it, so a clock before 1970 may well show as 0.
-            let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-            Command::Forbid(Forbid { scope: unit_scope(unit), kind, reason, by: by.to_owned(), at: since.as_secs() })
-        }
-        ConsoleChange::AllowWrites { unit } => Command::Allow { scope: unit_scope(unit) },
+        ConsoleChange::Forbid { scope, kind, reason } => Command::Forbid(Forbid { scope, kind, reason, by, at }),
+        ConsoleChange::Allow { scope } => Command::Allow { scope },
+    }
+}
+
+/// The scopes a forbid closes: whose older writes its answer waits for.
+fn extents_of(state: &ControlState, command: &Command) -> Vec<Extent> {
+    let Command::Forbid(Forbid { scope, .. }) = command else { return Vec::new() };
+    let groups = (0u16..).map(GroupId).zip(&state.groups);
+    let all_of = |group: GroupId, owned_by: Option<UnitId>| {
+        let held = state.group(group);
+        let concerned = move |owner: UnitId| owned_by.is_none_or(|unit| unit == owner);
+        let zone = Some(Extent::GlobalZone(group)).filter(|_| concerned(held.global_master));
+        let owned = held.shards.ranges.iter().filter(move |owned| concerned(owned.owner));
+        owned.map(move |owned| Extent::Shards(group, owned.range)).chain(zone).collect::<Vec<_>>()
+    };
+    match scope {
+        ForbidScope::Unit(unit) => groups.flat_map(|(group, _)| all_of(group, Some(*unit))).collect(),
+        // The shard of a key is not known here; waiting for its whole group is never too little.
+        ForbidScope::Group(group) | ForbidScope::Key(group, _) => all_of(*group, None),
+        ForbidScope::Shards(group, range) => vec![Extent::Shards(*group, *range)],
+        ForbidScope::GlobalZone(group) => vec![Extent::GlobalZone(*group)],
     }
 }
 

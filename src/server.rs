@@ -68,7 +68,7 @@ impl Server {
     /// Starts everything the configuration names: ports open only when all of it could be set up.
     pub async fn start(config: Config) -> Result<Server, ServeError> {
         let store = Arc::new(FileStore::open(&config.node.state_file).map_err(StartError::from)?);
-        let controller = Arc::new(Controller::start(store, config.state.clone()).await?);
+        let controller = Arc::new(Controller::start(store, config.state.clone(), config.hold).await?);
         let account = ProbeAccount { user: config.monitor.user.clone(), password: config.monitor.password.clone() };
         let (catalog_requests, inbox) = CatalogRequests::channel();
         let node = Arc::new(build_node(&config, &controller, catalog_requests)?);
@@ -168,6 +168,7 @@ fn build_node(config: &Config, controller: &Controller, catalog: CatalogRequests
     Ok(Node {
         snapshots: Arc::clone(controller.snapshots()),
         gate: Arc::clone(controller.gate()),
+        room: Arc::clone(controller.room()),
         pools: Pools::new(config.backend.clone(), addresses, config.node.workers, tls),
         registry: Arc::new(Registry::new(config.node.number)),
         users: Arc::new(Users::new(config.users.0.clone())),

@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use super::chatter::{self, Chatter};
 use super::config::ConsoleRole;
+use super::scope_words::{self, ScopeWords};
 use super::tokens::{Token, Words, unexpected};
 use crate::model::{Epoch, ForbidKind};
 
@@ -13,10 +14,11 @@ use crate::model::{Epoch, ForbidKind};
 pub const VERBS: &[(&str, &str)] = &[
     ("SHOW UNITS | GROUPS | INSTANCES | POOLS | SESSIONS | PINS | FORBIDS | EPOCH", "the state of this node"),
     (
-        "FORBID [WRITES | UPDATES | ALL] ON UNIT '<unit>' REASON '<why>' [IF EPOCH = <n>]",
-        "refuse writes (default), updates of rows that exist, or reads too, until someone lifts it",
+        "FORBID [WRITES | UPDATES | ALL] ON <scope> REASON '<why>' [IF EPOCH = <n>]",
+        "refuse writes (default), updates of rows that exist, or reads too, until someone lifts it; <scope> is UNIT '<unit>', \
+         GROUP '<group>', SHARDS <a>-<b>, KEY <key> or GLOBAL ZONE, the last three with [OF '<group>']",
     ),
-    ("ALLOW WRITES ON UNIT '<unit>' [IF EPOCH = <n>]", "lift the forbid of the unit"),
+    ("ALLOW WRITES ON <scope> [IF EPOCH = <n>]", "lift the forbid of the scope"),
     (
         "EXPLAIN ROUTE [AT UNIT '<unit>'] [IN SCHEMA <schema>] [AS USER '<user>'] <sql>",
         "where a statement would go, and why",
@@ -62,10 +64,10 @@ const SUBJECTS: &[(&str, Subject)] = &[
 pub enum Command {
     /// SHOW …
     Show(Subject),
-    /// FORBID … ON UNIT …
+    /// FORBID … ON …
     Forbid {
-        /// The unit's name.
-        unit: String,
+        /// What it covers.
+        scope: ScopeWords,
         /// What is refused.
         kind: ForbidKind,
         /// Why.
@@ -73,10 +75,10 @@ pub enum Command {
         /// The epoch that must hold.
         if_epoch: Option<Epoch>,
     },
-    /// ALLOW WRITES ON UNIT …
+    /// ALLOW WRITES ON …
     Allow {
-        /// The unit's name.
-        unit: String,
+        /// What it covers.
+        scope: ScopeWords,
         /// The epoch that must hold.
         if_epoch: Option<Epoch>,
     },
@@ -170,8 +172,7 @@ fn parse_forbid(mut words: Words<'_>) -> Result<Command, GrammarError> {
         None => ForbidKind::Writes,
     };
     words.expect("ON")?;
-    words.expect("UNIT")?;
-    let unit = words.name("a unit")?;
+    let scope = scope_words::parse(&mut words)?;
     words.expect("REASON")?;
     let token = words.next();
     let Token::Text(reason) = &token else { return Err(unexpected(&token, "the reason in quotes")) };
@@ -180,16 +181,15 @@ fn parse_forbid(mut words: Words<'_>) -> Result<Command, GrammarError> {
         return Err(unexpected(&token, "a reason of 1 to 200 printable characters"));
     }
     let if_epoch = words.epoch_condition()?;
-    words.end(Command::Forbid { unit, kind, reason, if_epoch })
+    words.end(Command::Forbid { scope, kind, reason, if_epoch })
 }
 
 fn parse_allow(mut words: Words<'_>) -> Result<Command, GrammarError> {
     words.expect("WRITES")?;
     words.expect("ON")?;
-    words.expect("UNIT")?;
-    let unit = words.name("a unit")?;
+    let scope = scope_words::parse(&mut words)?;
     let if_epoch = words.epoch_condition()?;
-    words.end(Command::Allow { unit, if_epoch })
+    words.end(Command::Allow { scope, if_epoch })
 }
 
 fn parse_explain(mut words: Words<'_>) -> Result<Command, GrammarError> {
@@ -235,7 +235,7 @@ mod tests {
     fn a_forbid_has_a_kind_a_unit_a_reason_and_an_epoch() {
         let full = parse(r"FORBID UPDATES ON UNIT 'bj' REASON 'it''s a \'drill\'' IF EPOCH = 7");
         let expected = Command::Forbid {
-            unit: "bj".to_owned(),
+            scope: ScopeWords::Unit("bj".to_owned()),
             kind: ForbidKind::Updates,
             reason: "it's a 'drill'".to_owned(),
             if_epoch: Some(Epoch(7)),
@@ -243,7 +243,7 @@ mod tests {
         assert_eq!(full, Ok(expected));
         let short = parse("forbid on unit bj reason \"drill\"");
         let expected = Command::Forbid {
-            unit: "bj".to_owned(),
+            scope: ScopeWords::Unit("bj".to_owned()),
             kind: ForbidKind::Writes,
             reason: "drill".to_owned(),
             if_epoch: None,

@@ -10,6 +10,7 @@ pub mod grammar;
 pub mod guard;
 pub mod login;
 pub mod operations;
+pub mod scope_words;
 pub mod tables;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use thiserror::Error;
 
-use crate::model::{Epoch, ForbidKind, Snapshot, UnitId};
+use crate::model::{Epoch, ForbidKind, ForbidScope, Snapshot, UnitId};
 
 /// The running node as operators see and steer it.
 #[async_trait]
@@ -45,19 +45,19 @@ pub trait Operations: Send + Sync {
 /// A change an operator asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ConsoleChange {
-    /// Refuse writes of everything the unit owns, until someone lifts it.
-    ForbidWrites {
-        /// The unit.
-        unit: UnitId,
+    /// Refuse writes of a scope, until someone lifts it.
+    Forbid {
+        /// What it covers.
+        scope: ForbidScope,
         /// What is refused.
         kind: ForbidKind,
         /// Why, in the operator's words.
         reason: String,
     },
-    /// Lift the forbid of the unit.
-    AllowWrites {
-        /// The unit.
-        unit: UnitId,
+    /// Lift the forbid of a scope.
+    Allow {
+        /// What it covers.
+        scope: ForbidScope,
     },
 }
 

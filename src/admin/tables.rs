@@ -3,6 +3,7 @@
 //! The last column of every table is the epoch of the snapshot it was made from. No table has a password in it.
 
 use super::operations::{InstanceRow, PinRow, PoolRow, SessionRow};
+use crate::control::past;
 use crate::model::{
     ControlState, Epoch, Forbid, ForbidKind, ForbidScope, Group, Health, KeyType, Snapshot, TableClass, Transform,
     UnitId,
@@ -243,11 +244,10 @@ pub fn pins(rows: Vec<PinRow>, epoch: Epoch) -> Table {
 
 /// SHOW FORBIDS.
 pub fn forbids(state: &ControlState) -> Table {
-    let mut table = Table::new(&["unit", "forbidden", "reason", "by", "since"]);
+    let mut table = Table::new(&["scope", "forbidden", "reason", "by", "since"]);
     for Forbid { scope, kind, reason, by, at } in &state.forbids {
-        let ForbidScope::Unit(unit) = scope;
         let cells = vec![
-            state.unit(*unit).name.as_str().into(),
+            past::scope(state, scope).into(),
             kind_word(*kind).into(),
             reason.as_str().into(),
             by.as_str().into(),

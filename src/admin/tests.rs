@@ -18,9 +18,8 @@ use super::{
 use crate::model::control_state::InstanceAddress;
 use crate::model::shard::OwnedRange;
 use crate::model::{
-    Catalog, ControlState, Epoch, Forbid, ForbidScope, Group, GroupId, Health, Instance, KeyType, Observations,
-    ReadPolicy, Role, Shard, ShardMap, ShardRange, Snapshot, TableClass, TableRule, Transform, Unit, UnitId,
-    WrongUnitPolicy,
+    Catalog, ControlState, Epoch, Forbid, Group, GroupId, Health, Instance, KeyType, Observations, ReadPolicy, Role,
+    Shard, ShardMap, ShardRange, Snapshot, TableClass, TableRule, Transform, Unit, UnitId, WrongUnitPolicy,
 };
 
 /// A node that keeps its state in memory.
@@ -73,6 +72,9 @@ fn two_units() -> ControlState {
         instances: vec![instance("hz-main-1", 0), instance("bj-main-1", 1)],
         default_group: GroupId(0),
         forbids: Vec::new(),
+        moves: Vec::new(),
+        configured: Vec::new(),
+        history: Vec::new(),
     };
     assert_eq!(state.check(), Ok(()));
     state
@@ -137,11 +139,10 @@ impl Operations for FakeNode {
         }
         self.changed_by.lock().unwrap().push(by.to_owned());
         match command {
-            ConsoleChange::ForbidWrites { unit, kind, reason } => {
-                let scope = ForbidScope::Unit(unit);
+            ConsoleChange::Forbid { scope, kind, reason } => {
                 state.forbids.push(Forbid { scope, kind, reason, by: by.to_owned(), at: 0 });
             }
-            ConsoleChange::AllowWrites { .. } => state.forbids.clear(),
+            ConsoleChange::Allow { .. } => state.forbids.clear(),
         }
         state.epoch = state.epoch.next();
         Ok(ChangeReport { epoch: state.epoch, result: "done".to_owned() })
@@ -260,7 +261,7 @@ async fn a_forbid_is_set_shown_and_lifted() {
     assert_eq!(rows(&mut conn, text).await, ["result=done epoch=2"]);
     assert_eq!(
         rows(&mut conn, "SHOW FORBIDS").await,
-        ["unit=bj forbidden=writes reason=a drill by=admin since=1970-01-01 00:00:00 epoch=2"]
+        ["scope=unit ''bj forbidden=writes reason=a drill by=admin since=1970-01-01 00:00:00 epoch=2"]
     );
     let (code, message) = refusal(&mut conn, text).await;
     assert_eq!((code, message.as_str()), (1105, "the epoch is 2, not 1: look again, then decide"));
@@ -299,7 +300,7 @@ async fn errors_say_what_is_known_and_the_connection_stays() {
     let (code, message) = refusal(&mut conn, "SWITCH GLOBAL ZONE TO 'bj'").await;
     assert_eq!(code, 1064);
     assert!(
-        message.contains("found SWITCH") && message.contains("FORBID [WRITES | UPDATES | ALL] ON UNIT"),
+        message.contains("found SWITCH") && message.contains("FORBID [WRITES | UPDATES | ALL] ON <scope>"),
         "{message}"
     );
     assert_eq!(refusal(&mut conn, "SELECT @@no_such").await.0, 1193);

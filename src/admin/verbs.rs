@@ -3,7 +3,6 @@
 //! It speaks no protocol. Every change and every refused one is logged here, once, with who, from where, what and the result.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use tracing::{info, warn};
 
@@ -11,6 +10,7 @@ use super::chatter::{Chatter, Item, ItemValue};
 use super::config::{Account, ConsoleRole};
 use super::grammar::{self, Command, GrammarError, Subject};
 use super::operations::{ChangeRefused, ConsoleChange, ExplainRequest, Operations};
+use super::scope_words::{self, UnknownName};
 use super::tables::{self, Cell, ColumnKind, Table};
 use crate::model::{Epoch, Snapshot, UnitId};
 
@@ -52,13 +52,8 @@ pub enum Refusal {
         /// The role the account has.
         has: ConsoleRole,
     },
-    /// No such unit.
-    UnknownUnit {
-        /// The name.
-        name: String,
-        /// The units there are.
-        known: String,
-    },
+    /// No such unit or group.
+    UnknownName(UnknownName),
     /// The node refused the change.
     Change(ChangeRefused),
     /// The users' file was refused.
@@ -77,10 +72,18 @@ impl Refusal {
             Refusal::Role { needed, has } => {
                 format!("this needs the role {}; the account has {}", needed.word(), has.word())
             }
-            Refusal::UnknownUnit { name, known } => format!("there is no unit '{name}'; there are: {known}"),
+            Refusal::UnknownName(UnknownName { what, name, known }) => {
+                format!("there is no {what} '{name}'; there are: {known}")
+            }
             Refusal::Change(refused) => refused.to_string(),
             Refusal::Users(faults) => format!("the users are as before; the file was refused: {faults}"),
         }
+    }
+}
+
+impl From<UnknownName> for Refusal {
+    fn from(unknown: UnknownName) -> Self {
+        Refusal::UnknownName(unknown)
     }
 }
 
@@ -104,16 +107,16 @@ async fn carry_out(command: Command, asker: &Asker, operations: &dyn Operations)
     let snapshot = operations.snapshot();
     match command {
         Command::Show(subject) => Ok(Answer::Rows(show(subject, &snapshot, operations))),
-        Command::Forbid { unit, kind, reason, if_epoch } => {
-            let change = ConsoleChange::ForbidWrites { unit: find_unit(&snapshot, &unit)?, kind, reason };
-            apply(change, &unit, if_epoch, asker, operations).await
+        Command::Forbid { scope, kind, reason, if_epoch } => {
+            let scope = scope_words::scope(&snapshot.state, &scope)?;
+            apply(ConsoleChange::Forbid { scope, kind, reason }, if_epoch, asker, operations).await
         }
-        Command::Allow { unit, if_epoch } => {
-            let change = ConsoleChange::AllowWrites { unit: find_unit(&snapshot, &unit)? };
-            apply(change, &unit, if_epoch, asker, operations).await
+        Command::Allow { scope, if_epoch } => {
+            let scope = scope_words::scope(&snapshot.state, &scope)?;
+            apply(ConsoleChange::Allow { scope }, if_epoch, asker, operations).await
         }
         Command::ExplainRoute { unit, schema, user, sql } => {
-            let unit = unit.map_or(Ok(asker.unit), |name| find_unit(&snapshot, &name))?;
+            let unit = unit.map_or(Ok(asker.unit), |name| scope_words::unit(&snapshot.state, &name))?;
             let told = operations.explain(ExplainRequest { sql, unit, schema, user });
             let table = Table::new(&["route"]);
             Ok(Answer::Rows(
@@ -124,14 +127,6 @@ async fn carry_out(command: Command, asker: &Asker, operations: &dyn Operations)
         Command::Help => Ok(Answer::Rows(help(snapshot.state.epoch))),
         Command::Chatter(chatter) => Ok(chat(chatter, asker)),
     }
-}
-
-fn find_unit(snapshot: &Arc<Snapshot>, name: &str) -> Result<UnitId, Refusal> {
-    let state = &snapshot.state;
-    state.unit_named(name).ok_or_else(|| Refusal::UnknownUnit {
-        name: name.to_owned(),
-        known: state.units.iter().map(|unit| unit.name.as_str()).collect::<Vec<_>>().join(", "),
-    })
 }
 
 fn show(subject: Subject, snapshot: &Snapshot, operations: &dyn Operations) -> Table {
@@ -150,7 +145,6 @@ fn show(subject: Subject, snapshot: &Snapshot, operations: &dyn Operations) -> T
 
 async fn apply(
     change: ConsoleChange,
-    unit: &str,
     if_epoch: Option<Epoch>,
     asker: &Asker,
     operations: &dyn Operations,
@@ -158,11 +152,11 @@ async fn apply(
     let (account, peer) = (&asker.account.name, asker.peer);
     match operations.change(change.clone(), if_epoch, account).await {
         Ok(report) => {
-            info!(%account, %peer, unit, ?change, epoch = report.epoch.0, result = %report.result, "console change");
+            info!(%account, %peer, ?change, epoch = report.epoch.0, result = %report.result, "console change");
             Ok(Answer::Rows(Table::new(&["result"]).with(vec![report.result.into()], report.epoch)))
         }
         Err(refused) => {
-            warn!(%account, %peer, unit, ?change, %refused, "console change refused");
+            warn!(%account, %peer, ?change, %refused, "console change refused");
             Err(Refusal::Change(refused))
         }
     }

@@ -7,6 +7,7 @@ use super::error::{ConfigError, ConfigErrors};
 use super::places::Addresses;
 use super::reader::{Located, Problems, Section, read_document};
 use super::{groups, places, shape, tuning, users};
+use crate::control::HoldLimits;
 use crate::frontend::{Limits, ListenerConfig, User};
 use crate::model::{ControlState, Epoch, GroupId};
 use crate::{admin, backend, telemetry};
@@ -60,6 +61,8 @@ pub struct Config {
     pub monitor: MonitorAccount,
     /// Bounds on what clients may use.
     pub limits: Limits,
+    /// Bounds on writes that wait for the end of a move.
+    pub hold: HoldLimits,
     /// The users of the applications.
     pub users: Users,
     /// The file they came from, for RELOAD USERS.
@@ -115,6 +118,7 @@ fn read_config(root: &Section<'_>, problems: &mut Problems, folder: &Path) -> Op
     let consoles = places::read_consoles(root, problems, &units, &mut taken, folder);
     let (backend, monitor) = tuning::read_backend(root, problems, folder);
     let limits = tuning::read_limits(root, problems);
+    let hold = tuning::read_moves(root, problems);
     let log = tuning::read_log(root, problems);
     let users = users_file.as_ref().and_then(|file| read_users(file, problems));
     groups::check(&units, &groups, &instances, problems);
@@ -126,6 +130,9 @@ fn read_config(root: &Section<'_>, problems: &mut Problems, folder: &Path) -> Op
         instances: instances.into_iter().collect::<Option<_>>()?,
         default_group: default_group?,
         forbids: Vec::new(),
+        moves: Vec::new(),
+        configured: Vec::new(),
+        history: Vec::new(),
     };
     // The parts were checked with their lines; the whole is checked once more, so that no rule of the state can be missed here.
     if problems.is_empty()
@@ -141,6 +148,7 @@ fn read_config(root: &Section<'_>, problems: &mut Problems, folder: &Path) -> Op
         backend,
         monitor: monitor?,
         limits,
+        hold,
         users: users?,
         users_file: users_file?.value,
         log,

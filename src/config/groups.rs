@@ -206,6 +206,9 @@ pub fn check(units: &ReadUnits, groups: &[ReadGroup], instances: &[Option<Instan
             instances: own.map(|instance| Instance { group: GroupId(0), ..instance.clone() }).collect(),
             default_group: GroupId(0),
             forbids: Vec::new(),
+            moves: Vec::new(),
+            configured: Vec::new(),
+            history: Vec::new(),
         };
         match alone.check() {
             // Told by whoever read the units, with the line of the second one.
@@ -242,6 +245,10 @@ fn report(read: &ReadGroup, invalid: &InvalidState, problems: &mut Problems) {
         | InvalidState::DuplicateGroup(_)
         | InvalidState::SchemaInTwoGroups(_)
         | InvalidState::UnknownUnit(_)
+        | InvalidState::NoSuchShards { .. }
+        | InvalidState::NoKeyType { .. }
+        | InvalidState::MoveSource { .. }
+        | InvalidState::MovesOverlap { .. }
         | InvalidState::UnknownGroup(_) => (&places.shards, "a consistent group"),
     };
     problems.add(place, invalid.to_string(), expected);

@@ -170,8 +170,8 @@ fn every_key_is_documented_in_the_readme() {
         let rows: Vec<&str> =
             rows.take_while(|(row, line)| *row == 0 || !line.starts_with("| **")).map(|(_, line)| line).collect();
         let sections = [
-            "unit", "group", "instance", "listener", "console", "node", "backend", "limits", "log", "key_type",
-            "owner", "table", "override",
+            "unit", "group", "instance", "listener", "console", "node", "backend", "limits", "moves", "log",
+            "key_type", "owner", "table", "override",
         ];
         for key in known_keys(&told[0]).iter().filter(|key| !sections.contains(key)) {
             assert!(

@@ -6,6 +6,7 @@ use super::file::{MonitorAccount, missing_section};
 use super::reader::{Problems, Section};
 use super::shape;
 use crate::backend::{self, BackendTls};
+use crate::control::HoldLimits;
 use crate::frontend::Limits;
 use crate::telemetry::{self, LogFormat};
 
@@ -75,6 +76,20 @@ pub fn read_limits(root: &Section<'_>, problems: &mut Problems) -> Limits {
     };
     section.finish(problems);
     limits
+}
+
+/// `[moves]`; absent means the defaults.
+pub fn read_moves(root: &Section<'_>, problems: &mut Problems) -> HoldLimits {
+    let default = HoldLimits::default();
+    let Some(section) = root.section(problems, "moves") else { return default };
+    let writes = u32::try_from(default.writes).unwrap_or(u32::MAX);
+    let hold = HoldLimits {
+        writes: section.or(problems, "held_writes", shape::count(0, 1_000_000), writes) as usize,
+        bytes: section.or(problems, "held_bytes", shape::size(1 << 10, 1 << 30), default.bytes),
+        patience: section.or(problems, "hold_deadline", shape::duration(), default.patience),
+    };
+    section.finish(problems);
+    hold
 }
 
 const FORMATS: &[(&str, LogFormat)] = &[("text", LogFormat::Text), ("json", LogFormat::Json)];

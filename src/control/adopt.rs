@@ -5,7 +5,10 @@
 use std::collections::BTreeMap;
 
 use crate::model::shard::OwnedRange;
-use crate::model::{ControlState, Forbid, ForbidScope, Group, Role, UnitId};
+use crate::model::{
+    ControlState, Extent, FencePosition, Forbid, ForbidScope, Group, GroupId, MovePart, MovePhase, MoveRecord, Role,
+    UnitId,
+};
 
 /// What the configuration says otherwise than the stored state about ownership: units, groups, schemas, table classes, key placement,
 /// shard maps, masters, primaries. One sentence each; empty when the two agree.
@@ -30,8 +33,31 @@ pub fn differences(stored: &ControlState, configured: &ControlState) -> Vec<Stri
         {
             differ(&mut found, &format!("group '{}': {what}", group.name), &stored_value, &configured_value);
         }
+        let (now, wanted) = (owners(stored, group), owners(configured, other));
+        // Ownership that was moved by commands is not an edit: the configuration may say what it said then, or what holds now.
+        if now != wanted && !stored.configured.contains(&wanted) {
+            differ(&mut found, &format!("group '{}': ownership", group.name), &unnamed(&now), &unnamed(&wanted));
+        }
     }
     found
+}
+
+/// What `state` says of the ownership of each group, a line for each: what [`ControlState::configured`] holds.
+pub fn ownership(state: &ControlState) -> Vec<String> {
+    state.groups.iter().map(|group| owners(state, group)).collect()
+}
+
+/// `group main: 10000 shards, 0-4999 hz, 5000-9999 bj, Global Zone hz`; keys placed alone behind the shards.
+fn owners(state: &ControlState, group: &Group) -> String {
+    let count = format!("{} shards", group.shards.count);
+    let zone = format!("Global Zone {}", state.unit(group.global_master).name);
+    let mut parts = vec![count, shard_map(state, group), alone(group), zone];
+    parts.retain(|part| !part.is_empty());
+    format!("group {}: {}", group.name, parts.join(", "))
+}
+
+fn unnamed(owners: &str) -> String {
+    owners.split_once(": ").map_or(owners, |(_, owners)| owners).to_owned()
 }
 
 /// `configured` with what the store knows better: the epoch, the scope epochs, the forbids. Its epoch is the stored one when nothing else
@@ -41,29 +67,23 @@ pub fn adopt(stored: &ControlState, configured: &ControlState) -> Result<Control
     if !found.is_empty() {
         return Err(found);
     }
+    let names = Translation { from: stored, to: configured };
     let mut next = configured.clone();
     next.epoch = stored.epoch;
-    next.forbids = stored
-        .forbids
-        .iter()
-        .filter_map(|forbid| {
-            let ForbidScope::Unit(unit) = forbid.scope;
-            Some(Forbid { scope: ForbidScope::Unit(translated(stored, configured, unit)?), ..forbid.clone() })
-        })
-        .collect();
+    next.history.clone_from(&stored.history);
+    next.configured = ownership(configured);
+    next.forbids = stored.forbids.iter().filter_map(|forbid| names.forbid(forbid)).collect();
+    next.moves = stored.moves.iter().filter_map(|record| names.record(record)).collect();
     for group in &mut next.groups {
         let Some(known) = stored.groups.iter().find(|known| known.name == group.name) else {
             continue;
         };
         group.global_epoch = known.global_epoch;
-        group.shards.ranges = known
-            .shards
-            .ranges
-            .iter()
-            .filter_map(|owned| {
-                Some(OwnedRange { owner: translated(stored, configured, owned.owner)?, ..owned.clone() })
-            })
-            .collect();
+        group.global_master = names.unit(known.global_master).unwrap_or(group.global_master);
+        let owned = |owned: &OwnedRange| Some(OwnedRange { owner: names.unit(owned.owner)?, ..owned.clone() });
+        group.shards.ranges = known.shards.ranges.iter().filter_map(owned).collect();
+        group.shards.count = known.shards.count;
+        group.overrides.clone_from(&known.overrides);
     }
     if next != *stored {
         next.epoch = stored.epoch.next();
@@ -71,9 +91,52 @@ pub fn adopt(stored: &ControlState, configured: &ControlState) -> Result<Control
     Ok(next)
 }
 
-/// The same unit in the other state, by name.
-fn translated(from: &ControlState, to: &ControlState, unit: UnitId) -> Option<UnitId> {
-    to.unit_named(&from.unit(unit).name)
+/// The same things in another state, by name. All of them exist there: [`differences`] has seen to it.
+struct Translation<'a> {
+    from: &'a ControlState,
+    to: &'a ControlState,
+}
+
+impl Translation<'_> {
+    fn unit(&self, unit: UnitId) -> Option<UnitId> {
+        self.to.unit_named(&self.from.unit(unit).name)
+    }
+
+    fn group(&self, group: GroupId) -> Option<GroupId> {
+        self.to.group_named(&self.from.group(group).name)
+    }
+
+    fn forbid(&self, forbid: &Forbid) -> Option<Forbid> {
+        let scope = match &forbid.scope {
+            ForbidScope::Unit(unit) => ForbidScope::Unit(self.unit(*unit)?),
+            ForbidScope::Group(group) => ForbidScope::Group(self.group(*group)?),
+            ForbidScope::Shards(group, range) => ForbidScope::Shards(self.group(*group)?, *range),
+            ForbidScope::Key(group, key) => ForbidScope::Key(self.group(*group)?, key.clone()),
+            ForbidScope::GlobalZone(group) => ForbidScope::GlobalZone(self.group(*group)?),
+        };
+        Some(Forbid { scope, ..forbid.clone() })
+    }
+
+    fn record(&self, record: &MoveRecord) -> Option<MoveRecord> {
+        let part = |part: &MovePart| {
+            let extent = match part.extent {
+                Extent::Shards(group, range) => Extent::Shards(self.group(group)?, range),
+                Extent::GlobalZone(group) => Extent::GlobalZone(self.group(group)?),
+            };
+            Some(MovePart { extent, source: self.unit(part.source)?, target: self.unit(part.target)? })
+        };
+        let position = |found: &FencePosition| {
+            let (group, source) = (self.group(found.group)?, self.unit(found.source)?);
+            Some(FencePosition { group, source, position: found.position.clone() })
+        };
+        let phase = match &record.phase {
+            MovePhase::Fenced => MovePhase::Fenced,
+            MovePhase::Recorded(positions) => {
+                MovePhase::Recorded(positions.iter().map(position).collect::<Option<_>>()?)
+            }
+        };
+        Some(MoveRecord { parts: record.parts.iter().map(part).collect::<Option<_>>()?, phase, ..record.clone() })
+    }
 }
 
 fn differ(found: &mut Vec<String>, what: &str, stored: &str, configured: &str) {
@@ -106,11 +169,7 @@ fn facts(state: &ControlState, group: &Group) -> Vec<(&'static str, String)> {
                 .join(", "),
         ),
         ("table classes", classes(group)),
-        ("keys placed alone", alone(group)),
-        ("shard count", group.shards.count.to_string()),
-        ("shard map", shard_map(state, group)),
-        ("Global Zone master", state.unit(group.global_master).name.clone()),
-        ("schema unit", state.unit(group.schema_unit()).name.clone()),
+        ("schema unit", group.schema_unit.map_or("the Global Zone master", |unit| &state.unit(unit).name).to_owned()),
         ("primaries", primaries(state, group)),
     ]
 }
@@ -172,7 +231,7 @@ mod tests {
     use super::*;
     use crate::control::sample;
     use crate::model::control_state::InstanceAddress;
-    use crate::model::{Epoch, TableClass};
+    use crate::model::{Epoch, ShardMap, TableClass};
 
     fn told(edit: impl FnOnce(&mut ControlState)) -> Vec<String> {
         let mut configured = sample::rich_state();
@@ -196,9 +255,13 @@ mod tests {
     #[test]
     fn each_difference_in_ownership_is_named() {
         let master = told(|state| state.groups[0].global_master = UnitId(1));
-        assert_eq!(master, ["group 'main': Global Zone master: stored hz, configured bj"]);
+        let alone = "merchant 170141183460469231731687303715884105727 in 9, merchant 'o\\'hara' in 9";
+        let now = format!("10000 shards, 0-4999 hz, 5000-9999 bj, {alone}, Global Zone hz");
+        let wanted = now.replace("Zone hz", "Zone bj");
+        assert_eq!(master, [format!("group 'main': ownership: stored {now}, configured {wanted}")]);
         let map = told(|state| state.groups[0].shards.ranges[1].owner = UnitId(0));
-        assert_eq!(map, ["group 'main': shard map: stored 0-4999 hz, 5000-9999 bj, configured 0-9999 hz"]);
+        let wanted = now.replace("0-4999 hz, 5000-9999 bj", "0-9999 hz");
+        assert_eq!(map, [format!("group 'main': ownership: stored {now}, configured {wanted}")]);
         let class = told(|state| state.groups[0].tables[1].class = TableClass::Local);
         assert!(
             class[0]
@@ -211,11 +274,35 @@ mod tests {
     }
 
     #[test]
+    fn what_was_moved_by_commands_is_kept_and_what_was_edited_is_refused() {
+        let mut stored = sample::rich_state();
+        stored.configured = ownership(&stored);
+        let ShardMap { ranges, .. } = &mut stored.groups[0].shards;
+        ranges[0].owner = UnitId(1);
+        stored.groups[0].global_master = UnitId(1);
+        let as_before = sample::rich_state();
+        let adopted = adopt(&stored, &as_before).unwrap();
+        assert_eq!((adopted.epoch, adopted.groups[0].global_master), (stored.epoch, UnitId(1)));
+        let mut edited = sample::rich_state();
+        edited.groups[0].shards.ranges[1].owner = UnitId(0);
+        assert_eq!(differences(&stored, &edited).len(), 1);
+        let mut caught_up = stored.clone();
+        caught_up.configured.clear();
+        let adopted = adopt(&stored, &caught_up).unwrap();
+        assert_eq!(adopted.configured, ownership(&stored), "what it says now is what it may say later");
+        assert!(
+            differences(&adopted, &as_before)[0].starts_with("group 'main': ownership: stored 10000 shards, 0-9999 bj")
+        );
+    }
+
+    #[test]
     fn addresses_are_the_configurations_and_forbids_the_stores() {
         let stored = sample::rich_state();
         let mut configured = sample::rich_state();
         configured.epoch = Epoch(1);
         configured.forbids.clear();
+        configured.moves.clear();
+        configured.history.clear();
         assert_eq!(adopt(&stored, &configured).unwrap(), stored);
         configured.instances[0].address = InstanceAddress::Tcp("10.0.0.1".to_owned(), 3306);
         let adopted = adopt(&stored, &configured).unwrap();
@@ -236,7 +323,9 @@ mod tests {
         configured.instances.iter_mut().for_each(|instance| swap(&mut instance.unit));
         let adopted = adopt(&stored, &configured).unwrap();
         assert_eq!(adopted.unit(adopted.groups[0].shards.ranges[1].owner).name, "bj");
-        let ForbidScope::Unit(forbidden) = adopted.forbids[0].scope;
+        let ForbidScope::Unit(forbidden) = adopted.forbids[0].scope else { panic!("another scope") };
         assert_eq!(adopted.unit(forbidden).name, "bj");
+        let part = adopted.moves[0].parts[0];
+        assert_eq!([part.source, part.target].map(|unit| adopted.unit(unit).name.as_str()), ["bj", "hz"]);
     }
 }

@@ -2,8 +2,12 @@
 
 use thiserror::Error;
 
-use super::Command;
-use crate::model::{ControlState, Forbid, ForbidScope, InvalidState};
+use super::{Author, Command, past};
+use crate::model::history::REMEMBERED;
+use crate::model::{
+    ControlState, Epoch, Extent, FencePosition, Forbid, ForbidScope, HistoryEntry, InvalidState, MoveId, MovePart,
+    MovePhase, MoveRecord, Scope, Shard, UnitId,
+};
 
 /// Why a command cannot be applied; the state stays as it was.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -11,93 +15,196 @@ pub enum ApplyError {
     /// The result would break an invariant.
     #[error("the change is refused: {0}")]
     Invalid(#[from] InvalidState),
+    /// A forbid of what is moving would leave the move without an end.
+    #[error("move {id} of it is under way; ROLLBACK MOVE {id} first, or wait for its end")]
+    UnderWay {
+        /// The move.
+        id: MoveId,
+    },
+    /// There is no shard for one more key placed alone.
+    #[error("the key in shard {shard} cannot be placed alone: the group has as many shards as it may")]
+    NoRoom {
+        /// The shard the key lies in.
+        shard: Shard,
+    },
+    /// Nothing is to be moved.
+    #[error("nothing is to be moved: it belongs to the target already")]
+    NothingToMove,
+    /// The target of a move is forbidden.
+    #[error("unit '{unit}' is forbidden ({reason}); ALLOW WRITES ON UNIT '{unit}' first")]
+    TargetForbidden {
+        /// The target.
+        unit: String,
+        /// The forbid's reason.
+        reason: String,
+    },
+    /// The move has ended, one way or the other.
+    #[error("move {id} is not under way")]
+    NoSuchMove {
+        /// The move.
+        id: MoveId,
+    },
+    /// A move cannot be published before the sources' positions are recorded, nor with some of them missing.
+    #[error("move {id} has not recorded what its sources had written")]
+    NotRecorded {
+        /// The move.
+        id: MoveId,
+    },
 }
 
 /// `state` after `command`: the same epoch when it already holds, else the next one.
 /// Errors: the result would break an invariant; nothing of it is applied.
-pub fn apply(state: &ControlState, command: &Command) -> Result<ControlState, ApplyError> {
+pub fn apply(state: &ControlState, command: &Command, author: &Author) -> Result<ControlState, ApplyError> {
     let mut next = state.clone();
+    let epoch = state.epoch.next();
     match command {
-        Command::Forbid(forbid) => set_forbid(&mut next.forbids, forbid),
-        Command::Allow { scope } => next.forbids.retain(|standing| standing.scope != *scope),
+        Command::Forbid(forbid) => {
+            state.check_scope(&forbid.scope)?;
+            forbid_in(&mut next, forbid, epoch)?;
+        }
+        Command::Allow { scope } => {
+            state.check_scope(scope)?;
+            next.forbids.retain(|standing| standing.scope != *scope);
+        }
+        Command::PlaceAlone { group, key_type, key, from } => {
+            let scope = Scope::Shard(*group, *from);
+            if let Some(record) = next.move_touching(scope) {
+                return Err(ApplyError::UnderWay { id: record.id });
+            }
+            let held = next.groups.get_mut(group.index()).ok_or(InvalidState::UnknownGroup(group.0))?;
+            held.place_alone(*key_type, key.clone(), *from, epoch).ok_or(ApplyError::NoRoom { shard: *from })?;
+        }
+        Command::BeginMove { parts } => begin_move(&mut next, parts, epoch, author)?,
+        Command::RecordPositions { id, positions } => record_positions(&mut next, *id, positions)?,
+        Command::PublishMove { id } => publish_move(&mut next, *id, epoch)?,
+        Command::RollBackMove { id, .. } => roll_back(&mut next, *id, epoch)?,
     }
     if next != *state {
-        next.epoch = state.epoch.next();
+        next.epoch = epoch;
+        remember(
+            &mut next,
+            HistoryEntry { epoch, what: past::told(state, command), by: author.by.clone(), at: author.at },
+        );
     }
-    let scope = match command {
-        Command::Forbid(forbid) => &forbid.scope,
-        Command::Allow { scope } => scope,
-    };
-    check_scope(&next, scope)?;
     next.check()?;
     Ok(next)
 }
 
-/// Who and when of a forbid that already stands are kept: the first account of it is the true one.
-fn set_forbid(forbids: &mut Vec<Forbid>, forbid: &Forbid) {
-    match forbids.iter_mut().find(|standing| standing.scope == forbid.scope) {
+fn remember(state: &mut ControlState, entry: HistoryEntry) {
+    state.history.push(entry);
+    let surplus = state.history.len().saturating_sub(REMEMBERED);
+    state.history.drain(..surplus);
+}
+
+/// A forbid on a move's target sends the move back; one on what is moving is refused. Who and when of a forbid that already stands
+/// are kept: the first account of it is the true one.
+fn forbid_in(next: &mut ControlState, forbid: &Forbid, epoch: Epoch) -> Result<(), ApplyError> {
+    if let Some(record) = next.moves.iter().find(|record| covers_source(&forbid.scope, record)) {
+        return Err(ApplyError::UnderWay { id: record.id });
+    }
+    if let ForbidScope::Unit(unit) = forbid.scope {
+        let sent_back: Vec<MoveId> =
+            next.moves.iter().filter(|record| leads_to(record, unit)).map(|record| record.id).collect();
+        for id in sent_back {
+            roll_back(next, id, epoch)?;
+        }
+    }
+    match next.forbids.iter_mut().find(|standing| standing.scope == forbid.scope) {
         Some(standing) if standing.kind == forbid.kind && standing.reason == forbid.reason => {}
         Some(standing) => *standing = forbid.clone(),
-        None => forbids.push(forbid.clone()),
+        None => next.forbids.push(forbid.clone()),
+    }
+    Ok(())
+}
+
+fn covers_source(scope: &ForbidScope, record: &MoveRecord) -> bool {
+    record.parts.iter().any(|part| match scope {
+        ForbidScope::Unit(unit) => part.source == *unit,
+        ForbidScope::Group(group) | ForbidScope::Key(group, _) => part.extent.group() == *group,
+        ForbidScope::Shards(group, range) => part.extent.overlaps(Extent::Shards(*group, *range)),
+        ForbidScope::GlobalZone(group) => part.extent == Extent::GlobalZone(*group),
+    })
+}
+
+fn leads_to(record: &MoveRecord, unit: UnitId) -> bool {
+    record.parts.iter().any(|part| part.target == unit)
+}
+
+/// The scopes get a new epoch with their old owner: whoever decided under an older one is sent back by the gate.
+fn begin_move(next: &mut ControlState, parts: &[MovePart], epoch: Epoch, author: &Author) -> Result<(), ApplyError> {
+    if parts.is_empty() || parts.iter().all(|part| part.source == part.target) {
+        return Err(ApplyError::NothingToMove);
+    }
+    for part in parts {
+        if let Some(other) = next.moves.iter().find(|record| record.overlaps(part.extent)) {
+            return Err(ApplyError::UnderWay { id: other.id });
+        }
+        let on_target = |forbid: &&Forbid| forbid.scope == ForbidScope::Unit(part.target);
+        if let Some(forbid) = next.forbids.iter().find(on_target) {
+            let unit = next.unit(part.target).name.clone();
+            return Err(ApplyError::TargetForbidden { unit, reason: forbid.reason.clone() });
+        }
+    }
+    next.moves.push(MoveRecord {
+        id: MoveId(epoch.0),
+        parts: parts.to_vec(),
+        phase: MovePhase::Fenced,
+        by: author.by.clone(),
+        at: author.at,
+    });
+    // Checked before anything is assigned, so that no id is taken for a position that does not exist.
+    next.check()?;
+    for part in parts {
+        assign(next, part.extent, part.source, epoch);
+    }
+    Ok(())
+}
+
+/// Gives `extent` to `owner` under a new scope epoch.
+fn assign(state: &mut ControlState, extent: Extent, owner: UnitId, epoch: Epoch) {
+    let group = &mut state.groups[extent.group().index()];
+    match extent {
+        Extent::Shards(_, range) => group.shards.assign(range, owner, epoch),
+        Extent::GlobalZone(_) => {
+            group.global_master = owner;
+            group.global_epoch = epoch;
+        }
     }
 }
 
-/// Lifting a forbid of a unit that does not exist is a mistake worth telling, though it would change nothing.
-fn check_scope(state: &ControlState, scope: &ForbidScope) -> Result<(), InvalidState> {
-    let ForbidScope::Unit(unit) = scope;
-    if unit.index() < state.units.len() { Ok(()) } else { Err(InvalidState::UnknownUnit(unit.0)) }
+fn record_positions(next: &mut ControlState, id: MoveId, positions: &[FencePosition]) -> Result<(), ApplyError> {
+    let record = next.moves.iter_mut().find(|record| record.id == id).ok_or(ApplyError::NoSuchMove { id })?;
+    let has = |(group, source): &_| positions.iter().any(|found| found.group == *group && found.source == *source);
+    if !record.sources().iter().all(has) {
+        return Err(ApplyError::NotRecorded { id });
+    }
+    if record.phase == MovePhase::Fenced {
+        record.phase = MovePhase::Recorded(positions.to_vec());
+    }
+    Ok(())
 }
 
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
-
-    use super::*;
-    use crate::control::sample;
-    use crate::model::{Epoch, ForbidKind, UnitId};
-
-    fn forbid(unit: u16, kind: ForbidKind) -> Command {
-        Command::Forbid(Forbid {
-            scope: ForbidScope::Unit(UnitId(unit)),
-            kind,
-            reason: "drill".to_owned(),
-            by: "dba".to_owned(),
-            at: 1,
-        })
+fn publish_move(next: &mut ControlState, id: MoveId, epoch: Epoch) -> Result<(), ApplyError> {
+    let record = take(next, id)?;
+    if record.phase == MovePhase::Fenced {
+        return Err(ApplyError::NotRecorded { id });
     }
-
-    #[test]
-    fn a_forbid_takes_the_next_epoch_and_an_allow_another() {
-        let state = sample::state();
-        let forbidden = apply(&state, &forbid(1, ForbidKind::Writes)).unwrap();
-        assert_eq!((forbidden.epoch, forbidden.forbids.len()), (state.epoch.next(), 1));
-        let allowed = apply(&forbidden, &Command::Allow { scope: ForbidScope::Unit(UnitId(1)) }).unwrap();
-        assert_eq!((allowed.epoch, allowed.forbids.len()), (forbidden.epoch.next(), 0));
+    for part in &record.parts {
+        assign(next, part.extent, part.target, epoch);
     }
+    Ok(())
+}
 
-    #[test]
-    fn what_already_holds_keeps_the_epoch() {
-        let state = sample::state();
-        assert_eq!(apply(&state, &Command::Allow { scope: ForbidScope::Unit(UnitId(1)) }).unwrap(), state);
-        let forbidden = apply(&state, &forbid(1, ForbidKind::Writes)).unwrap();
-        let Command::Forbid(mut again) = forbid(1, ForbidKind::Writes) else { unreachable!() };
-        again.at = 99;
-        assert_eq!(apply(&forbidden, &Command::Forbid(again)).unwrap(), forbidden);
+/// A rollback burns an epoch too: an epoch belongs to one owner and one mode for ever.
+fn roll_back(next: &mut ControlState, id: MoveId, epoch: Epoch) -> Result<(), ApplyError> {
+    let record = take(next, id)?;
+    for part in &record.parts {
+        assign(next, part.extent, part.source, epoch);
     }
+    Ok(())
+}
 
-    #[test]
-    fn another_kind_replaces_the_forbid_of_the_same_scope() {
-        let state = apply(&sample::state(), &forbid(1, ForbidKind::Writes)).unwrap();
-        let next = apply(&state, &forbid(1, ForbidKind::All)).unwrap();
-        assert_eq!(next.forbids.iter().map(|standing| standing.kind).collect::<Vec<_>>(), [ForbidKind::All]);
-        assert_eq!(next.epoch, Epoch(state.epoch.0 + 1));
-    }
-
-    #[test]
-    fn an_unknown_unit_is_refused_whole() {
-        let state = sample::state();
-        let unknown = Err(ApplyError::Invalid(InvalidState::UnknownUnit(7)));
-        assert_eq!(apply(&state, &forbid(7, ForbidKind::Writes)), unknown);
-        assert_eq!(apply(&state, &Command::Allow { scope: ForbidScope::Unit(UnitId(7)) }), unknown);
-    }
+fn take(state: &mut ControlState, id: MoveId) -> Result<MoveRecord, ApplyError> {
+    let position = state.moves.iter().position(|record| record.id == id).ok_or(ApplyError::NoSuchMove { id })?;
+    Ok(state.moves.remove(position))
 }

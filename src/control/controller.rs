@@ -7,7 +7,10 @@ use std::sync::Arc;
 use thiserror::Error;
 use tokio::sync::Mutex;
 
-use super::{ApplyError, Command, Published, Snapshots, Store, StoreError, WriteGate, adopt, apply};
+use super::{
+    ApplyError, Author, Command, HoldLimits, HoldingRoom, Published, Snapshots, Store, StoreError, WriteGate, adopt,
+    apply,
+};
 use crate::model::{ControlState, Epoch, InvalidState};
 
 /// How often a change is applied anew when others change the store meanwhile.
@@ -18,6 +21,7 @@ pub struct Controller {
     store: Arc<dyn Store>,
     snapshots: Arc<Snapshots>,
     gate: Arc<WriteGate>,
+    room: Arc<HoldingRoom>,
     /// One change at a time in this process; others are sorted out by the store.
     changing: Mutex<()>,
 }
@@ -87,7 +91,11 @@ pub enum StartError {
 impl Controller {
     /// The stored state, or `configured` on the first start; addresses and policies are taken from `configured`.
     /// Errors: `configured` is invalid, disagrees about ownership, or the store fails.
-    pub async fn start(store: Arc<dyn Store>, configured: ControlState) -> Result<Controller, StartError> {
+    pub async fn start(
+        store: Arc<dyn Store>,
+        configured: ControlState,
+        limits: HoldLimits,
+    ) -> Result<Controller, StartError> {
         configured.check()?;
         let stored = store.load().await?;
         let state = match &stored {
@@ -99,10 +107,13 @@ impl Controller {
             store.compare_and_swap(stored.map(|stored| stored.epoch), &state).await?;
         }
         let epoch = state.epoch;
+        let room = HoldingRoom::new(limits);
+        room.begin(&state);
         Ok(Controller {
             store,
             snapshots: Arc::new(Snapshots::new(Arc::new(state))),
             gate: Arc::new(WriteGate::new(epoch)),
+            room,
             changing: Mutex::new(()),
         })
     }
@@ -117,16 +128,26 @@ impl Controller {
         &self.gate
     }
 
+    /// Where writes of moving scopes wait.
+    pub fn room(&self) -> &Arc<HoldingRoom> {
+        &self.room
+    }
+
     /// Carries out `command`, if the state is still at `if_epoch` (when given). When it returns, every query of this process
     /// is decided under the answered epoch; writes that entered earlier may still be in flight ([`WriteGate::drained`]).
-    pub async fn change(&self, command: &Command, if_epoch: Option<Epoch>) -> Result<Change, ChangeError> {
+    pub async fn change(
+        &self,
+        command: &Command,
+        author: &Author,
+        if_epoch: Option<Epoch>,
+    ) -> Result<Change, ChangeError> {
         let _one_at_a_time = self.changing.lock().await;
         for _ in 0..ATTEMPTS {
             let stored = self.store.load().await?.ok_or(ChangeError::Lost)?;
             if let Some(expected) = if_epoch.filter(|expected| *expected != stored.epoch) {
                 return Err(ChangeError::EpochMoved { expected, current: stored.epoch });
             }
-            let next = apply(&stored, command)?;
+            let next = apply(&stored, command, author)?;
             let outcome = if next == stored { Outcome::AlreadySo } else { Outcome::Changed };
             if outcome == Outcome::Changed {
                 match self.store.compare_and_swap(Some(stored.epoch), &next).await {
@@ -142,12 +163,15 @@ impl Controller {
         Err(ChangeError::Contended)
     }
 
-    /// First the snapshot, then the gate: a write sent back by the gate must find the newer snapshot.
+    /// First the snapshot, then the gate: a write sent back by the gate must find the newer snapshot. Whoever reads of a move in the
+    /// snapshot must find it in the room; whoever is let go from the room must find the snapshot.
     fn publish(&self, state: ControlState) {
-        let epoch = state.epoch;
-        match self.snapshots.publish_state(&Arc::new(state)) {
-            Published::Accepted | Published::Stale => self.gate.advance(epoch),
+        let state = Arc::new(state);
+        self.room.begin(&state);
+        match self.snapshots.publish_state(&state) {
+            Published::Accepted | Published::Stale => self.gate.advance(state.epoch),
         }
+        self.room.end(&state);
     }
 }
 
@@ -159,6 +183,7 @@ fn first(mut state: ControlState) -> ControlState {
         group.global_epoch = epoch;
         group.shards.ranges.iter_mut().for_each(|owned| owned.epoch = epoch);
     }
+    state.configured = adopt::ownership(&state);
     state
 }
 
@@ -182,29 +207,37 @@ mod tests {
         })
     }
 
+    fn dba() -> Author {
+        Author { by: "dba".to_owned(), at: 1 }
+    }
+
+    async fn start(store: Arc<dyn Store>, configured: ControlState) -> Result<Controller, StartError> {
+        Controller::start(store, configured, HoldLimits::default()).await
+    }
+
     async fn started() -> (Arc<MemoryStore>, Controller) {
         let store = Arc::new(MemoryStore::default());
-        let controller = Controller::start(Arc::clone(&store) as Arc<dyn Store>, sample::state()).await.unwrap();
+        let controller = start(Arc::clone(&store) as Arc<dyn Store>, sample::state()).await.unwrap();
         (store, controller)
     }
 
     #[tokio::test]
     async fn a_change_is_stored_published_and_gated_when_it_returns() {
         let (store, controller) = started().await;
-        let change = controller.change(&forbid_bj(), Some(Epoch(1))).await.unwrap();
+        let change = controller.change(&forbid_bj(), &dba(), Some(Epoch(1))).await.unwrap();
         assert_eq!(change, Change { epoch: Epoch(2), outcome: Outcome::Changed });
         assert_eq!(store.load().await.unwrap().unwrap().forbids.len(), 1);
         assert_eq!(controller.snapshots().load().state.forbids.len(), 1);
         assert_eq!(controller.gate().epoch(), Epoch(2));
-        let again = controller.change(&forbid_bj(), None).await.unwrap();
+        let again = controller.change(&forbid_bj(), &dba(), None).await.unwrap();
         assert_eq!(again, Change { epoch: Epoch(2), outcome: Outcome::AlreadySo });
     }
 
     #[tokio::test]
     async fn a_change_with_an_old_if_epoch_is_refused() {
         let (_, controller) = started().await;
-        controller.change(&forbid_bj(), None).await.unwrap();
-        let refused = controller.change(&Command::Allow { scope: BJ }, Some(Epoch(1))).await.unwrap_err();
+        controller.change(&forbid_bj(), &dba(), None).await.unwrap();
+        let refused = controller.change(&Command::Allow { scope: BJ }, &dba(), Some(Epoch(1))).await.unwrap_err();
         assert!(matches!(refused, ChangeError::EpochMoved { current: Epoch(2), .. }));
         assert_eq!(controller.snapshots().load().state.forbids.len(), 1);
     }
@@ -213,10 +246,9 @@ mod tests {
     async fn a_forbid_survives_a_restart() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("control");
-        let start =
-            || async { Controller::start(Arc::new(FileStore::open(&path).unwrap()), sample::state()).await.unwrap() };
-        start().await.change(&forbid_bj(), None).await.unwrap();
-        let again = start().await;
+        let started = || async { start(Arc::new(FileStore::open(&path).unwrap()), sample::state()).await.unwrap() };
+        started().await.change(&forbid_bj(), &dba(), None).await.unwrap();
+        let again = started().await;
         assert_eq!(again.snapshots().load().state.forbids.len(), 1);
         assert_eq!(again.gate().epoch(), Epoch(2));
     }
@@ -226,10 +258,13 @@ mod tests {
         let (store, _) = started().await;
         let mut configured = sample::state();
         configured.groups[0].global_master = UnitId(1);
-        let Err(refused) = Controller::start(store, configured).await else { panic!("started") };
+        let Err(refused) = start(store, configured).await else { panic!("started") };
         let text = refused.to_string();
-        assert!(text.contains("Global Zone master: stored hz, configured bj"), "{text}");
-        assert!(text.contains("schema unit: stored hz, configured bj"), "{text}");
+        assert!(
+            text.contains("group 'main': ownership: stored 10000 shards, 0-4999 hz")
+                && text.ends_with("Global Zone bj"),
+            "{text}"
+        );
     }
 
     #[tokio::test]
@@ -243,8 +278,8 @@ mod tests {
             by: "other".to_owned(),
             at: 2,
         });
-        store.compare_and_swap(Some(Epoch(1)), &apply(&state, &other).unwrap()).await.unwrap();
-        controller.change(&forbid_bj(), None).await.unwrap();
+        store.compare_and_swap(Some(Epoch(1)), &apply(&state, &other, &dba()).unwrap()).await.unwrap();
+        controller.change(&forbid_bj(), &dba(), None).await.unwrap();
         assert_eq!(controller.snapshots().load().state.forbids.len(), 2);
         assert_eq!(controller.gate().epoch(), Epoch(3));
     }

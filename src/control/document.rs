@@ -5,12 +5,13 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::document_entries::{ChangeEntry, ForbidEntry, MoveEntry};
 use super::key_document::{KeyTypeEntry, OverrideEntry};
 use crate::model::control_state::InstanceAddress;
 use crate::model::shard::OwnedRange;
 use crate::model::{
-    ControlState, Epoch, Forbid, ForbidKind, ForbidScope, Group, GroupId, Instance, InvalidState, ReadPolicy, Role,
-    Shard, ShardMap, ShardRange, TableClass, TableRule, Unit, UnitId, WrongUnitPolicy,
+    ControlState, Epoch, Group, GroupId, Instance, InvalidState, ReadPolicy, Role, Shard, ShardMap, ShardRange,
+    TableClass, TableRule, Unit, UnitId, WrongUnitPolicy,
 };
 
 /// The version this program writes; it reads no other.
@@ -76,6 +77,12 @@ struct Document {
     groups: Vec<GroupEntry>,
     instances: Vec<InstanceEntry>,
     forbids: Vec<ForbidEntry>,
+    #[serde(default)]
+    moves: Vec<MoveEntry>,
+    #[serde(default)]
+    configured: Vec<String>,
+    #[serde(default)]
+    history: Vec<ChangeEntry>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -159,30 +166,6 @@ enum AddressEntry {
     Unix { path: String },
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ForbidEntry {
-    scope: ScopeEntry,
-    kind: KindEntry,
-    reason: String,
-    by: String,
-    at: u64,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-enum ScopeEntry {
-    Unit(String),
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum KindEntry {
-    Writes,
-    Updates,
-    All,
-}
-
 impl Document {
     fn of(state: &ControlState) -> Document {
         let unit = |id: UnitId| state.unit(id).name.clone();
@@ -209,7 +192,10 @@ impl Document {
                     },
                 })
                 .collect(),
-            forbids: state.forbids.iter().map(|forbid| ForbidEntry::of(forbid, &unit)).collect(),
+            forbids: state.forbids.iter().map(|forbid| ForbidEntry::of(forbid, state)).collect(),
+            moves: state.moves.iter().map(|record| MoveEntry::of(record, state)).collect(),
+            configured: state.configured.clone(),
+            history: state.history.iter().map(ChangeEntry::of).collect(),
         }
     }
 
@@ -223,22 +209,25 @@ impl Document {
             groups: self.groups.into_iter().map(|group| group.into_group(&names)).collect::<Result<_, _>>()?,
             instances: self.instances.into_iter().map(|entry| entry.into_instance(&names)).collect::<Result<_, _>>()?,
             forbids: self.forbids.into_iter().map(|entry| entry.into_forbid(&names)).collect::<Result<_, _>>()?,
+            moves: self.moves.into_iter().map(|entry| entry.into_record(&names)).collect::<Result<_, _>>()?,
+            configured: self.configured,
+            history: self.history.into_iter().map(ChangeEntry::into_entry).collect(),
         })
     }
 }
 
 /// The names of a document, in the order that gives them their ids.
-struct Names {
+pub(super) struct Names {
     units: Vec<String>,
     groups: Vec<String>,
 }
 
 impl Names {
-    fn unit(&self, name: &str) -> Result<UnitId, DocumentError> {
+    pub(super) fn unit(&self, name: &str) -> Result<UnitId, DocumentError> {
         position(&self.units, name).map(UnitId).ok_or_else(|| unknown("unit", name))
     }
 
-    fn group(&self, name: &str) -> Result<GroupId, DocumentError> {
+    pub(super) fn group(&self, name: &str) -> Result<GroupId, DocumentError> {
         position(&self.groups, name).map(GroupId).ok_or_else(|| unknown("group", name))
     }
 }
@@ -364,38 +353,6 @@ impl InstanceEntry {
                 AddressEntry::Tcp { host, port } => InstanceAddress::Tcp(host, port),
                 AddressEntry::Unix { path } => InstanceAddress::Unix(path),
             },
-        })
-    }
-}
-
-impl ForbidEntry {
-    fn of(forbid: &Forbid, unit: &dyn Fn(UnitId) -> String) -> ForbidEntry {
-        let ForbidScope::Unit(forbidden) = forbid.scope;
-        ForbidEntry {
-            scope: ScopeEntry::Unit(unit(forbidden)),
-            kind: match forbid.kind {
-                ForbidKind::Writes => KindEntry::Writes,
-                ForbidKind::Updates => KindEntry::Updates,
-                ForbidKind::All => KindEntry::All,
-            },
-            reason: forbid.reason.clone(),
-            by: forbid.by.clone(),
-            at: forbid.at,
-        }
-    }
-
-    fn into_forbid(self, names: &Names) -> Result<Forbid, DocumentError> {
-        let ScopeEntry::Unit(unit) = self.scope;
-        Ok(Forbid {
-            scope: ForbidScope::Unit(names.unit(&unit)?),
-            kind: match self.kind {
-                KindEntry::Writes => ForbidKind::Writes,
-                KindEntry::Updates => ForbidKind::Updates,
-                KindEntry::All => ForbidKind::All,
-            },
-            reason: self.reason,
-            by: self.by,
-            at: self.at,
         })
     }
 }

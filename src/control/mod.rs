@@ -3,24 +3,31 @@
 //! It does not reach MySQL and knows no session. Nothing makes a new state but [`apply`], nothing stores one but [`Controller`].
 //! Start at [`controller`].
 
+pub mod admission;
 pub mod adopt;
 pub mod apply;
 pub mod catalog_requests;
 pub mod command;
 pub mod controller;
 pub mod document;
+mod document_entries;
+pub mod holding_room;
 mod key_document;
+pub mod past;
 pub mod snapshots;
 pub mod store;
 pub mod write_gate;
 
 #[cfg(test)]
-mod sample;
+mod apply_tests;
+#[cfg(test)]
+pub(crate) mod sample;
 
 pub use adopt::differences;
 pub use apply::{ApplyError, apply};
-pub use command::Command;
+pub use command::{Author, Command};
 pub use controller::{Change, ChangeError, Controller, Outcome, StartError};
+pub use holding_room::{HeldPlace, HoldLimits, HoldingRoom, NotHeld};
 pub use snapshots::{Published, Snapshots};
 pub use store::{FileStore, MemoryStore, Store, StoreError};
-pub use write_gate::{GateMoved, InFlight, Listing, WriteGate, WriteTicket};
+pub use write_gate::{GateMoved, InFlight, WriteGate, WriteTicket};

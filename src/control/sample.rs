@@ -3,13 +3,13 @@
 use crate::model::control_state::InstanceAddress;
 use crate::model::shard::OwnedRange;
 use crate::model::{
-    ControlState, Epoch, Forbid, ForbidKind, ForbidScope, Group, GroupId, Instance, KeyOverride, KeyStep, KeyType,
-    PlainKey, ReadPolicy, Role, Shard, ShardMap, ShardRange, TableClass, TableRule, Transform, Unit, UnitId,
-    WrongUnitPolicy,
+    ControlState, Epoch, Extent, FencePosition, Forbid, ForbidKind, ForbidScope, ForbiddenKey, Group, GroupId,
+    HistoryEntry, Instance, KeyOverride, KeyStep, KeyType, MoveId, MovePart, MovePhase, MoveRecord, PlainKey,
+    ReadPolicy, Role, Shard, ShardMap, ShardRange, TableClass, TableRule, Transform, Unit, UnitId, WrongUnitPolicy,
 };
 
 /// Two units, one group: hz owns 0-4999 and the Global Zone, bj 5000-9999.
-pub(super) fn state() -> ControlState {
+pub(crate) fn state() -> ControlState {
     ControlState {
         epoch: Epoch(1),
         units: ["hz", "bj"].map(|name| Unit { name: name.to_owned() }).into(),
@@ -30,11 +30,14 @@ pub(super) fn state() -> ControlState {
         instances: vec![instance("hz-main-1", 0, 3306), instance("bj-main-1", 1, 3307)],
         default_group: GroupId(0),
         forbids: Vec::new(),
+        moves: Vec::new(),
+        configured: Vec::new(),
+        history: Vec::new(),
     }
 }
 
 /// [`state`] with every kind of thing a document can hold.
-pub(super) fn rich_state() -> ControlState {
+pub(crate) fn rich_state() -> ControlState {
     let mut state = state();
     state.epoch = Epoch(41);
     let group = &mut state.groups[0];
@@ -66,10 +69,27 @@ pub(super) fn rich_state() -> ControlState {
         address: InstanceAddress::Unix("run/hz-2.sock".to_owned()),
         ..instance("hz-main-2", 0, 0)
     });
-    for kind in [ForbidKind::Writes, ForbidKind::Updates, ForbidKind::All] {
-        let scope = ForbidScope::Unit(UnitId(1));
+    let range = |first, last| ShardRange { first: Shard(first), last: Shard(last) };
+    for (scope, kind) in [
+        (ForbidScope::Unit(UnitId(1)), ForbidKind::Writes),
+        (ForbidScope::Group(GroupId(0)), ForbidKind::Updates),
+        (ForbidScope::Shards(GroupId(0), range(7, 9)), ForbidKind::All),
+        (ForbidScope::Key(GroupId(0), ForbiddenKey { key_type: 1, text: "17".to_owned() }), ForbidKind::Writes),
+        (ForbidScope::GlobalZone(GroupId(0)), ForbidKind::Writes),
+    ] {
         state.forbids.push(Forbid { scope, kind, reason: "drill \"7\"".to_owned(), by: "dba".to_owned(), at: 12 });
     }
+    let part = |extent, source, target| MovePart { extent, source: UnitId(source), target: UnitId(target) };
+    let position = FencePosition { group: GroupId(0), source: UnitId(0), position: "1-11-5,2-21-9".to_owned() };
+    for (id, parts, phase) in [
+        (39, vec![part(Extent::Shards(GroupId(0), range(6000, 6999)), 1, 0)], MovePhase::Fenced),
+        (40, vec![part(Extent::GlobalZone(GroupId(0)), 0, 1)], MovePhase::Recorded(vec![position])),
+    ] {
+        state.moves.push(MoveRecord { id: MoveId(id), parts, phase, by: "dba".to_owned(), at: 13 });
+    }
+    state.configured = super::adopt::ownership(&state);
+    let what = "began to move \"it\"".to_owned();
+    state.history.push(HistoryEntry { epoch: Epoch(39), what, by: "dba".to_owned(), at: 13 });
     state
 }
 

@@ -1,18 +1,19 @@
-//! The gate every write passes: it counts the write in under its epoch first and compares epochs afterwards,
-//! so that "nothing older is in flight" can be said with certainty.
+//! The gate every write passes: it writes the write down under the epoch it was decided at, so that "nothing older is in flight in these
+//! scopes" can be said with certainty.
 //!
-//! It knows no lease and holds no write; what to do when the epoch moved is the caller's matter. Entering takes no lock.
+//! It knows no lease and holds no write; what to do when the epoch moved is the caller's matter. Entering takes one lock that threads
+//! rarely share. The rules themselves are in [`super::admission`].
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use arc_swap::ArcSwap;
 use smallvec::SmallVec;
 use tokio::sync::Notify;
 
-use crate::model::{Epoch, Scope};
+use super::admission::{admits, hinders};
+use crate::model::{Epoch, Extent, Scope};
 
-/// Counters of one generation, so that threads rarely share a cache line.
+/// Lists of tickets, so that threads rarely share a lock or a cache line.
 const STRIPES: usize = 16;
 
 /// The state moved on since the write was decided: decide again.
@@ -22,209 +23,174 @@ pub struct GateMoved {
     pub epoch: Epoch,
 }
 
-/// A write in flight, for display.
+/// A write in flight.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InFlight {
-    /// The epoch it is counted under.
+    /// The epoch it was decided at.
     pub epoch: Epoch,
     /// The scopes it may write in.
-    pub scopes: SmallVec<[Scope; 1]>,
+    pub scopes: SmallVec<[Scope; 2]>,
+    /// The session it belongs to, by connection id.
+    pub session: u32,
 }
 
-/// Counts writes in flight by epoch.
+/// Knows the writes in flight with their epochs and scopes.
 #[derive(Debug)]
 pub struct WriteGate {
-    current: ArcSwap<Generation>,
-    older: Mutex<Vec<Arc<Generation>>>,
     shared: Arc<Shared>,
 }
 
 /// What tickets and gate share.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shared {
-    /// An older generation has emptied, or the gate has advanced.
+    /// Written before the stripes are searched, read under a stripe's lock; see [`WriteGate::enter`].
+    epoch: AtomicU64,
+    stripes: [Stripe; STRIPES],
+    /// A ticket has ended or the gate has advanced, while somebody waits.
     changed: Notify,
-    /// Whether new tickets are listed in `listed`.
-    listing: AtomicBool,
-    listed: Mutex<Vec<(usize, InFlight)>>,
-    next_listed: AtomicUsize,
+    waiting: AtomicUsize,
 }
 
-/// The writes that entered while one epoch was the newest.
-#[derive(Debug)]
-struct Generation {
-    epoch: Epoch,
-    stripes: Vec<Arc<Stripe>>,
-}
-
-#[derive(Debug)]
+#[derive(Debug, Default)]
 #[repr(align(128))]
-struct Stripe {
-    in_flight: AtomicUsize,
-    closed: AtomicBool,
-    shared: Arc<Shared>,
+struct Stripe(Mutex<Tickets>);
+
+/// Places that are used again: a ticket finds its entry without a search.
+#[derive(Debug, Default)]
+struct Tickets {
+    entries: Vec<Option<InFlight>>,
+    free: Vec<usize>,
 }
 
-/// Proof that a write is counted; dropped when its transaction has ended at the database.
+/// Proof that a write is written down; dropped when its transaction has ended at the database.
 #[derive(Debug)]
 pub struct WriteTicket {
-    epoch: Epoch,
-    stripe: Arc<Stripe>,
-    listed: Option<usize>,
+    shared: Arc<Shared>,
+    stripe: usize,
+    place: usize,
 }
 
 impl WriteGate {
     /// A gate at `epoch`, with nothing in flight.
     pub fn new(epoch: Epoch) -> WriteGate {
-        let shared = Arc::new(Shared::default());
-        WriteGate {
-            current: ArcSwap::from_pointee(Generation::new(epoch, &shared)),
-            older: Mutex::new(Vec::new()),
-            shared,
-        }
+        let shared = Shared {
+            epoch: AtomicU64::new(epoch.0),
+            stripes: std::array::from_fn(|_| Stripe::default()),
+            changed: Notify::new(),
+            waiting: AtomicUsize::new(0),
+        };
+        WriteGate { shared: Arc::new(shared) }
     }
 
-    /// The newest epoch writes are counted under.
+    /// The newest epoch.
     pub fn epoch(&self) -> Epoch {
-        self.current.load().epoch
+        Epoch(self.shared.epoch.load(SeqCst))
     }
 
-    /// Counts in a write of `scopes` that was decided under `snapshot_epoch`.
-    /// Errors: a newer epoch is published; the write is not counted and must be decided again.
-    pub fn enter(&self, scopes: &[Scope], snapshot_epoch: Epoch) -> Result<WriteTicket, GateMoved> {
-        loop {
-            let generation = self.current.load();
-            let stripe = &generation.stripes[seat()];
-            // Counted before compared: whoever closes the generation afterwards sees this write, whoever closed it before is seen here.
-            // Both sides need SeqCst; acquire and release alone would let each miss the other.
-            stripe.in_flight.fetch_add(1, SeqCst);
-            if stripe.closed.load(SeqCst) {
-                stripe.leave();
-                continue;
-            }
-            if generation.epoch > snapshot_epoch {
-                stripe.leave();
-                return Err(GateMoved { epoch: generation.epoch });
-            }
-            let (epoch, stripe) = (generation.epoch, Arc::clone(stripe));
-            let listed = self.shared.listing.load(SeqCst).then(|| self.shared.list(epoch, scopes));
-            return Ok(WriteTicket { epoch, stripe, listed });
+    /// Writes down a write of `scopes` by `session` that was decided under `decided`.
+    /// Errors: a newer epoch is published; the write is not written down and must be decided again.
+    pub fn enter(&self, scopes: &[Scope], decided: Epoch, session: u32) -> Result<WriteTicket, GateMoved> {
+        let stripe = seat();
+        let mut tickets = self.shared.tickets(stripe);
+        // Under the lock: `advance` stores the epoch before anybody searches the stripes. Whoever searches this one after us finds the
+        // ticket; whoever searched it before us has handed us the epoch with the lock.
+        let epoch = self.epoch();
+        if !admits(epoch, decided) {
+            return Err(GateMoved { epoch });
         }
+        let place = tickets.insert(InFlight { epoch: decided, scopes: SmallVec::from_slice(scopes), session });
+        Ok(WriteTicket { shared: Arc::clone(&self.shared), stripe, place })
     }
 
-    /// Counts writes under `epoch` from now on; a lower or equal epoch changes nothing. Publish the snapshot first.
+    /// Lets in only writes decided under `epoch` or later from now on; a lower or equal epoch changes nothing. Publish the snapshot first.
     pub fn advance(&self, epoch: Epoch) {
-        let mut older = self.older();
-        let current = self.current.load_full();
-        if epoch <= current.epoch {
-            return;
-        }
-        self.current.store(Arc::new(Generation::new(epoch, &self.shared)));
-        for stripe in &current.stripes {
-            stripe.closed.store(true, SeqCst);
-        }
-        // A late entrant may still count itself into an emptied generation; it finds it closed and leaves.
-        older.retain(|generation| generation.in_flight() > 0);
-        older.push(current);
-        drop(older);
+        self.shared.epoch.fetch_max(epoch.0, SeqCst);
         self.shared.changed.notify_waiters();
     }
 
-    /// How many writes are in flight that entered before `epoch` was the newest; never too few.
-    pub fn in_flight_before(&self, epoch: Epoch) -> usize {
-        let older = self.older();
-        let current = self.current.load_full();
-        older.iter().chain([&current]).filter(|generation| generation.epoch < epoch).map(|each| each.in_flight()).sum()
+    /// The writes in flight that were decided before `epoch` and touch `extents`.
+    pub fn hindering(&self, extents: &[Extent], epoch: Epoch) -> Vec<InFlight> {
+        let mut found = Vec::new();
+        for stripe in 0..STRIPES {
+            let tickets = self.shared.tickets(stripe);
+            let in_flight = tickets.entries.iter().flatten();
+            found.extend(in_flight.filter(|one| hinders(one.epoch, &one.scopes, extents, epoch)).cloned());
+        }
+        found
     }
 
-    /// Resolves when the gate has advanced to `epoch` and no write is left that entered before it.
-    pub async fn drained(&self, epoch: Epoch) {
+    /// Every write in flight.
+    pub fn in_flight(&self) -> Vec<InFlight> {
+        (0..STRIPES)
+            .flat_map(|stripe| self.shared.tickets(stripe).entries.iter().flatten().cloned().collect::<Vec<_>>())
+            .collect()
+    }
+
+    /// Resolves when the gate has advanced to `epoch` and no write is left that was decided before it and touches `extents`.
+    pub async fn drained(&self, extents: &[Extent], epoch: Epoch) {
+        let _waiting = Waiting::begin(&self.shared);
         loop {
             let changed = self.shared.changed.notified();
             tokio::pin!(changed);
             // Listening before looking: a ticket that ends in between wakes us.
             changed.as_mut().enable();
-            if self.epoch() >= epoch && self.in_flight_before(epoch) == 0 {
+            if self.epoch() >= epoch && self.hindering(extents, epoch).is_empty() {
                 return;
             }
             changed.await;
         }
     }
-
-    /// Whether tickets from now on are listed for [`Self::in_flight`]; they are not by default, because a list is a lock.
-    pub fn list_tickets(&self, listing: Listing) {
-        self.shared.listing.store(listing == Listing::On, SeqCst);
-    }
-
-    /// The listed writes in flight, oldest first.
-    pub fn in_flight(&self) -> Vec<InFlight> {
-        self.shared.listed().iter().map(|(_, ticket)| ticket.clone()).collect()
-    }
-
-    fn older(&self) -> MutexGuard<'_, Vec<Arc<Generation>>> {
-        self.older.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Whether tickets are listed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Listing {
-    /// Each new ticket.
-    On,
-    /// None; those listed stay until they end.
-    Off,
 }
 
 impl Shared {
-    fn list(&self, epoch: Epoch, scopes: &[Scope]) -> usize {
-        let number = self.next_listed.fetch_add(1, SeqCst);
-        self.listed().push((number, InFlight { epoch, scopes: SmallVec::from_slice(scopes) }));
-        number
-    }
-
-    fn listed(&self) -> MutexGuard<'_, Vec<(usize, InFlight)>> {
-        self.listed.lock().unwrap_or_else(PoisonError::into_inner)
+    fn tickets(&self, stripe: usize) -> MutexGuard<'_, Tickets> {
+        self.stripes[stripe].0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Generation {
-    fn new(epoch: Epoch, shared: &Arc<Shared>) -> Generation {
-        let stripe = |_| {
-            Arc::new(Stripe {
-                in_flight: AtomicUsize::new(0),
-                closed: AtomicBool::new(false),
-                shared: Arc::clone(shared),
-            })
-        };
-        Generation { epoch, stripes: (0..STRIPES).map(stripe).collect() }
-    }
-
-    fn in_flight(&self) -> usize {
-        self.stripes.iter().map(|stripe| stripe.in_flight.load(SeqCst)).sum()
-    }
-}
-
-impl Stripe {
-    fn leave(&self) {
-        if self.in_flight.fetch_sub(1, SeqCst) == 1 && self.closed.load(SeqCst) {
-            self.shared.changed.notify_waiters();
+impl Tickets {
+    fn insert(&mut self, entry: InFlight) -> usize {
+        match self.free.pop() {
+            Some(place) => {
+                self.entries[place] = Some(entry);
+                place
+            }
+            None => {
+                self.entries.push(Some(entry));
+                self.entries.len() - 1
+            }
         }
     }
+
+    fn remove(&mut self, place: usize) {
+        self.entries[place] = None;
+        self.free.push(place);
+    }
 }
 
-impl WriteTicket {
-    /// The epoch the write is counted under: never higher than that of the snapshot it was decided on.
-    pub fn epoch(&self) -> Epoch {
-        self.epoch
+/// Somebody waits for tickets to end; without anybody a ticket wakes nobody.
+struct Waiting<'a>(&'a Shared);
+
+impl<'a> Waiting<'a> {
+    fn begin(shared: &'a Shared) -> Waiting<'a> {
+        shared.waiting.fetch_add(1, SeqCst);
+        Waiting(shared)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, SeqCst);
     }
 }
 
 impl Drop for WriteTicket {
     fn drop(&mut self) {
-        if let Some(number) = self.listed {
-            self.stripe.shared.listed().retain(|(listed, _)| *listed != number);
+        self.shared.tickets(self.stripe).remove(self.place);
+        // Who searched before the removal had announced itself before it searched, and the lock has shown us that.
+        if self.shared.waiting.load(SeqCst) > 0 {
+            self.shared.changed.notify_waiters();
         }
-        self.stripe.leave();
     }
 }
 
@@ -240,50 +206,69 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
     use super::*;
-    use crate::model::{GroupId, Shard};
-    use std::sync::atomic::AtomicU64;
+    use crate::model::{GroupId, Shard, ShardRange};
 
     const SCOPE: &[Scope] = &[Scope::Shard(GroupId(0), Shard(7))];
+    const HERE: &[Extent] = &[Extent::Shards(GroupId(0), ShardRange { first: Shard(0), last: Shard(9) })];
+    const ELSEWHERE: &[Extent] = &[Extent::GlobalZone(GroupId(0))];
 
-    #[test]
-    fn a_write_decided_under_an_older_epoch_is_sent_back_and_not_counted() {
-        let gate = WriteGate::new(Epoch(1));
-        gate.advance(Epoch(2));
-        assert_eq!(gate.enter(SCOPE, Epoch(1)).unwrap_err(), GateMoved { epoch: Epoch(2) });
-        assert_eq!(gate.in_flight_before(Epoch(9)), 0);
+    fn counts(gate: &WriteGate, epochs: [u64; 4]) -> [usize; 4] {
+        epochs.map(|epoch| gate.hindering(HERE, Epoch(epoch)).len())
     }
 
     #[test]
-    fn a_write_under_a_snapshot_ahead_of_the_gate_counts_as_older() {
+    fn a_write_decided_under_an_older_epoch_is_sent_back_and_not_written_down() {
         let gate = WriteGate::new(Epoch(1));
-        let ticket = gate.enter(SCOPE, Epoch(2)).unwrap();
         gate.advance(Epoch(2));
-        assert_eq!((ticket.epoch(), gate.in_flight_before(Epoch(2))), (Epoch(1), 1));
+        assert_eq!(gate.enter(SCOPE, Epoch(1), 1).unwrap_err(), GateMoved { epoch: Epoch(2) });
+        assert!(gate.in_flight().is_empty());
     }
 
     #[test]
-    fn tickets_are_told_apart_by_epoch_until_they_end() {
+    fn a_write_under_a_snapshot_ahead_of_the_gate_obeys_that_snapshot() {
         let gate = WriteGate::new(Epoch(1));
-        let first = gate.enter(SCOPE, Epoch(1)).unwrap();
+        let _ticket = gate.enter(SCOPE, Epoch(2), 1).unwrap();
         gate.advance(Epoch(2));
-        let second = gate.enter(SCOPE, Epoch(2)).unwrap();
+        assert_eq!(counts(&gate, [1, 2, 3, 4]), [0, 0, 1, 1]);
+    }
+
+    #[test]
+    fn tickets_are_told_apart_by_epoch_and_scope_until_they_end() {
+        let gate = WriteGate::new(Epoch(1));
+        let first = gate.enter(SCOPE, Epoch(1), 1).unwrap();
+        gate.advance(Epoch(2));
+        let second = gate.enter(SCOPE, Epoch(2), 2).unwrap();
         gate.advance(Epoch(3));
         gate.advance(Epoch(2));
         assert_eq!(gate.epoch(), Epoch(3));
-        assert_eq!([1, 2, 3, 4].map(|epoch| gate.in_flight_before(Epoch(epoch))), [0, 1, 2, 2]);
+        assert_eq!(counts(&gate, [1, 2, 3, 4]), [0, 1, 2, 2]);
+        assert!(gate.hindering(ELSEWHERE, Epoch(9)).is_empty());
         drop(first);
-        assert_eq!([1, 2, 3].map(|epoch| gate.in_flight_before(Epoch(epoch))), [0, 0, 1]);
+        assert_eq!(counts(&gate, [1, 2, 3, 4]), [0, 0, 1, 1]);
         drop(second);
-        assert_eq!(gate.in_flight_before(Epoch(3)), 0);
+        assert!(gate.in_flight().is_empty());
+    }
+
+    #[test]
+    fn a_place_is_used_again_without_mixing_up_tickets() {
+        let gate = WriteGate::new(Epoch(1));
+        let sessions = |gate: &WriteGate| gate.in_flight().iter().map(|one| one.session).collect::<Vec<_>>();
+        let [first, second] = [1, 2].map(|session| gate.enter(SCOPE, Epoch(1), session).unwrap());
+        drop(first);
+        let third = gate.enter(SCOPE, Epoch(1), 3).unwrap();
+        assert_eq!(sessions(&gate), [3, 2]);
+        drop((second, third));
+        assert!(gate.in_flight().is_empty());
     }
 
     #[tokio::test]
-    async fn drained_waits_for_the_last_older_ticket_and_no_newer_one() {
+    async fn drained_waits_for_the_last_older_ticket_of_its_scopes_and_for_no_other() {
         let gate = Arc::new(WriteGate::new(Epoch(1)));
-        let older = gate.enter(SCOPE, Epoch(1)).unwrap();
+        let older = gate.enter(SCOPE, Epoch(1), 1).unwrap();
+        let _elsewhere = gate.enter(&[Scope::GlobalZone(GroupId(0))], Epoch(1), 2).unwrap();
         gate.advance(Epoch(2));
-        let _newer = gate.enter(SCOPE, Epoch(2)).unwrap();
-        let drained = gate.drained(Epoch(2));
+        let _newer = gate.enter(SCOPE, Epoch(2), 3).unwrap();
+        let drained = gate.drained(HERE, Epoch(2));
         tokio::pin!(drained);
         tokio::select! {
             biased;
@@ -297,7 +282,7 @@ mod tests {
     #[tokio::test]
     async fn drained_waits_for_the_gate_to_reach_its_epoch() {
         let gate = WriteGate::new(Epoch(1));
-        let drained = gate.drained(Epoch(2));
+        let drained = gate.drained(HERE, Epoch(2));
         tokio::pin!(drained);
         tokio::select! {
             biased;
@@ -308,20 +293,7 @@ mod tests {
         drained.await;
     }
 
-    #[test]
-    fn scopes_are_listed_only_when_asked_for() {
-        let gate = WriteGate::new(Epoch(1));
-        let _silent = gate.enter(SCOPE, Epoch(1)).unwrap();
-        assert!(gate.in_flight().is_empty());
-        gate.list_tickets(Listing::On);
-        let listed = gate.enter(SCOPE, Epoch(1)).unwrap();
-        gate.list_tickets(Listing::Off);
-        assert_eq!(gate.in_flight(), [InFlight { epoch: Epoch(1), scopes: SmallVec::from_slice(SCOPE) }]);
-        drop(listed);
-        assert!(gate.in_flight().is_empty());
-    }
-
-    /// The property the gate exists for: after `advance(e)` and `in_flight_before(e) == 0`, no write of an older epoch runs.
+    /// The property the gate exists for: after `advance(e)` and an empty `hindering(e)`, no write of an older epoch runs.
     #[test]
     fn no_older_write_runs_once_the_gate_reports_none() {
         const EPOCHS: u64 = 3000;
@@ -336,7 +308,7 @@ mod tests {
                         if snapshot >= EPOCHS {
                             return;
                         }
-                        if let Ok(ticket) = gate.enter(SCOPE, Epoch(snapshot)) {
+                        if let Ok(ticket) = gate.enter(SCOPE, Epoch(snapshot), 1) {
                             let drained = floor.load(SeqCst);
                             assert!(snapshot >= drained, "epoch {snapshot} writes after {drained} was drained");
                             drop(ticket);
@@ -347,12 +319,12 @@ mod tests {
             for epoch in 2..=EPOCHS {
                 published.store(epoch, SeqCst);
                 gate.advance(Epoch(epoch));
-                while gate.in_flight_before(Epoch(epoch)) > 0 {
+                while !gate.hindering(HERE, Epoch(epoch)).is_empty() {
                     std::thread::yield_now();
                 }
                 floor.store(epoch, SeqCst);
             }
         });
-        assert_eq!(gate.in_flight_before(Epoch(EPOCHS + 1)), 0);
+        assert!(gate.in_flight().is_empty());
     }
 }

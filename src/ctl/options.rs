@@ -59,11 +59,11 @@ pub enum Verb {
         /// The statement
         sql: String,
     },
-    /// Refuse writes of everything a unit owns, until someone lifts it
+    /// Refuse writes of a scope, until someone lifts it
     Forbid {
-        /// The unit
-        #[arg(long)]
-        unit: String,
+        /// What it covers
+        #[command(flatten)]
+        scope: Scope,
         /// Why; clients read it
         #[arg(long)]
         reason: String,
@@ -74,17 +74,58 @@ pub enum Verb {
         #[arg(long, value_name = "EPOCH")]
         if_epoch: Option<u64>,
     },
-    /// Lift the forbid of a unit
+    /// Lift the forbid of a scope
     Allow {
-        /// The unit
-        #[arg(long)]
-        unit: String,
+        /// What it covers
+        #[command(flatten)]
+        scope: Scope,
         /// Only if this is still the epoch
         #[arg(long, value_name = "EPOCH")]
         if_epoch: Option<u64>,
     },
     /// Read the users' file again
     ReloadUsers,
+}
+
+/// What a forbid covers: one of these.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+#[group(required = true, multiple = false)]
+pub struct Scope {
+    /// Everything this unit owns
+    #[arg(long)]
+    pub unit: Option<String>,
+    /// Everything in this group
+    #[arg(long)]
+    pub group: Option<String>,
+    /// These shards, for example 5000-9999, or 5000-9999@group
+    #[arg(long, value_name = "A-B[@GROUP]")]
+    pub shards: Option<String>,
+    /// This routing key of the default group
+    #[arg(long)]
+    pub key: Option<String>,
+    /// The Global Zone of this group
+    #[arg(long, value_name = "GROUP")]
+    pub global_zone: Option<String>,
+}
+
+impl Scope {
+    /// As the console reads it.
+    pub fn words(&self) -> String {
+        let Scope { unit, group, shards, key, global_zone } = self;
+        let shards = shards.as_ref().map(|shards| match shards.split_once('@') {
+            Some((range, group)) => format!("SHARDS {} OF {}", quoted(range), quoted(group)),
+            None => format!("SHARDS {}", quoted(shards)),
+        });
+        let named = |words: &str, name: &Option<String>| name.as_ref().map(|name| format!("{words} {}", quoted(name)));
+        let words = [
+            named("UNIT", unit),
+            named("GROUP", group),
+            shards,
+            named("KEY", key),
+            named("GLOBAL ZONE OF", global_zone),
+        ];
+        words.into_iter().flatten().collect()
+    }
 }
 
 /// What a forbid refuses.
@@ -121,17 +162,17 @@ impl Verb {
                 let by = clause("AS USER", as_user);
                 vec![("route", format!("EXPLAIN ROUTE {at}{within}{by}{sql}"))]
             }
-            Verb::Forbid { unit, reason, kind, if_epoch } => {
+            Verb::Forbid { scope, reason, kind, if_epoch } => {
                 let kind = match kind {
                     Kind::Writes => "WRITES",
                     Kind::Updates => "UPDATES",
                     Kind::All => "ALL",
                 };
                 let condition = epoch_condition(*if_epoch);
-                vec![("forbid", format!("FORBID {kind} ON UNIT {} REASON {}{condition}", quoted(unit), quoted(reason)))]
+                vec![("forbid", format!("FORBID {kind} ON {} REASON {}{condition}", scope.words(), quoted(reason)))]
             }
-            Verb::Allow { unit, if_epoch } => {
-                vec![("allow", format!("ALLOW WRITES ON UNIT {}{}", quoted(unit), epoch_condition(*if_epoch)))]
+            Verb::Allow { scope, if_epoch } => {
+                vec![("allow", format!("ALLOW WRITES ON {}{}", scope.words(), epoch_condition(*if_epoch)))]
             }
             Verb::ReloadUsers => vec![("reload-users", "RELOAD USERS".to_owned())],
         }
@@ -151,9 +192,31 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use crate::admin::grammar::{Command, parse};
+    use crate::admin::scope_words::ScopeWords;
     use crate::model::{Epoch, ForbidKind};
 
     use super::*;
+
+    fn on_unit(name: &str) -> Scope {
+        Scope { unit: Some(name.to_owned()), ..Scope::default() }
+    }
+
+    #[test]
+    fn every_scope_is_one_the_console_knows() {
+        let named = || Some("it's".to_owned());
+        let shards = |text: &str| Scope { shards: Some(text.to_owned()), ..Scope::default() };
+        for scope in [
+            Scope { unit: named(), ..Scope::default() },
+            Scope { group: named(), ..Scope::default() },
+            Scope { key: named(), ..Scope::default() },
+            Scope { global_zone: named(), ..Scope::default() },
+            shards("5000-9999"),
+            shards("7@main"),
+        ] {
+            let text = Verb::Allow { scope, if_epoch: None }.commands()[0].1.clone();
+            assert!(parse(&text).is_ok(), "{text}");
+        }
+    }
 
     #[test]
     fn every_verb_is_one_the_console_knows() {
@@ -177,10 +240,9 @@ mod tests {
     #[test]
     fn quotes_and_backslashes_in_a_reason_arrive_as_typed() {
         let reason = r"it's C:\ here'";
-        let verb =
-            Verb::Forbid { unit: "bj".to_owned(), reason: reason.to_owned(), kind: Kind::All, if_epoch: Some(9) };
+        let verb = Verb::Forbid { scope: on_unit("bj"), reason: reason.to_owned(), kind: Kind::All, if_epoch: Some(9) };
         let expected = Command::Forbid {
-            unit: "bj".to_owned(),
+            scope: ScopeWords::Unit("bj".to_owned()),
             kind: ForbidKind::All,
             reason: reason.to_owned(),
             if_epoch: Some(Epoch(9)),

@@ -14,6 +14,7 @@ pub mod dispatch;
 pub mod effects;
 pub mod error_reply;
 pub mod held;
+pub mod hold;
 pub mod listener;
 pub mod observe;
 pub mod pins;

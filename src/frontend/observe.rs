@@ -92,7 +92,7 @@ impl Session {
         let access = if touched { TransactionAccess::Touched } else { TransactionAccess::OnlyRead };
         match &mut self.transaction {
             Transaction::Open(open) => {
-                open.tickets.extend(ticket);
+                open.keep(ticket, &route.scopes);
                 if touched {
                     open.access = TransactionAccess::Touched;
                 }
@@ -100,9 +100,10 @@ impl Session {
                 open.opening.fixed |= matches!(statement.first().class, StatementClass::Savepoint);
             }
             Transaction::None | Transaction::Queued(_) => {
-                let tickets: SmallVec<[WriteTicket; 1]> = ticket.into_iter().collect();
                 let opening = self.opening_with_isolation(opening, statement);
-                let open = OpenTransaction { target: route.target, access, opening, tickets };
+                let (tickets, written) = (SmallVec::new(), SmallVec::new());
+                let mut open = OpenTransaction { target: route.target, access, opening, tickets, written };
+                open.keep(ticket, &route.scopes);
                 self.transaction = Transaction::Open(Box::new(open));
             }
         }

@@ -13,6 +13,7 @@ use super::client::{Client, ReadError, ReceivedCommand};
 use super::config::ListenerConfig;
 use super::error_reply;
 use super::held::{Held, LeftBehind};
+use super::hold;
 use super::prepared::PreparedStatements;
 use super::reading::Reading;
 use super::registry::{Presence, Shown};
@@ -21,9 +22,8 @@ use super::users::KnownUser;
 use super::worker::Worker;
 use crate::backend::gauge::InstanceGauge;
 use crate::backend::{PoolId, SessionState};
-use crate::control::WriteTicket;
 use crate::model::{GroupId, InstanceId, Snapshot};
-use crate::route::{Decision, Rejection, Route, SessionView, decide};
+use crate::route::{Decision, Rejection, SessionView, decide};
 use crate::sql::{Family, Hint, SqlContext, SqlRefusal, Statement};
 use crate::wire::capability::{Capabilities, CapabilityClass};
 use crate::wire::ok_packet::{OkPacket, encode_eof};
@@ -177,6 +177,7 @@ impl Session {
         self.presence.entry.statements.fetch_add(1, Ordering::Relaxed);
         let node = Arc::clone(&self.worker.node);
         let mut catalog_tries = 0;
+        let mut place = None;
         let finished = loop {
             let snapshot = node.snapshots.load();
             let statement = self.read_statement(&request, &snapshot);
@@ -184,8 +185,14 @@ impl Session {
             match decision {
                 Decision::Send(route) => {
                     let Some(ticket) = self.enter_gate(&route, &snapshot) else { continue };
+                    drop(place);
                     break self.carry(&mut request, &statement, &route, ticket, &snapshot).await;
                 }
+                Decision::Hold { id, .. } => match self.hold(id, &request).await {
+                    Ok(hold::Held::Released(released)) => place = Some(released),
+                    Ok(hold::Held::Refused) => break Ok(()),
+                    Err(end) => break Err(end),
+                },
                 Decision::Answer(answer) => break self.answer(answer, &request, &statement).await,
                 Decision::Reject(rejection) => {
                     if catalog_tries < CATALOG_TRIES && is_about_the_catalog(&rejection) {
@@ -239,17 +246,10 @@ impl Session {
             schema_group,
             hint: &self.hint,
             transaction: self.transaction.view(self.autocommit),
+            written: self.transaction.written(),
             pin: self.held.as_deref().and_then(Held::pin_view),
             grants: self.user.user.grants,
         }
-    }
-
-    /// A ticket for the scopes of a write; none for a read. `None` when ownership moved since the snapshot was taken.
-    fn enter_gate(&self, route: &Route, snapshot: &Snapshot) -> Option<Option<WriteTicket>> {
-        if route.scopes.is_empty() {
-            return Some(None);
-        }
-        self.worker.node.gate.enter(&route.scopes, snapshot.state.epoch).ok().map(Some)
     }
 
     async fn refuse(&mut self, rejection: &Rejection, request: &Request) -> Result<(), SessionEnd> {

@@ -3,6 +3,7 @@
 use smallvec::SmallVec;
 
 use crate::control::WriteTicket;
+use crate::model::Scope;
 use crate::route::{Target, TransactionAccess, TransactionView};
 
 /// What was said ahead of the first routed statement: BEGIN, SAVEPOINT, SET TRANSACTION, as packets to send.
@@ -29,6 +30,18 @@ pub struct OpenTransaction {
     pub opening: Opening,
     /// The tickets of its writes, until it has ended at the database.
     pub tickets: SmallVec<[WriteTicket; 1]>,
+    /// The scopes those tickets are for.
+    pub written: SmallVec<[Scope; 2]>,
+}
+
+impl OpenTransaction {
+    /// Keeps the ticket of a write in `scopes`, if it needed one.
+    pub fn keep(&mut self, ticket: Option<WriteTicket>, scopes: &[Scope]) {
+        if let Some(ticket) = ticket {
+            self.tickets.push(ticket);
+            self.written.extend_from_slice(scopes);
+        }
+    }
 }
 
 /// The session's transaction.
@@ -56,6 +69,14 @@ impl Transaction {
                 fixed: open.opening.fixed,
                 read_only: open.opening.read_only,
             },
+        }
+    }
+
+    /// The scopes its tickets are for.
+    pub fn written(&self) -> &[Scope] {
+        match self {
+            Transaction::None | Transaction::Queued(_) => &[],
+            Transaction::Open(open) => &open.written,
         }
     }
 

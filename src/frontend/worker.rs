@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 
 use crate::backend::Pools;
 use crate::control::catalog_requests::CatalogRequests;
-use crate::control::{Snapshots, WriteGate};
+use crate::control::{HoldingRoom, Snapshots, WriteGate};
 use crate::net::rsa_key::RsaKey;
 use crate::sql::PlanCache;
 
@@ -22,6 +22,8 @@ pub struct Node {
     pub snapshots: Arc<Snapshots>,
     /// The gate in the path of every write.
     pub gate: Arc<WriteGate>,
+    /// Where writes of moving scopes wait.
+    pub room: Arc<HoldingRoom>,
     /// Connections to instances.
     pub pools: Arc<Pools>,
     /// Live sessions.

@@ -4,7 +4,10 @@ use std::net::SocketAddr;
 
 use thiserror::Error;
 
-use super::{Epoch, Forbid, Group, GroupId, InstanceId, KeyFault, Shard, TableClass, UnitId, key_type};
+use super::{
+    Epoch, Extent, Forbid, ForbidScope, Group, GroupId, HistoryEntry, InstanceId, KeyFault, MoveRecord, Scope, Shard,
+    TableClass, UnitId, key_type,
+};
 
 /// A region's full stack.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +70,13 @@ pub struct ControlState {
     pub default_group: GroupId,
     /// Standing forbids.
     pub forbids: Vec<Forbid>,
+    /// Planned moves under way. Their scopes take no new writes.
+    pub moves: Vec<MoveRecord>,
+    /// The ownership the configuration last described, a line for each group; empty until a store has taken the state.
+    /// Ownership that was moved since then differs from it without anybody having edited anything.
+    pub configured: Vec<String>,
+    /// The last changes, the oldest first.
+    pub history: Vec<HistoryEntry>,
 }
 
 impl ControlState {
@@ -117,6 +127,24 @@ impl ControlState {
         self.instances_of(unit, group).find(|(_, instance)| instance.role == Role::Primary).map(|(id, _)| id)
     }
 
+    /// The move that `scope` has to wait for.
+    pub fn move_touching(&self, scope: Scope) -> Option<&MoveRecord> {
+        self.moves.iter().find(|record| record.touches(scope))
+    }
+
+    /// The unit that owns all of `extent`; `None` when several do, or the map does not reach it.
+    pub fn owner_of(&self, extent: Extent) -> Option<UnitId> {
+        match extent {
+            Extent::GlobalZone(group) => self.groups.get(group.index()).map(|group| group.global_master),
+            Extent::Shards(group, range) => {
+                let shards = &self.groups.get(group.index())?.shards;
+                let owner = shards.owner_of(range.first)?;
+                let whole = range.last.0 < shards.count && shards.owners_in(range).all(|other| other == owner);
+                whole.then_some(owner)
+            }
+        }
+    }
+
     /// Whether the state keeps every invariant. Errors: the first broken one, by name.
     pub fn check(&self) -> Result<(), InvalidState> {
         for (index, unit) in self.units.iter().enumerate() {
@@ -131,8 +159,52 @@ impl ControlState {
             self.check_group(GroupId(index as u16), group)?;
         }
         for forbid in &self.forbids {
-            let super::ForbidScope::Unit(unit) = forbid.scope;
-            self.check_unit(unit)?;
+            self.check_scope(&forbid.scope)?;
+        }
+        self.check_moves()
+    }
+
+    /// Whether what `scope` names exists. Errors: what does not.
+    pub fn check_scope(&self, scope: &ForbidScope) -> Result<(), InvalidState> {
+        match scope {
+            ForbidScope::Unit(unit) => self.check_unit(*unit),
+            ForbidScope::Group(group) | ForbidScope::GlobalZone(group) => self.find_group(*group).map(drop),
+            ForbidScope::Shards(group, range) => {
+                let shards = &self.find_group(*group)?.shards;
+                if range.first <= range.last && range.last.0 < shards.count {
+                    Ok(())
+                } else {
+                    Err(InvalidState::NoSuchShards { range: range.to_string(), count: shards.count })
+                }
+            }
+            ForbidScope::Key(group, key) => {
+                let group = self.find_group(*group)?;
+                if key.key_type < group.key_types.len() {
+                    Ok(())
+                } else {
+                    Err(InvalidState::NoKeyType { group: group.name.clone() })
+                }
+            }
+        }
+    }
+
+    fn find_group(&self, group: GroupId) -> Result<&Group, InvalidState> {
+        self.groups.get(group.index()).ok_or(InvalidState::UnknownGroup(group.0))
+    }
+
+    /// Each part is owned by its source, and no scope is in two moves: while a move is under way its scopes stay with one owner.
+    fn check_moves(&self) -> Result<(), InvalidState> {
+        let parts: Vec<(u64, &super::MovePart)> =
+            self.moves.iter().flat_map(|record| record.parts.iter().map(|part| (record.id.0, part))).collect();
+        for (index, (id, part)) in parts.iter().enumerate() {
+            self.find_group(part.extent.group())?;
+            self.check_unit(part.target)?;
+            if self.owner_of(part.extent) != Some(part.source) || part.source == part.target {
+                return Err(InvalidState::MoveSource { id: *id });
+            }
+            if let Some((other, _)) = parts[..index].iter().find(|(_, other)| other.extent.overlaps(part.extent)) {
+                return Err(InvalidState::MovesOverlap { first: *other, second: *id });
+            }
         }
         Ok(())
     }
@@ -264,6 +336,34 @@ pub enum InvalidState {
         group: String,
         /// The table.
         table: String,
+    },
+    /// A shard range that does not lie in the group.
+    #[error("shards {range} do not exist; there are {count}")]
+    NoSuchShards {
+        /// The range.
+        range: String,
+        /// How many shards there are.
+        count: u32,
+    },
+    /// A key of a kind the group does not have.
+    #[error("group '{group}' has no such key type")]
+    NoKeyType {
+        /// The group.
+        group: String,
+    },
+    /// A move of what its source does not own, or to its own source.
+    #[error("move {id} does not lead from the owner to another unit")]
+    MoveSource {
+        /// The move.
+        id: u64,
+    },
+    /// A scope in two moves.
+    #[error("move {second} overlaps move {first}, which is under way")]
+    MovesOverlap {
+        /// The one that was there.
+        first: u64,
+        /// The other.
+        second: u64,
     },
     /// Not exactly one primary.
     #[error("group '{group}' has {primaries} primaries in unit '{unit}', expected one")]

@@ -1,6 +1,6 @@
 //! Forbids: writes (or all statements) of a scope refused until someone lifts them; they never end by time.
 
-use super::UnitId;
+use super::{GroupId, ShardRange, UnitId};
 
 /// What a forbid refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +18,23 @@ pub enum ForbidKind {
 pub enum ForbidScope {
     /// Everything the unit owns: its shards, and each Global Zone it is master of.
     Unit(UnitId),
+    /// Every scope of the group, whoever owns it.
+    Group(GroupId),
+    /// These shards, whoever owns them.
+    Shards(GroupId, ShardRange),
+    /// One routing key, whoever owns it.
+    Key(GroupId, ForbiddenKey),
+    /// The group's Global Zone.
+    GlobalZone(GroupId),
+}
+
+/// One value of a key type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForbiddenKey {
+    /// Index of the key type in [`Group::key_types`](super::Group::key_types).
+    pub key_type: usize,
+    /// The key as text; a whole number in decimal digits.
+    pub text: String,
 }
 
 /// One standing forbid.

@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use super::course::{Access, Course, Query};
 use super::keys::ShardedRule;
 use super::{Decision, Rejection, SessionView};
-use super::{answer, ddl, escape, forbid, global, hint, local_table, multi, pin, refused, sharded, tableless};
+use super::{answer, ddl, escape, forbid, global, hint, hold, local_table, multi, pin, refused, sharded, tableless};
 use super::{transaction, wrong_unit};
 use crate::model::{ControlState, GroupId, Snapshot};
 use crate::sql::{Placement, Statement};
@@ -36,7 +36,7 @@ fn decided(state: &ControlState, session: &SessionView<'_>, statement: &Statemen
     let course = pin::prefer_primary(statement, course);
     let (course, step) = transaction::place(state, session, statement, course)?;
     let course = pin::place(state, session, statement, course, step)?;
-    Ok(Decision::Send(course.into_route(step)))
+    hold::place(state, session, course.into_route(step))
 }
 
 /// Where one statement wants to run. Errors: as its rule says; the plan was made under other groups or tables.

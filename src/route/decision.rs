@@ -1,7 +1,7 @@
 //! What is to be done with a statement.
 
 use super::{Rejection, Target};
-use crate::model::{Scope, Shard};
+use crate::model::{MoveId, Scope, Shard};
 use crate::sql::KeyValue;
 
 /// Why a statement goes where it goes; printed by EXPLAIN ROUTE.
@@ -82,6 +82,13 @@ pub enum Answer {
 pub enum Decision {
     /// Send it as received.
     Send(Route),
+    /// Keep it until the move has ended, then decide anew.
+    Hold {
+        /// The move.
+        id: MoveId,
+        /// Where it would go now.
+        route: Route,
+    },
     /// Answer it here.
     Answer(Answer),
     /// Refuse it; the connection stays usable.

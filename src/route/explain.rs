@@ -10,6 +10,9 @@ use crate::sql::Statement;
 pub fn explain(snapshot: &Snapshot, statement: &Statement, decision: &Decision) -> String {
     match decision {
         Decision::Send(route) => send(&snapshot.state, statement, route),
+        Decision::Hold { id, route } => {
+            format!("HOLD move={id} then {}", send(&snapshot.state, statement, route))
+        }
         Decision::Answer(answer) => format!("ANSWER {}", answer_words(answer)),
         Decision::Reject(rejection) => {
             format!("REJECT {} {} {rejection}", rejection.errno(), rejection.sqlstate())

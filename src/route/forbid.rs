@@ -1,17 +1,18 @@
-//! Standing forbids: what a forbidden unit owns is refused at every node; local tables are never concerned.
+//! Standing forbids: what they cover is refused at every node; local tables are never concerned.
 
-use super::Rejection;
 use super::course::{Access, Course, Query, Reach};
-use crate::model::{ControlState, ForbidKind, ForbidScope, Scope, UnitId};
+use super::{Rejection, placement, refusal_text};
+use crate::model::{
+    ControlState, Extent, ForbidKind, ForbidScope, ForbiddenKey, GroupId, Scope, ShardRange, TableClass, UnitId,
+};
+use crate::sql::KeyValue;
 
 /// Errors: the first standing forbid that covers the course.
 pub(super) fn check(query: &Query<'_>, course: &Course<'_>) -> Result<(), Rejection> {
     for forbid in &query.state.forbids {
-        let ForbidScope::Unit(unit) = forbid.scope;
-        if refuses(forbid.kind, course.access) && is_owned(query.state, &course.reach, unit) {
+        if refuses(forbid.kind, course.access) && covers(query, course, &forbid.scope) {
             return Err(Rejection::Forbidden {
-                unit: query.unit_name(unit),
-                kind: forbid.kind,
+                what: refusal_text::forbidden(query.state, forbid),
                 reason: forbid.reason.clone(),
                 key: course.key_text(),
                 epoch: query.state.epoch,
@@ -27,6 +28,65 @@ fn refuses(kind: ForbidKind, access: Access) -> bool {
         // A locking read may call what writes, so only a plain INSERT is known to change no row.
         ForbidKind::Updates => matches!(access, Access::Lock | Access::Change),
         ForbidKind::All => true,
+    }
+}
+
+fn covers(query: &Query<'_>, course: &Course<'_>, scope: &ForbidScope) -> bool {
+    match scope {
+        ForbidScope::Unit(unit) => is_owned(query.state, &course.reach, *unit),
+        ForbidScope::Group(group) => match &course.reach {
+            Reach::Nothing => false,
+            Reach::AllShards(reached) => reached == group,
+            Reach::Scopes(scopes) => scopes.iter().any(|scope| group_of(*scope) == *group),
+        },
+        ForbidScope::Shards(group, range) => reaches(&course.reach, Extent::Shards(*group, *range)),
+        ForbidScope::GlobalZone(group) => reaches(&course.reach, Extent::GlobalZone(*group)),
+        ForbidScope::Key(group, key) => covers_key(query, course, *group, key),
+    }
+}
+
+fn group_of(scope: Scope) -> GroupId {
+    match scope {
+        Scope::Shard(group, _) | Scope::GlobalZone(group) | Scope::Group(group) => group,
+    }
+}
+
+fn reaches(reach: &Reach, extent: Extent) -> bool {
+    match reach {
+        Reach::Nothing => false,
+        Reach::AllShards(group) => matches!(extent, Extent::Shards(..)) && extent.group() == *group,
+        Reach::Scopes(scopes) => scopes.iter().any(|scope| extent.touches(*scope)),
+    }
+}
+
+/// A statement in the key's shard is let through only if it names keys of this type and none of them is the forbidden one.
+fn covers_key(query: &Query<'_>, course: &Course<'_>, group: GroupId, key: &ForbiddenKey) -> bool {
+    let held = query.state.group(group);
+    let value = KeyValue::Text(key.text.as_bytes().into());
+    let shard = placement::shard_of(held, key.key_type, &value);
+    let Some(shard) = shard else { return false };
+    if !reaches(&course.reach, Extent::Shards(group, ShardRange { first: shard, last: shard })) {
+        return false;
+    }
+    match course.table.map(|table| &table.class) {
+        Some(TableClass::Sharded { key_type, .. }) if *key_type != key.key_type => false,
+        Some(TableClass::Sharded { .. }) => {
+            let mut named = query.hint.key.into_iter().chain(query.keys()).peekable();
+            named.peek().is_none() || named.any(|found| is_same(found, &key.text))
+        }
+        Some(TableClass::Global | TableClass::Local) | None => true,
+    }
+}
+
+/// Whether a key of a statement may be the forbidden one; what cannot be read may be.
+fn is_same(found: &KeyValue, forbidden: &str) -> bool {
+    let number = |text: &str| text.parse::<i128>().ok();
+    match found {
+        KeyValue::Integer(value) => number(forbidden) == Some(*value),
+        KeyValue::Text(bytes) => std::str::from_utf8(bytes)
+            .is_ok_and(|text| text == forbidden || number(text).is_some_and(|value| number(forbidden) == Some(value))),
+        KeyValue::Null => false,
+        KeyValue::Unreadable => true,
     }
 }
 

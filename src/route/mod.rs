@@ -16,6 +16,7 @@ mod escape;
 mod forbid;
 mod global;
 mod hint;
+mod hold;
 mod keys;
 mod local_table;
 mod multi;

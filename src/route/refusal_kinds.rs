@@ -1,7 +1,7 @@
 //! Every kind of refusal by name, each with one example: metrics label them by it, and the README's table is checked against it.
 
 use super::{OwnedKey, Rejection};
-use crate::model::{Epoch, ForbidKind};
+use crate::model::Epoch;
 use crate::sql::{PinReason, SqlRefusal};
 
 /// One list makes the match, which the compiler holds complete, and the examples, which therefore are complete too.
@@ -25,7 +25,7 @@ macro_rules! kinds {
 
 kinds! {
     "forbidden": Rejection::Forbidden { .. } => Rejection::Forbidden {
-        unit: bj(), kind: ForbidKind::Writes, reason: "drill".to_owned(), key: key(), epoch: Epoch(7),
+        what: "writes owned by unit 'bj'".to_owned(), reason: "drill".to_owned(), key: key(), epoch: Epoch(7),
     };
     "wrong-unit": Rejection::WrongUnit { .. } => Rejection::WrongUnit {
         table: orders(), key: key(), here: hz(), owner: bj(), epoch: Epoch(7),
@@ -60,6 +60,9 @@ kinds! {
     };
     "transaction-fixed": Rejection::TransactionFixed { .. } => Rejection::TransactionFixed {
         at: "unit 'hz'".to_owned(), wanted: "unit 'bj'".to_owned(), epoch: Epoch(7),
+    };
+    "moving": Rejection::Moving { .. } => Rejection::Moving {
+        what: "shards 5000-5999 move from unit 'bj' to unit 'hz'".to_owned(), epoch: Epoch(8),
     };
     "read-only-transaction": Rejection::ReadOnlyTransaction => Rejection::ReadOnlyTransaction;
     "pinned": Rejection::Pinned { .. } => Rejection::Pinned {

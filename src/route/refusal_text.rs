@@ -1,6 +1,6 @@
 //! The wording of refusals: what the SQL itself causes, forbids, and pins. No decision is made here.
 
-use crate::model::ForbidKind;
+use crate::model::{ControlState, Extent, Forbid, ForbidKind, ForbidScope, MovePart, MoveRecord};
 use crate::sql::{PinReason, SqlRefusal};
 
 /// The sentence for a refusal the text itself causes.
@@ -60,12 +60,44 @@ pub(super) fn with_key(key: Option<&str>) -> String {
     key.map(|key| format!(" (key {key})")).unwrap_or_default()
 }
 
-/// What a forbid refuses, up to the unit's name.
-pub(super) fn forbidden(kind: ForbidKind) -> &'static str {
-    match kind {
-        ForbidKind::Writes => "writes owned by",
-        ForbidKind::Updates => "updates owned by",
-        ForbidKind::All => "all statements on data owned by",
+/// What a forbid refuses.
+pub(super) fn forbidden(state: &ControlState, forbid: &Forbid) -> String {
+    let what = match forbid.kind {
+        ForbidKind::Writes => "writes",
+        ForbidKind::Updates => "updates",
+        ForbidKind::All => "all statements on data",
+    };
+    match &forbid.scope {
+        ForbidScope::Unit(unit) => format!("{what} owned by unit '{}'", state.unit(*unit).name),
+        ForbidScope::Group(group) => format!("{what} of group '{}'", state.group(*group).name),
+        ForbidScope::Shards(group, range) => format!("{what} of {}", extent(state, Extent::Shards(*group, *range))),
+        ForbidScope::Key(_, key) => format!("{what} of key {}", key.text),
+        ForbidScope::GlobalZone(group) => format!("{what} of {}", extent(state, Extent::GlobalZone(*group))),
+    }
+}
+
+/// A move under way, as far as a client is concerned.
+pub(super) fn moving(state: &ControlState, record: &MoveRecord) -> String {
+    let part = |part: &MovePart| {
+        let (source, target) = (&state.unit(part.source).name, &state.unit(part.target).name);
+        format!("{} move from unit '{source}' to unit '{target}'", extent(state, part.extent))
+    };
+    match record.parts.as_slice() {
+        [only] => part(only),
+        [first, others @ ..] => format!("{} (and {} more)", part(first), others.len()),
+        [] => "scopes move".to_owned(),
+    }
+}
+
+/// The group is named where there are several.
+fn extent(state: &ControlState, extent: Extent) -> String {
+    let group = match state.groups.len() {
+        1 => String::new(),
+        _ => format!(" of group '{}'", state.group(extent.group()).name),
+    };
+    match extent {
+        Extent::Shards(_, range) => format!("shards {range}{group}"),
+        Extent::GlobalZone(_) => format!("the tables of the Global Zone{group}"),
     }
 }
 

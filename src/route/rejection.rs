@@ -5,7 +5,7 @@
 use thiserror::Error;
 
 use super::refusal_text;
-use crate::model::{Epoch, ForbidKind};
+use crate::model::Epoch;
 use crate::sql::{PinReason, SqlRefusal};
 
 /// A routing key and the unit that owns it, as the client reads them.
@@ -24,12 +24,10 @@ pub enum Rejection {
     #[error("{}", refusal_text::of(.0))]
     Sql(SqlRefusal),
     /// A standing forbid covers what the statement touches.
-    #[error("{} unit '{unit}' are forbidden{} at epoch {epoch} ({reason}); wait until an operator allows them", refusal_text::forbidden(*.kind), refusal_text::with_key(.key.as_deref()))]
+    #[error("{what} are forbidden{} at epoch {epoch} ({reason}); wait until an operator allows them", refusal_text::with_key(.key.as_deref()))]
     Forbidden {
-        /// The unit the forbid is on.
-        unit: String,
-        /// What it refuses.
-        kind: ForbidKind,
+        /// What the forbid refuses, for example `writes owned by unit 'bj'`.
+        what: String,
         /// The operator's reason.
         reason: String,
         /// The statement's first key.
@@ -173,6 +171,16 @@ pub enum Rejection {
         /// The epoch it was decided at.
         epoch: Epoch,
     },
+    /// What the transaction wants to write is moving, and it cannot wait: it has done something already, but not there.
+    #[error(
+        "{what} at epoch {epoch}, and this transaction has not written there before; the transaction is alive, roll it back and try again"
+    )]
+    Moving {
+        /// The move.
+        what: String,
+        /// The epoch it was decided at.
+        epoch: Epoch,
+    },
     /// A write in START TRANSACTION READ ONLY.
     #[error("cannot execute statement in a READ ONLY transaction; the transaction is alive")]
     ReadOnlyTransaction,
@@ -219,6 +227,8 @@ impl Rejection {
             Rejection::Sql(refusal) => refusal_text::errno(refusal),
             // ER_OPTION_PREVENTS_STATEMENT: what a read-only server answers, so drivers know it.
             Rejection::Forbidden { .. } | Rejection::WrongUnit { .. } => 1290,
+            // ER_LOCK_WAIT_TIMEOUT: what drivers and frameworks try again.
+            Rejection::Moving { .. } => 1205,
             // ER_NO_PARTITION_FOR_GIVEN_VALUE.
             Rejection::KeyUnplaced { .. } => 1526,
             // ER_CANT_DO_THIS_DURING_AN_TRANSACTION.
@@ -264,6 +274,7 @@ impl Rejection {
             | Rejection::HintNotOwner { epoch, .. }
             | Rejection::TransactionTouched { epoch, .. }
             | Rejection::TransactionFixed { epoch, .. }
+            | Rejection::Moving { epoch, .. }
             | Rejection::PacketSplit { epoch, .. }
             | Rejection::Outdated { epoch } => Some(*epoch),
             Rejection::Sql(_)

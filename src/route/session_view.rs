@@ -1,6 +1,6 @@
 //! What a decision needs to know of the session.
 
-use crate::model::{ControlState, GroupId, Role, UnitId};
+use crate::model::{ControlState, GroupId, Role, Scope, UnitId};
 use crate::sql::{Hint, PinReason};
 
 /// Where a statement runs: an instance of this group, unit and role.
@@ -95,6 +95,8 @@ pub struct SessionView<'a> {
     pub hint: &'a Hint,
     /// Its transaction.
     pub transaction: TransactionView,
+    /// The scopes the open transaction holds tickets for.
+    pub written: &'a [Scope],
     /// Its pin.
     pub pin: Option<PinView>,
     /// Its user's grants.

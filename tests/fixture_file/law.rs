@@ -1,6 +1,6 @@
 //! What must hold of every decision, whatever the statement and the session: the law of routing, told apart from the rules that keep it.
 
-use meridian::model::{ControlState, ForbidKind, ForbidScope, Role, Scope, UnitId};
+use meridian::model::{ControlState, Extent, ForbidKind, ForbidScope, Role, Scope, UnitId};
 use meridian::route::{Decision, Route, SessionView, TransactionAccess, TransactionStep, TransactionView};
 use meridian::sql::{PinReason, Placement, Statement, StatementClass};
 
@@ -18,6 +18,10 @@ pub fn broken(
         (scopes_are_sent_to_their_owner(state, route), "a scope is sent to the primary of its one owner"),
         (managed_writes_have_scopes(statement, route), "a write of managed tables names its scopes"),
         (forbids_hold(state, statement, route), "a write of a forbidden unit is not sent"),
+        (
+            moves_hold(state, session, route),
+            "a write of a moving scope is sent only where the move waits for its transaction",
+        ),
         (transaction_stays(session, route), "a transaction that wrote stays where it is"),
         (pin_holds(session, route), "a pinned session stays at its connection"),
         (writes_never_open_at_replicas(session, route), "a read-write transaction never opens at a replica"),
@@ -65,9 +69,27 @@ fn forbids_hold(state: &ControlState, statement: &Statement, route: &Route) -> b
     let writes = statement.plan.statements.iter().any(|facts| is_write(&facts.class));
     let local = statement.plan.statements.iter().any(|facts| matches!(facts.placement, Placement::Local { .. }));
     state.forbids.iter().all(|forbid| {
-        let ForbidScope::Unit(unit) = forbid.scope;
+        let reached = match &forbid.scope {
+            ForbidScope::Unit(unit) => !route.scopes.is_empty() && route.target.unit == *unit,
+            ForbidScope::Group(group) => !route.scopes.is_empty() && route.target.group == *group,
+            ForbidScope::Shards(group, range) => {
+                route.scopes.iter().any(|scope| Extent::Shards(*group, *range).touches(*scope))
+            }
+            ForbidScope::GlobalZone(group) => {
+                route.scopes.iter().any(|scope| Extent::GlobalZone(*group).touches(*scope))
+            }
+            // Which keys a statement names is not in its route; the cases tell.
+            ForbidScope::Key(..) => false,
+        };
         let covers = forbid.kind == ForbidKind::All || (forbid.kind == ForbidKind::Writes && writes && !local);
-        !covers || route.scopes.is_empty() || route.target.unit != unit
+        !covers || !reached
+    })
+}
+
+fn moves_hold(state: &ControlState, session: &SessionView<'_>, route: &Route) -> bool {
+    state.moves.iter().filter(|record| route.scopes.iter().any(|scope| record.touches(*scope))).all(|record| {
+        let open = matches!(session.transaction, TransactionView::Open { .. });
+        open && session.written.iter().any(|scope| record.touches(*scope))
     })
 }
 

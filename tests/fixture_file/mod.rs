@@ -41,7 +41,7 @@ pub struct Case {
 }
 
 /// Every word a case may be set by.
-const WORDS: [&str; 13] = [
+const WORDS: [&str; 14] = [
     "snapshot",
     "unit",
     "schema",
@@ -55,6 +55,7 @@ const WORDS: [&str; 13] = [
     "charset",
     "analysed-under",
     "live",
+    "written",
 ];
 
 impl Case {

@@ -1,6 +1,6 @@
 //! The session a case is sent from, as its settings tell.
 
-use meridian::model::{ControlState, GroupId, Role, UnitId};
+use meridian::model::{ControlState, GroupId, Role, Scope, Shard, UnitId};
 use meridian::route::{Grants, PinView, SessionView, Target, TransactionAccess, TransactionView};
 use meridian::sql::{CharsetClass, Hint, KeyValue, PinReason, SqlMode, hint_key, hint_level};
 
@@ -17,6 +17,7 @@ pub struct Session {
     transaction: TransactionView,
     pin: Option<PinView>,
     grants: Grants,
+    written: Vec<Scope>,
 }
 
 impl Session {
@@ -31,6 +32,7 @@ impl Session {
             hint: words("hint-session").map(|words| hint(case, &words)).unwrap_or_default(),
             transaction: words("transaction").map_or(TransactionView::None, |words| transaction(case, state, &words)),
             pin: words("pin").map(|words| pin(case, state, &words)),
+            written: words("written").map(|words| written(case, state, &words)).unwrap_or_default(),
             grants: match case.setting("grants") {
                 None => Grants::default(),
                 Some("escapes") => Grants { escapes: true },
@@ -46,6 +48,7 @@ impl Session {
             schema_group: self.schema_group,
             hint: &self.hint,
             transaction: self.transaction,
+            written: &self.written,
             pin: self.pin,
             grants: self.grants,
         }
@@ -104,6 +107,17 @@ fn hint(case: &Case, words: &[&str]) -> Hint {
         }
     }
     hint
+}
+
+/// What the open transaction holds tickets for, in the default group: `global`, or shards.
+fn written(case: &Case, state: &ControlState, words: &[&str]) -> Vec<Scope> {
+    let group = state.default_group;
+    let scope = |word: &&str| match (*word, word.parse()) {
+        ("global", _) => Scope::GlobalZone(group),
+        (_, Ok(shard)) => Scope::Shard(group, Shard(shard)),
+        (_, Err(_)) => panic!("{}: unknown scope '{word}'", case.name),
+    };
+    words.iter().map(scope).collect()
 }
 
 /// `unit role [group]`.

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use meridian::model::control_state::InstanceAddress;
 use meridian::model::shard::OwnedRange;
 use meridian::model::{
-    Catalog, CatalogColumn, CatalogTable, ColumnDescription, ColumnValues, ControlState, Epoch, Forbid, ForbidKind,
-    ForbidScope, Group, GroupId, Instance, KeyOverride, KeyStep, KeyType, PlainKey, ReadPolicy, Role, Shard, ShardMap,
-    ShardRange, Snapshot, TableClass, TableKind, TableRule, Transform, Unit, UnitId, WrongUnitPolicy,
+    Catalog, CatalogColumn, CatalogTable, ColumnDescription, ColumnValues, ControlState, Epoch, Extent, Forbid,
+    ForbidKind, ForbidScope, ForbiddenKey, Group, GroupId, Instance, KeyOverride, KeyStep, KeyType, MoveId, MovePart,
+    MovePhase, MoveRecord, PlainKey, ReadPolicy, Role, Shard, ShardMap, ShardRange, Snapshot, TableClass, TableKind,
+    TableRule, Transform, Unit, UnitId, WrongUnitPolicy,
 };
 use meridian::sql::{Dialect, Family};
 use serde::Deserialize;
@@ -65,6 +66,8 @@ struct WorldFile {
     groups: Vec<GroupFile>,
     #[serde(default)]
     forbids: Vec<ForbidFile>,
+    #[serde(default)]
+    moves: Vec<MoveFile>,
     /// `schema -> table -> columns`; a column is `name`, or `name number`.
     catalog: BTreeMap<String, BTreeMap<String, TableFile>>,
     #[serde(default)]
@@ -142,9 +145,25 @@ struct RuleFile {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ForbidFile {
-    unit: String,
+    unit: Option<String>,
+    group: Option<String>,
+    /// Of the first group, as are the two below.
+    shards: Option<(u32, u32)>,
+    key: Option<String>,
+    #[serde(default)]
+    global: bool,
     kind: String,
     reason: String,
+}
+
+/// A move of the first group: of `shards`, or of its Global Zone.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MoveFile {
+    id: u64,
+    shards: Option<(u32, u32)>,
+    from: String,
+    to: String,
 }
 
 #[derive(Deserialize)]
@@ -177,7 +196,7 @@ impl WorldFile {
             }
         }
         let forbids = self.forbids.iter().map(|forbid| Forbid {
-            scope: ForbidScope::Unit(unit(&forbid.unit)),
+            scope: forbid.scope(&unit, &self.groups),
             kind: match forbid.kind.as_str() {
                 "writes" => ForbidKind::Writes,
                 "updates" => ForbidKind::Updates,
@@ -194,6 +213,9 @@ impl WorldFile {
             instances,
             default_group: GroupId(0),
             forbids: forbids.collect(),
+            moves: self.moves.iter().map(|moved| moved.record(&unit)).collect(),
+            configured: Vec::new(),
+            history: Vec::new(),
             groups,
         }
     }
@@ -226,6 +248,42 @@ impl WorldFile {
             routines: self.routines.iter().map(pair).collect(),
             active_views: Default::default(),
         }
+    }
+}
+
+fn range((first, last): (u32, u32)) -> ShardRange {
+    ShardRange { first: Shard(first), last: Shard(last) }
+}
+
+impl ForbidFile {
+    fn scope(&self, unit: &dyn Fn(&str) -> UnitId, groups: &[GroupFile]) -> ForbidScope {
+        let first = GroupId(0);
+        let key = |text: &String| ForbidScope::Key(first, ForbiddenKey { key_type: 0, text: text.clone() });
+        let group = |name: &String| {
+            let found = (0u16..).zip(groups).find(|(_, group)| group.name == *name);
+            ForbidScope::Group(found.map_or_else(|| panic!("unknown group '{name}'"), |(index, _)| GroupId(index)))
+        };
+        let scopes = [
+            self.unit.as_deref().map(|name| ForbidScope::Unit(unit(name))),
+            self.group.as_ref().map(group),
+            self.shards.map(|shards| ForbidScope::Shards(first, range(shards))),
+            self.key.as_ref().map(key),
+            self.global.then_some(ForbidScope::GlobalZone(first)),
+        ];
+        let mut scopes = scopes.into_iter().flatten();
+        match (scopes.next(), scopes.next()) {
+            (Some(scope), None) => scope,
+            (None, _) | (_, Some(_)) => panic!("a forbid has one scope"),
+        }
+    }
+}
+
+impl MoveFile {
+    fn record(&self, unit: &dyn Fn(&str) -> UnitId) -> MoveRecord {
+        let first = GroupId(0);
+        let extent = self.shards.map_or(Extent::GlobalZone(first), |shards| Extent::Shards(first, range(shards)));
+        let part = MovePart { extent, source: unit(&self.from), target: unit(&self.to) };
+        MoveRecord { id: MoveId(self.id), parts: vec![part], phase: MovePhase::Fenced, by: "fixture".to_owned(), at: 0 }
     }
 }
 

@@ -91,6 +91,9 @@ pub(super) fn world() -> World {
         instances: vec![],
         default_group: GroupId(0),
         forbids: vec![],
+        moves: vec![],
+        configured: vec![],
+        history: vec![],
     };
     let orders = [("id", true), ("user_id", true), ("note", false)];
     let app = BTreeMap::from([

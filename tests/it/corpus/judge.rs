@@ -213,6 +213,9 @@ fn state() -> ControlState {
         instances: vec![],
         default_group: GroupId(0),
         forbids: vec![],
+        moves: Vec::new(),
+        configured: Vec::new(),
+        history: Vec::new(),
     }
 }
 

@@ -41,7 +41,7 @@ async fn c1_a_forbid_holds_for_every_open_session_when_it_is_answered_and_is_lif
         assert_eq!(sent(client, databases, READ_BJ).await, Ok(vec![replica]), "reads go on");
     }
     let shown = rows(&mut console, "SHOW FORBIDS").await;
-    assert_eq!((shown.len(), shown[0]["unit"].as_str(), shown[0]["by"].as_str()), (1, "bj", "admin"));
+    assert_eq!((shown.len(), shown[0]["scope"].as_str(), shown[0]["by"].as_str()), (1, "unit 'bj'", "admin"));
     rows(&mut console, "ALLOW WRITES ON UNIT 'bj'").await;
     for client in &mut clients {
         assert_eq!(sent(client, databases, UPDATE_BJ).await, Ok(vec!["bj primary".to_owned()]));

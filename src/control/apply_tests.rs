@@ -1,0 +1,196 @@
+//! Every command on every state it meets: what changes, what is refused, and what stays.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use super::sample;
+use super::{ApplyError, Author, Command, apply};
+use crate::model::{
+    ControlState, Epoch, Extent, FencePosition, Forbid, ForbidKind, ForbidScope, GroupId, InvalidState, MoveId,
+    MovePart, MovePhase, Shard, ShardRange, UnitId,
+};
+
+const HZ: UnitId = UnitId(0);
+const BJ: UnitId = UnitId(1);
+
+fn author() -> Author {
+    Author { by: "dba".to_owned(), at: 1 }
+}
+
+fn after(state: &ControlState, command: &Command) -> ControlState {
+    apply(state, command, &author()).unwrap()
+}
+
+fn refused(state: &ControlState, command: &Command) -> ApplyError {
+    apply(state, command, &author()).unwrap_err()
+}
+
+fn forbid_on(scope: ForbidScope, kind: ForbidKind) -> Command {
+    Command::Forbid(Forbid { scope, kind, reason: "drill".to_owned(), by: "dba".to_owned(), at: 1 })
+}
+
+fn forbid(unit: u16, kind: ForbidKind) -> Command {
+    forbid_on(ForbidScope::Unit(UnitId(unit)), kind)
+}
+
+fn allow(unit: u16) -> Command {
+    Command::Allow { scope: ForbidScope::Unit(UnitId(unit)) }
+}
+
+fn range(first: u32, last: u32) -> ShardRange {
+    ShardRange { first: Shard(first), last: Shard(last) }
+}
+
+fn shards(first: u32, last: u32, source: UnitId, target: UnitId) -> MovePart {
+    MovePart { extent: Extent::Shards(GroupId(0), range(first, last)), source, target }
+}
+
+fn zone(source: UnitId, target: UnitId) -> MovePart {
+    MovePart { extent: Extent::GlobalZone(GroupId(0)), source, target }
+}
+
+fn begin(parts: &[MovePart]) -> Command {
+    Command::BeginMove { parts: parts.to_vec() }
+}
+
+fn recorded(id: u64, source: UnitId) -> Command {
+    let position = FencePosition { group: GroupId(0), source, position: "1-11-5".to_owned() };
+    Command::RecordPositions { id: MoveId(id), positions: vec![position] }
+}
+
+fn ranges(state: &ControlState) -> Vec<String> {
+    let shown = |owned: &crate::model::shard::OwnedRange| {
+        format!("{} {}@{}", owned.range, state.unit(owned.owner).name, owned.epoch)
+    };
+    state.groups[0].shards.ranges.iter().map(shown).collect()
+}
+
+#[test]
+fn a_forbid_takes_the_next_epoch_and_an_allow_another() {
+    let state = sample::state();
+    let forbidden = after(&state, &forbid(1, ForbidKind::Writes));
+    assert_eq!((forbidden.epoch, forbidden.forbids.len()), (state.epoch.next(), 1));
+    let allowed = after(&forbidden, &allow(1));
+    assert_eq!((allowed.epoch, allowed.forbids.len()), (forbidden.epoch.next(), 0));
+    let told: Vec<&str> = allowed.history.iter().map(|entry| entry.what.as_str()).collect();
+    assert_eq!(told, ["forbade writes on unit 'bj': drill", "allowed writes on unit 'bj'"]);
+}
+
+#[test]
+fn what_already_holds_keeps_the_epoch() {
+    let state = sample::state();
+    assert_eq!(after(&state, &allow(1)), state);
+    let forbidden = after(&state, &forbid(1, ForbidKind::Writes));
+    let Command::Forbid(mut again) = forbid(1, ForbidKind::Writes) else { unreachable!() };
+    again.at = 99;
+    assert_eq!(after(&forbidden, &Command::Forbid(again)), forbidden);
+}
+
+#[test]
+fn another_kind_replaces_the_forbid_of_the_same_scope() {
+    let state = after(&sample::state(), &forbid(1, ForbidKind::Writes));
+    let next = after(&state, &forbid(1, ForbidKind::All));
+    assert_eq!(next.forbids.iter().map(|standing| standing.kind).collect::<Vec<_>>(), [ForbidKind::All]);
+    assert_eq!(next.epoch, Epoch(state.epoch.0 + 1));
+}
+
+#[test]
+fn c14_what_does_not_exist_is_refused_whole() {
+    let state = sample::state();
+    let unknown = ApplyError::Invalid(InvalidState::UnknownUnit(7));
+    assert_eq!(refused(&state, &forbid(7, ForbidKind::Writes)), unknown);
+    assert_eq!(refused(&state, &allow(7)), unknown);
+    let beyond = forbid_on(ForbidScope::Shards(GroupId(0), range(9000, 10_000)), ForbidKind::Writes);
+    let ApplyError::Invalid(InvalidState::NoSuchShards { count: 10_000, .. }) = refused(&state, &beyond) else {
+        panic!("shards beyond the end were forbidden")
+    };
+    for parts in [
+        [shards(5000, 5999, HZ, BJ)],
+        [shards(4000, 5999, HZ, BJ)],
+        [shards(9000, 10_000, BJ, HZ)],
+        [shards(0, 9, HZ, UnitId(7))],
+    ] {
+        assert!(matches!(refused(&state, &begin(&parts)), ApplyError::Invalid(_)), "{parts:?}");
+    }
+    let twice = begin(&[shards(0, 9, HZ, BJ), shards(9, 19, HZ, BJ)]);
+    assert!(matches!(refused(&state, &twice), ApplyError::Invalid(InvalidState::MovesOverlap { .. })));
+    assert_eq!(refused(&state, &begin(&[])), ApplyError::NothingToMove);
+    assert_eq!(refused(&state, &begin(&[shards(0, 9, HZ, HZ)])), ApplyError::NothingToMove);
+}
+
+#[test]
+fn a_move_fences_records_and_publishes_and_only_its_scopes_get_new_epochs() {
+    let state = sample::state();
+    let fenced = after(&state, &begin(&[shards(2000, 2999, HZ, BJ)]));
+    assert_eq!(ranges(&fenced), ["0-1999 hz@1", "2000-2999 hz@2", "3000-4999 hz@1", "5000-9999 bj@1"]);
+    assert_eq!((fenced.moves[0].id, &fenced.moves[0].phase), (MoveId(2), &MovePhase::Fenced));
+    assert_eq!(refused(&fenced, &Command::PublishMove { id: MoveId(2) }), ApplyError::NotRecorded { id: MoveId(2) });
+    assert_eq!(refused(&fenced, &recorded(2, BJ)), ApplyError::NotRecorded { id: MoveId(2) });
+    let closed = after(&fenced, &recorded(2, HZ));
+    let published = after(&closed, &Command::PublishMove { id: MoveId(2) });
+    assert_eq!(ranges(&published), ["0-1999 hz@1", "2000-2999 bj@4", "3000-4999 hz@1", "5000-9999 bj@1"]);
+    assert!(published.moves.is_empty());
+    assert_eq!(published.groups[0].global_epoch, Epoch(1));
+}
+
+#[test]
+fn the_first_record_of_a_position_stays() {
+    let fenced = after(&sample::state(), &begin(&[zone(HZ, BJ)]));
+    let closed = after(&fenced, &recorded(2, HZ));
+    let Command::RecordPositions { id, mut positions } = recorded(2, HZ) else { unreachable!() };
+    positions[0].position = "1-11-9".to_owned();
+    assert_eq!(after(&closed, &Command::RecordPositions { id, positions }), closed);
+}
+
+#[test]
+fn a_rollback_burns_an_epoch_and_nothing_of_the_move_can_happen_afterwards() {
+    let fenced = after(&sample::state(), &begin(&[zone(HZ, BJ)]));
+    let back = after(&fenced, &Command::RollBackMove { id: MoveId(2), reason: "drill".to_owned() });
+    let group = &back.groups[0];
+    assert_eq!((group.global_master, group.global_epoch, back.moves.len()), (HZ, Epoch(3), 0));
+    for late in [recorded(2, HZ), Command::PublishMove { id: MoveId(2) }] {
+        assert_eq!(refused(&back, &late), ApplyError::NoSuchMove { id: MoveId(2) });
+    }
+    assert_eq!(back.history.last().unwrap().what, "move 2: rolled back the Global Zone from hz to bj: drill");
+}
+
+#[test]
+fn two_moves_go_side_by_side_unless_they_share_a_scope() {
+    let first = after(&sample::state(), &begin(&[shards(0, 999, HZ, BJ)]));
+    assert_eq!(refused(&first, &begin(&[shards(999, 1999, HZ, BJ)])), ApplyError::UnderWay { id: MoveId(2) });
+    let both = after(&first, &begin(&[zone(HZ, BJ), shards(1000, 1999, HZ, BJ)]));
+    assert_eq!(both.moves.iter().map(|record| record.id).collect::<Vec<_>>(), [MoveId(2), MoveId(3)]);
+    let published = after(&after(&both, &recorded(3, HZ)), &Command::PublishMove { id: MoveId(3) });
+    assert_eq!((published.groups[0].global_master, published.moves.len()), (BJ, 1));
+}
+
+#[test]
+fn g5_a_move_to_a_forbidden_unit_is_refused_and_a_forbid_of_the_target_sends_it_back() {
+    let forbidden = after(&sample::state(), &forbid(1, ForbidKind::Updates));
+    assert!(matches!(refused(&forbidden, &begin(&[zone(HZ, BJ)])), ApplyError::TargetForbidden { .. }));
+    let fenced = after(&sample::state(), &begin(&[zone(HZ, BJ)]));
+    let sent_back = after(&fenced, &forbid(1, ForbidKind::Writes));
+    assert_eq!((sent_back.moves.len(), sent_back.forbids.len(), sent_back.groups[0].global_epoch), (0, 1, Epoch(3)));
+}
+
+#[test]
+fn a_forbid_of_what_is_moving_is_refused_and_one_beside_it_is_not() {
+    let fenced = after(&sample::state(), &begin(&[shards(2000, 2999, HZ, BJ)]));
+    for scope in
+        [ForbidScope::Unit(HZ), ForbidScope::Group(GroupId(0)), ForbidScope::Shards(GroupId(0), range(2999, 3999))]
+    {
+        let error = refused(&fenced, &forbid_on(scope.clone(), ForbidKind::Writes));
+        assert_eq!(error, ApplyError::UnderWay { id: MoveId(2) }, "{scope:?}");
+    }
+    for scope in [ForbidScope::GlobalZone(GroupId(0)), ForbidScope::Shards(GroupId(0), range(3000, 3999))] {
+        assert_eq!(after(&fenced, &forbid_on(scope, ForbidKind::Writes)).moves.len(), 1);
+    }
+}
+
+#[test]
+fn the_history_is_bounded_and_keeps_the_newest() {
+    let mut state = sample::state();
+    for _ in 0..150 {
+        state = after(&after(&state, &forbid(1, ForbidKind::Writes)), &allow(1));
+    }
+    assert_eq!(state.history.len(), crate::model::history::REMEMBERED);
+    assert_eq!(state.history.last().unwrap().epoch, state.epoch);
+}

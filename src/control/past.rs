@@ -1,0 +1,75 @@
+//! Changes in words, for the history and for operators. Pure; names stand for ids.
+
+use super::Command;
+use crate::model::{ControlState, Extent, ForbidKind, ForbidScope, MoveId, MovePart};
+
+/// `command` in words, as it was given to `state`.
+pub fn told(state: &ControlState, command: &Command) -> String {
+    match command {
+        Command::Forbid(forbid) => {
+            let kind = match forbid.kind {
+                ForbidKind::Writes => "writes",
+                ForbidKind::Updates => "updates",
+                ForbidKind::All => "all statements",
+            };
+            format!("forbade {kind} on {}: {}", scope(state, &forbid.scope), forbid.reason)
+        }
+        Command::Allow { scope: lifted } => format!("allowed writes on {}", scope(state, lifted)),
+        Command::PlaceAlone { group, key_type, key, .. } => {
+            let name = state.group(*group).key_types.get(*key_type).map_or("key", |known| known.name.as_str());
+            format!("placed {name} {key} alone")
+        }
+        Command::BeginMove { parts: moved } => format!("began to move {}", parts(state, moved)),
+        Command::RecordPositions { id, positions } => {
+            let position = |found: &crate::model::FencePosition| {
+                format!("{} at {}", found.position, state.unit(found.source).name)
+            };
+            format!("move {id}: closed at {}", positions.iter().map(position).collect::<Vec<_>>().join("; "))
+        }
+        Command::PublishMove { id } => format!("move {id}: moved {}", parts_of(state, *id)),
+        Command::RollBackMove { id, reason } => format!("move {id}: rolled back {}: {reason}", parts_of(state, *id)),
+    }
+}
+
+/// What moves, from where, to where.
+pub fn parts(state: &ControlState, moved: &[MovePart]) -> String {
+    let part = |part: &MovePart| {
+        let (source, target) = (&state.unit(part.source).name, &state.unit(part.target).name);
+        format!("{} from {source} to {target}", extent(state, part.extent))
+    };
+    moved.iter().map(part).collect::<Vec<_>>().join(", ")
+}
+
+fn parts_of(state: &ControlState, id: MoveId) -> String {
+    let found = state.moves.iter().find(|record| record.id == id);
+    found.map(|record| parts(state, &record.parts)).unwrap_or_default()
+}
+
+/// A stretch of scopes; its group is named where there are several.
+pub fn extent(state: &ControlState, extent: Extent) -> String {
+    let group = match state.groups.len() {
+        1 => String::new(),
+        _ => format!(" of group '{}'", state.group(extent.group()).name),
+    };
+    match extent {
+        Extent::Shards(_, range) => format!("shards {range}{group}"),
+        Extent::GlobalZone(_) => format!("the Global Zone{group}"),
+    }
+}
+
+/// What a forbid covers.
+pub fn scope(state: &ControlState, scope: &ForbidScope) -> String {
+    match scope {
+        ForbidScope::Unit(unit) => format!("unit '{}'", state.unit(*unit).name),
+        ForbidScope::Group(group) => format!("group '{}'", state.group(*group).name),
+        ForbidScope::Shards(group, range) => extent(state, Extent::Shards(*group, *range)),
+        ForbidScope::GlobalZone(group) => extent(state, Extent::GlobalZone(*group)),
+        ForbidScope::Key(group, key) => {
+            let held = state.group(*group);
+            match (state.groups.len(), held.key_types.get(key.key_type)) {
+                (1, _) | (_, None) => format!("key {}", key.text),
+                (_, Some(key_type)) => format!("key {} of {} in group '{}'", key.text, key_type.name, held.name),
+            }
+        }
+    }
+}
