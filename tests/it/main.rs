@@ -9,6 +9,7 @@ mod failures;
 #[path = "../fixture_file/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "the fixtures' own test uses the rest")]
 mod fixture_file;
+mod keys;
 mod node;
 mod protocol;
 mod scenarios;

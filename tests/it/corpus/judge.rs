@@ -267,10 +267,10 @@ fn is_catalogued(text: &[u8]) -> bool {
     is_ddl && words.any(|word| WORDS.contains(&word) || word == "call")
 }
 
-/// EXPLAIN opens what it explains as the statement itself would, and does nothing more.
+/// EXPLAIN and SHOW CREATE open what they tell of as its own statement would, and do nothing more.
 fn only_explains(text: &[u8]) -> bool {
     let folded = String::from_utf8_lossy(text).to_ascii_lowercase();
-    ["explain", "describe", "desc"].iter().any(|word| folded.trim_start().starts_with(word))
+    ["explain", "describe", "desc", "show"].iter().any(|word| folded.trim_start().starts_with(word))
         && !folded.contains("analyze")
 }
 
