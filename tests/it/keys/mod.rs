@@ -236,6 +236,7 @@ impl Trial {
             transaction: TransactionView::None,
             pin: None,
             grants: Grants::default(),
+            written: &[],
         };
         match decide(&self.snapshot, &session, &statement) {
             Decision::Send(route) => Some(route.scopes),
