@@ -241,7 +241,7 @@ impl Trial {
         match decide(&self.snapshot, &session, &statement) {
             Decision::Send(route) => Some(route.scopes),
             Decision::Reject(Rejection::SeveralOwners { .. }) => panic!("all shards have one owner: {text}"),
-            Decision::Reject(_) | Decision::Answer(_) => None,
+            Decision::Reject(_) | Decision::Answer(_) | Decision::Hold { .. } => None,
         }
     }
 }
