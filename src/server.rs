@@ -17,7 +17,6 @@ use crate::backend::{self, BackendTls, Pools};
 use crate::config::Config;
 use crate::control::catalog_requests::{CatalogRequest, CatalogRequests};
 use crate::control::{Controller, FileStore, StartError};
-use crate::frontend::ListenerConfig;
 use crate::frontend::listener::{Listener, WorkerHandle, WorkerInbox, accept_clients, run_worker, worker_channel};
 use crate::frontend::registry::Registry;
 use crate::frontend::users::Users;
@@ -26,7 +25,7 @@ use crate::model::{InstanceId, UnitId};
 use crate::monitor::health::Board;
 use crate::monitor::{ProbeAccount, catalog, watch_catalog, watch_health};
 use crate::net::rsa_key::{RsaError, RsaKey};
-use crate::net::tls::{ClientTls, TlsError, TlsNeed, acceptor_from_files, self_signed_acceptor};
+use crate::net::tls::{ClientTls, ServerProof, TlsError, TlsNeed};
 use crate::operations::NodeOperations;
 use crate::shutdown::{self, Shutdown, Stop};
 
@@ -81,7 +80,7 @@ impl Server {
         }
         let mut listeners = Vec::new();
         for listener in &config.listeners {
-            listeners.push((bind(listener.address)?, listener.clone(), acceptor(listener)?));
+            listeners.push((bind(listener.address)?, Arc::new(Listener::new(listener.clone())?)));
         }
         let mut consoles = Vec::new();
         for console in &config.consoles {
@@ -91,9 +90,8 @@ impl Server {
         let mut server = Server { node, tasks: JoinSet::new(), threads: Vec::new(), stop };
         server.start_monitors(account, home, inbox, &stopped);
         let workers = server.start_workers(config.node.workers)?;
-        for (socket, listener, tls) in listeners {
-            tracing::info!(address = %listener.address, unit = listener.unit.0, "serving clients");
-            let listener = Arc::new(Listener { config: Arc::new(listener), tls });
+        for (socket, listener) in listeners {
+            tracing::info!(address = %listener.config.address, unit = listener.config.unit.0, "serving clients");
             let node = Arc::clone(&server.node);
             server.tasks.spawn(accept_clients(socket, listener, workers.clone(), node, stopped.clone()));
         }
@@ -179,12 +177,19 @@ fn build_node(config: &Config, controller: &Controller, catalog: CatalogRequests
 }
 
 fn client_tls(config: &backend::Config) -> Result<Option<ClientTls>, TlsError> {
-    match (config.tls, &config.tls_authority) {
-        (BackendTls::Disabled, _) => Ok(None),
-        (BackendTls::Preferred, _) => ClientTls::unverified(TlsNeed::Preferred).map(Some),
-        (BackendTls::Required, _) | (BackendTls::Verify, None) => ClientTls::unverified(TlsNeed::Required).map(Some),
-        (BackendTls::Verify, Some(authorities)) => ClientTls::verified(authorities).map(Some),
-    }
+    let authority = config.tls_authority.as_deref();
+    let (need, proof) = match (config.tls, authority) {
+        (BackendTls::Disabled, _) => return Ok(None),
+        (BackendTls::Preferred, _) => (TlsNeed::Preferred, ServerProof::None),
+        // The configuration is refused without an authority.
+        (BackendTls::Required, _) | (BackendTls::VerifyCa | BackendTls::VerifyIdentity, None) => {
+            (TlsNeed::Required, ServerProof::None)
+        }
+        (BackendTls::VerifyCa, Some(file)) => (TlsNeed::Required, ServerProof::Authority(file)),
+        (BackendTls::VerifyIdentity, Some(file)) => (TlsNeed::Required, ServerProof::Identity(file)),
+    };
+    let identity = config.tls_identity.as_ref().map(|(chain, key)| (chain.as_path(), key.as_path()));
+    ClientTls::new(need, proof, identity).map(Some)
 }
 
 /// Clients that the kernel keeps for the acceptor; with fewer, a rush of them waits for retransmissions of a second.
@@ -199,13 +204,6 @@ fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
         socket.listen(BACKLOG)
     };
     listen().map_err(|source| ServeError::Listen { address, source })
-}
-
-fn acceptor(listener: &ListenerConfig) -> Result<tokio_rustls::TlsAcceptor, TlsError> {
-    match &listener.tls {
-        Some((chain, key)) => acceptor_from_files(chain, key),
-        None => self_signed_acceptor(),
-    }
 }
 
 /// Resolves on SIGINT or SIGTERM.

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::task::{Poll, ready};
 
 use meridian::model::control_state::InstanceAddress;
-use meridian::net::{Account, ClientTls, LoginWish, Stream, login};
+use meridian::net::{Account, CleartextAuth, ClientTls, LoginWish, Stream, login};
 use meridian::wire::{
     Capabilities, CapabilityClass, Command, ReplyEnd, ReplyKind, ResponseScanner, ScanEvent, ScanFlags, write_packet,
 };
@@ -68,6 +68,7 @@ impl Connection {
             collation: COLLATION,
             max_packet: 1 << 24,
             attributes: &[],
+            cleartext: CleartextAuth::Refused,
         };
         let logged_in = login(address, account, &wish, tls).await?;
         Ok(Connection {

@@ -1,6 +1,9 @@
 //! What the operators set about connections to instances.
 
+use std::path::PathBuf;
 use std::time::Duration;
+
+use crate::net::login::CleartextAuth;
 
 /// Whether connections to instances are encrypted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -12,8 +15,10 @@ pub enum BackendTls {
     Preferred,
     /// Always, without verifying its certificate.
     Required,
-    /// Always, and the certificate must be signed by a configured authority and carry the instance's host name.
-    Verify,
+    /// Always, and the certificate must be signed by a configured authority.
+    VerifyCa,
+    /// That, and it must carry the instance's host name.
+    VerifyIdentity,
 }
 
 /// Connections to instances.
@@ -33,8 +38,12 @@ pub struct Config {
     pub prepared_per_connection: usize,
     /// Encryption.
     pub tls: BackendTls,
-    /// PEM file of the certificate authorities for `Verify`.
-    pub tls_authority: Option<std::path::PathBuf>,
+    /// PEM file of the certificate authorities for `VerifyCa` and `VerifyIdentity`.
+    pub tls_authority: Option<PathBuf>,
+    /// PEM files of a certificate's chain and its key, for instances that ask for one.
+    pub tls_identity: Option<(PathBuf, PathBuf)>,
+    /// Whether an account's password may be given to an instance as it is.
+    pub cleartext: CleartextAuth,
 }
 
 impl Default for Config {
@@ -48,6 +57,8 @@ impl Default for Config {
             prepared_per_connection: 256,
             tls: BackendTls::Disabled,
             tls_authority: None,
+            tls_identity: None,
+            cleartext: CleartextAuth::Refused,
         }
     }
 }

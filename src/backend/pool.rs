@@ -192,6 +192,7 @@ impl Pools {
             collation: login_collation.unwrap_or(0),
             max_packet: MAX_PACKET,
             attributes: ATTRIBUTES,
+            cleartext: self.config.cleartext,
         };
         let address = &self.addresses[key.instance.index()];
         let deadline = self.config.connect_deadline;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::error::{ConfigError, ConfigErrors};
 use super::places::Addresses;
 use super::reader::{Located, Problems, Section, read_document};
-use super::{groups, places, shape, tuning, users};
+use super::{groups, listeners, places, shape, tuning, users};
 use crate::control::HoldLimits;
 use crate::frontend::{Limits, ListenerConfig, User};
 use crate::model::{ControlState, Epoch, GroupId};
@@ -114,7 +114,7 @@ fn read_config(root: &Section<'_>, problems: &mut Problems, folder: &Path) -> Op
     };
     let instances = places::read_instances(root, problems, &units, &groups);
     let mut taken = Addresses::default();
-    let listeners = places::read_listeners(root, problems, &units, &groups, &mut taken, folder);
+    let listeners = listeners::read_listeners(root, problems, &units, &groups, &mut taken, folder);
     let consoles = places::read_consoles(root, problems, &units, &mut taken, folder);
     let (backend, monitor) = tuning::read_backend(root, problems, folder);
     let limits = tuning::read_limits(root, problems);

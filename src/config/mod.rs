@@ -7,6 +7,7 @@ pub mod error;
 pub mod file;
 mod groups;
 mod keys;
+mod listeners;
 mod places;
 mod reader;
 mod secret;

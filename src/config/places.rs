@@ -1,15 +1,13 @@
-//! The places of the world: units, instances, listeners and consoles.
+//! The places of the world: units, instances and consoles.
 
 use std::net::SocketAddr;
 use std::path::Path;
 
-use super::groups::{FAMILIES, ReadGroup};
+use super::groups::ReadGroup;
 use super::reader::{Located, Problems, Section};
 use super::shape;
 use crate::admin::{Account, ConsoleRole};
-use crate::frontend::ListenerConfig;
 use crate::model::{GroupId, Instance, Role, Unit, UnitId};
-use crate::sql::{Dialect, Family};
 
 /// The units of the file; a [`UnitId`] is a position here.
 pub struct ReadUnits(Vec<Located<String>>);
@@ -102,7 +100,8 @@ pub fn find_group(name: &Located<String>, groups: &[ReadGroup], problems: &mut P
 pub struct Addresses(Vec<SocketAddr>);
 
 impl Addresses {
-    fn claim(&mut self, address: &Located<SocketAddr>, problems: &mut Problems) {
+    /// Takes an address; one that is taken already is a fault.
+    pub fn claim(&mut self, address: &Located<SocketAddr>, problems: &mut Problems) {
         // Port 0 is a free port of its own each time.
         if address.value.port() > 0 && self.0.contains(&address.value) {
             problems.add(
@@ -112,93 +111,6 @@ impl Addresses {
             );
         }
         self.0.push(address.value);
-    }
-}
-
-/// The listeners of the file.
-pub fn read_listeners(
-    root: &Section<'_>,
-    problems: &mut Problems,
-    units: &ReadUnits,
-    groups: &[ReadGroup],
-    taken: &mut Addresses,
-    folder: &Path,
-) -> Vec<ListenerConfig> {
-    let sections = root.sections(problems, "listener");
-    if sections.is_empty() && !root.holds("listener") {
-        problems.add(&root.place_of("listener"), "nothing", "at least one section [[listener]]");
-    }
-    let mut listeners = Vec::new();
-    for section in sections {
-        let unit = section.required(problems, "unit", shape::name()).and_then(|unit| units.find(&unit, problems));
-        let address = section.required(problems, "address", shape::listen_address());
-        if let Some(address) = &address {
-            taken.claim(address, problems);
-        }
-        let family = section.required(problems, "family", shape::word(FAMILIES));
-        if let Some(family) = &family {
-            check_families(family, groups, problems);
-        }
-        let version = section.required(problems, "server_version", shape::text());
-        let version_number = family.as_ref().zip(version.as_ref());
-        let version_number = version_number.and_then(|(family, text)| read_version(family.value, text, problems));
-        let certificate = section.optional(problems, "tls_certificate", shape::readable_file(folder));
-        let key = section.optional(problems, "tls_key", shape::readable_file(folder));
-        for (one, other) in [("tls_certificate", "tls_key"), ("tls_key", "tls_certificate")] {
-            if section.holds(one) && !section.holds(other) {
-                problems.add(&section.place_of(other), "nothing", format!("a path, because {one} is there"));
-            }
-        }
-        section.finish(problems);
-        listeners.extend((|| {
-            Some(ListenerConfig {
-                unit: unit?,
-                address: address?.value,
-                dialect: Dialect { family: family?.value, version: version_number? },
-                server_version: version?.value,
-                tls: certificate.zip(key).map(|(certificate, key)| (certificate.value, key.value)),
-            })
-        })());
-    }
-    listeners
-}
-
-/// The greeting comes before the user, and so the group, is known: all groups must be of the listener's family.
-fn check_families(family: &Located<Family>, groups: &[ReadGroup], problems: &mut Problems) {
-    let word = |family: Family| FAMILIES.iter().find(|(_, other)| *other == family).map_or("", |(word, _)| word);
-    for group in groups {
-        if let Some(own) = &group.family
-            && own.value != family.value
-        {
-            let expected = format!("\"{}\", the family of group '{}'", word(own.value), group.name.value);
-            problems.add(&family.place, format!("\"{}\"", word(family.value)), expected);
-        }
-    }
-}
-
-/// `10.11.19-MariaDB` -> 101119. Drivers tell the families apart by the word, so it must agree with the family.
-fn read_version(family: Family, text: &Located<String>, problems: &mut Problems) -> Option<u32> {
-    let says_mariadb = text.value.to_ascii_lowercase().contains("mariadb");
-    let expected = match family {
-        Family::MariaDb => "a version of the family mariadb, as in \"10.11.6-MariaDB\"",
-        Family::MySql => "a version of the family mysql, as in \"8.4.3\"",
-    };
-    let number = version_number(&text.value).filter(|_| says_mariadb == (family == Family::MariaDb));
-    if number.is_none() {
-        problems.add(&text.place, format!("\"{}\"", text.value.escape_debug()), expected);
-    }
-    number
-}
-
-fn version_number(text: &str) -> Option<u32> {
-    let end = text.find(|letter: char| !letter.is_ascii_digit() && letter != '.').unwrap_or(text.len());
-    let parts: Vec<u32> = text[..end].split('.').map(|part| part.parse().ok()).collect::<Option<_>>()?;
-    let printable = text.len() <= 64 && text.bytes().all(|byte| byte.is_ascii_graphic());
-    match parts[..] {
-        [major, minor, patch] if printable && major < 100 && minor < 100 && patch < 100 => {
-            Some(major * 10_000 + minor * 100 + patch)
-        }
-        _ => None,
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! It reads no file and no environment but for secrets, whose `file:` and `env:` it follows; and it never shows a secret.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use toml::de::DeValue;
 use super::secret;
 use crate::model::control_state::InstanceAddress;
 use crate::model::{PlainKey, Shard, ShardRange};
+use crate::net::balancer::Network;
 
 /// Why a value does not fit.
 #[derive(Debug)]
@@ -212,6 +213,22 @@ fn shown_size(bytes: usize) -> String {
 /// An address to listen on.
 pub fn listen_address() -> Shape<SocketAddr> {
     Shape::new("an IP address and a port, as in \"127.0.0.1:4406\"", |value| value.as_str()?.parse().ok())
+}
+
+/// Networks, each `address/bits` or one address.
+pub fn networks() -> Shape<Vec<Network>> {
+    Shape::new("a list of networks, as in [\"10.0.0.0/8\", \"192.0.2.7\"]", |value| {
+        value.as_array()?.iter().map(|item| read_network(item.get_ref().as_str()?)).collect()
+    })
+}
+
+fn read_network(text: &str) -> Option<Network> {
+    let (address, bits) = match text.split_once('/') {
+        Some((address, bits)) => (address, Some(bits.parse().ok()?)),
+        None => (text, None),
+    };
+    let address: IpAddr = address.parse().ok()?;
+    Network::new(address, bits.unwrap_or(if address.is_ipv4() { 32 } else { 128 }))
 }
 
 /// Where an instance listens.

@@ -304,6 +304,22 @@ fn files_that_will_be_needed_are_looked_for_at_once() {
 }
 
 #[test]
+fn a_listeners_encryption_must_not_contradict_itself() {
+    let version = "server_version = \"10.11.6-MariaDB\"";
+    let told_with = |lines: &str| faults(&[(version, &format!("{version}\n{lines}"))]);
+    let told = told_with("tls_client_certificate = \"optional\"");
+    assert!(told.len() == 1 && told[0].contains("listener.tls_client_authority: found nothing"), "{told:#?}");
+    let told = told_with("tls_client_authority = \"users.toml\"");
+    assert!(told.len() == 1 && told[0].contains("listener.tls: found an encryption"), "{told:#?}");
+    let told = told_with("proxy_protocol_from = [\"10.0.0.0/33\"]");
+    assert!(told.len() == 1 && told[0].contains("expected a list of networks"), "{told:#?}");
+    let told = faults(&[("monitor_user", "tls = \"verify_ca\"\ntls_key = \"users.toml\"\nmonitor_user")]);
+    assert_eq!(told.len(), 2, "{told:#?}");
+    assert!(told.iter().any(|line| line.contains("backend.tls_authority: found nothing")), "{told:#?}");
+    assert!(told.iter().any(|line| line.contains("backend.tls_certificate: found nothing")), "{told:#?}");
+}
+
+#[test]
 fn faults_of_the_users_file_are_told_with_its_name() {
     let (folder, _) = world(|text| text);
     fs::write(folder.path().join("users.toml"), "[[user]]\nname = \"app\"\n").unwrap();

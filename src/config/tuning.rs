@@ -3,19 +3,24 @@
 use std::path::Path;
 
 use super::file::{MonitorAccount, missing_section};
+use super::listeners::read_pair;
 use super::reader::{Problems, Section};
 use super::shape;
 use crate::backend::{self, BackendTls};
 use crate::control::HoldLimits;
 use crate::frontend::Limits;
+use crate::net::login::CleartextAuth;
 use crate::telemetry::{self, LogFormat};
 
 const TLS: &[(&str, BackendTls)] = &[
     ("disabled", BackendTls::Disabled),
     ("preferred", BackendTls::Preferred),
     ("required", BackendTls::Required),
-    ("verify", BackendTls::Verify),
+    ("verify_ca", BackendTls::VerifyCa),
+    ("verify_identity", BackendTls::VerifyIdentity),
 ];
+
+const CLEARTEXT: &[(&str, CleartextAuth)] = &[("refuse", CleartextAuth::Refused), ("over_tls", CleartextAuth::OverTls)];
 
 /// `[backend]`, and the monitor's account in it.
 pub fn read_backend(
@@ -34,6 +39,7 @@ pub fn read_backend(
         user.zip(password).map(|(user, password)| MonitorAccount { user: user.value, password: password.value });
     let tls_authority =
         section.optional(problems, "tls_authority", shape::readable_file(folder)).map(|path| path.value);
+    let tls_identity = read_pair(&section, problems, folder, "tls_certificate", "tls_key");
     let mut number = |key, lowest, highest, default: usize| {
         section.or(problems, key, shape::count(lowest, highest), u32::try_from(default).unwrap_or(highest)) as usize
     };
@@ -49,9 +55,12 @@ pub fn read_backend(
         prepared_per_connection,
         tls: section.or(problems, "tls", shape::word(TLS), default.tls),
         tls_authority,
+        tls_identity,
+        cleartext: section.or(problems, "cleartext_passwords", shape::word(CLEARTEXT), default.cleartext),
     };
-    if config.tls == BackendTls::Verify && !section.holds("tls_authority") {
-        problems.add(&section.place_of("tls_authority"), "nothing", "a path, because tls = \"verify\"");
+    let verifies = matches!(config.tls, BackendTls::VerifyCa | BackendTls::VerifyIdentity);
+    if verifies && !section.holds("tls_authority") {
+        problems.add(&section.place_of("tls_authority"), "nothing", "a path, because tls verifies");
     }
     section.finish(problems);
     (config, monitor)

@@ -8,8 +8,11 @@ use super::shape;
 use crate::frontend::{AuthPlugin, User};
 use crate::route::Grants;
 
-const PLUGINS: &[(&str, AuthPlugin)] =
-    &[("caching_sha2_password", AuthPlugin::CachingSha2), ("mysql_native_password", AuthPlugin::Native)];
+const PLUGINS: &[(&str, AuthPlugin)] = &[
+    ("caching_sha2_password", AuthPlugin::CachingSha2),
+    ("mysql_native_password", AuthPlugin::Native),
+    ("mysql_clear_password", AuthPlugin::Cleartext),
+];
 
 /// The users of the file; `None` when one could not be read.
 pub fn read(root: &Section<'_>, problems: &mut Problems, folder: &Path) -> Option<Users> {

@@ -1,12 +1,14 @@
 //! What the operators set about clients: listeners, limits, users.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::model::UnitId;
+use crate::net::balancer::Network;
+use crate::net::tls::{Certificate, ClientCertificates, TlsNeed};
 use crate::route::Grants;
 use crate::sql::Dialect;
+use crate::wire::capability::CompressionOffer;
 
 /// Where clients of one unit connect.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,8 +21,28 @@ pub struct ListenerConfig {
     pub dialect: Dialect,
     /// The version string of the greeting, for example `10.11.19-MariaDB`.
     pub server_version: String,
-    /// Certificate chain and key (PEM); `None` makes a self-signed one at start, as the servers do.
-    pub tls: Option<(PathBuf, PathBuf)>,
+    /// Encryption.
+    pub tls: ListenerTls,
+    /// Whether clients may have their connection compressed.
+    pub compression: CompressionOffer,
+    /// The load balancers that say by the PROXY protocol whose connection they pass on. They must; nobody else may.
+    pub balancers: Vec<Network>,
+}
+
+/// Encryption of a listener's connections.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ListenerTls {
+    /// None is offered.
+    Off,
+    /// It is offered.
+    On {
+        /// Whether clients may do without.
+        need: TlsNeed,
+        /// The listener's certificate.
+        certificate: Certificate,
+        /// The clients'.
+        clients: ClientCertificates,
+    },
 }
 
 /// Bounds on what clients may use.
@@ -61,6 +83,8 @@ pub enum AuthPlugin {
     CachingSha2,
     /// mysql_native_password.
     Native,
+    /// mysql_clear_password, over TLS only.
+    Cleartext,
 }
 
 /// One user of the applications.

@@ -50,13 +50,8 @@ pub fn change_refused(user: &str, host: &str, used_password: bool) -> ClientText
 
 /// Why a client was not let in; `None` when it is gone.
 pub fn login(fault: &AcceptFault, sequence: u8) -> Option<Vec<u8>> {
-    let (errno, sqlstate) = match fault {
-        AcceptFault::Denied { .. } => (1045, "28000"),
-        AcceptFault::TooOld => (1251, "08004"),
-        AcceptFault::Malformed(_) => (1043, "08S01"),
-        AcceptFault::Disconnected(_) => return None,
-    };
-    Some(packet(errno, sqlstate, &fault.to_string(), sequence))
+    let (errno, sqlstate) = fault.code()?;
+    Some(packet(errno, &String::from_utf8_lossy(&sqlstate), &fault.to_string(), sequence))
 }
 
 /// A command Meridian does not carry, by name.

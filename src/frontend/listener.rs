@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -14,12 +15,13 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use super::client::ReadError;
-use super::config::ListenerConfig;
+use super::config::{ListenerConfig, ListenerTls};
 use super::error_reply;
 use super::registry::ConnectionPermit;
 use super::session::SessionEnd;
 use super::welcome::welcome;
 use super::worker::{Node, Worker};
+use crate::net::tls::{Certificate, TlsError, acceptor};
 use crate::shutdown::Shutdown;
 
 /// How often idle connections are looked through.
@@ -32,8 +34,37 @@ const FAREWELL: Duration = Duration::from_secs(10);
 pub struct Listener {
     /// What the operators set.
     pub config: Arc<ListenerConfig>,
-    /// Its certificate.
-    pub tls: TlsAcceptor,
+    /// Its certificate, if it encrypts.
+    tls: ArcSwapOption<TlsAcceptor>,
+}
+
+impl Listener {
+    /// A listener with the certificates its configuration names. Errors: they cannot be used.
+    pub fn new(config: ListenerConfig) -> Result<Listener, TlsError> {
+        let tls = ArcSwapOption::new(acceptor_of(&config.tls)?.map(Arc::new));
+        Ok(Listener { config: Arc::new(config), tls })
+    }
+
+    /// Reads the certificates' files again, for those who come from now on. Errors: they cannot be used; the old ones stay.
+    pub fn renew_certificates(&self) -> Result<(), TlsError> {
+        // A self-signed one has no file; a new one would only alarm those who remember it.
+        if matches!(&self.config.tls, ListenerTls::On { certificate: Certificate::Files { .. }, .. }) {
+            self.tls.store(acceptor_of(&self.config.tls)?.map(Arc::new));
+        }
+        Ok(())
+    }
+
+    /// Its certificate now, if it encrypts.
+    pub(super) fn acceptor(&self) -> Option<Arc<TlsAcceptor>> {
+        self.tls.load_full()
+    }
+}
+
+fn acceptor_of(tls: &ListenerTls) -> Result<Option<TlsAcceptor>, TlsError> {
+    match tls {
+        ListenerTls::Off => Ok(None),
+        ListenerTls::On { certificate, clients, .. } => acceptor(certificate, clients).map(Some),
+    }
 }
 
 /// A client on its way to a worker.

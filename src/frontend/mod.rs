@@ -30,4 +30,4 @@ pub mod users;
 pub mod welcome;
 pub mod worker;
 
-pub use config::{AuthPlugin, Limits, ListenerConfig, User};
+pub use config::{AuthPlugin, Limits, ListenerConfig, ListenerTls, User};

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use super::client::{Client, ReceivedCommand};
-use super::config::{AuthPlugin as ConfiguredPlugin, ListenerConfig};
+use super::config::{AuthPlugin as ConfiguredPlugin, ListenerConfig, ListenerTls};
 use super::dispatch::NotCarried;
 use super::error_reply;
 use super::listener::Listener;
@@ -21,7 +21,10 @@ use super::worker::Worker;
 use crate::backend::SessionState;
 use crate::model::Role;
 use crate::net::accept::{AcceptContext, AcceptError, AcceptFault, Accepted, Credential, FastAuth, accept};
+use crate::net::balancer::read_proxy_header;
+use crate::net::compressed::Compressed;
 use crate::net::stream::Stream;
+use crate::net::tls::TlsNeed;
 use crate::route::Target;
 use crate::sql::{Family, Hint};
 use crate::wire::capability;
@@ -40,22 +43,40 @@ pub async fn welcome(
     let id = worker.node.registry.next_id();
     let stream = TcpStream::from_std(socket).and_then(Stream::tcp);
     let stream = stream.inspect_err(|error| tracing::warn!(%error, %peer, "a client's socket is of no use")).ok()?;
-    let login = log_in(&worker, &listener, stream, peer, id);
-    let accepted = match timeout(worker.node.limits.login_deadline, login).await {
-        Ok(Ok(accepted)) => accepted,
-        Ok(Err(error)) => {
-            turn_down(error, peer).await;
-            return None;
-        }
-        Err(_) => {
-            tracing::info!(%peer, "a client did not log in within the login deadline");
-            return None;
+    let login = async {
+        let (stream, peer) = introduced(&listener, stream, peer).await?;
+        match log_in(&worker, &listener, stream, peer, id).await {
+            Ok(accepted) => Some((accepted, peer)),
+            Err(error) => {
+                turn_down(error, peer).await;
+                None
+            }
         }
     };
+    let Ok(logged_in) = timeout(worker.node.limits.login_deadline, login).await else {
+        tracing::info!(%peer, "a client did not log in within the login deadline");
+        return None;
+    };
+    let (accepted, peer) = logged_in?;
     let (session, sequence) = begin(worker, &listener, accepted, peer, id).await?;
     // Boxed here, so that the task holds a pointer and not a second copy.
     let mut session = Box::new(session);
     session.finish_login(sequence).await.then_some(session)
+}
+
+/// The connection, and whose it is: a load balancer says so before anything else.
+async fn introduced(listener: &Listener, mut stream: Stream, peer: SocketAddr) -> Option<(Stream, SocketAddr)> {
+    if !listener.config.balancers.iter().any(|network| network.contains(peer.ip())) {
+        return Some((stream, peer));
+    }
+    match read_proxy_header(&mut stream).await {
+        Ok(client) => Some((stream, client.unwrap_or(peer))),
+        Err(error) => {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(%peer, error, "a load balancer did not say whose connection it passes on");
+            None
+        }
+    }
 }
 
 async fn log_in(
@@ -67,7 +88,8 @@ async fn log_in(
 ) -> Result<Accepted, AcceptError> {
     let host = peer.ip().to_string();
     let users = |name: &str| credential_of(worker, name);
-    accept(stream, &context(worker, &listener.config, Some(&listener.tls), &users, id, &host)).await
+    let tls = listener.acceptor();
+    accept(stream, &context(worker, &listener.config, tls.as_deref(), &users, id, &host)).await
 }
 
 /// What a client has to prove to be the user called `name`.
@@ -76,6 +98,7 @@ pub(super) fn credential_of(worker: &Worker, name: &str) -> Option<Credential> {
     let plugin = match known.user.plugin {
         ConfiguredPlugin::CachingSha2 => AuthPlugin::CachingSha2,
         ConfiguredPlugin::Native => AuthPlugin::Native,
+        ConfiguredPlugin::Cleartext => AuthPlugin::Cleartext,
     };
     Some(Credential { password: known.user.password.clone().into_bytes(), plugin })
 }
@@ -95,6 +118,11 @@ pub(super) fn context<'a>(
         version: listener.dialect.version,
         connection_id,
         tls,
+        tls_need: match listener.tls {
+            ListenerTls::Off => TlsNeed::Preferred,
+            ListenerTls::On { need, .. } => need,
+        },
+        compression: listener.compression,
         rsa: &worker.node.rsa,
         users,
         fast_auth: FastAuth::Always,
@@ -113,7 +141,9 @@ async fn turn_down(error: AcceptError, peer: SocketAddr) {
     let source = &error.fault as &dyn std::error::Error;
     match error.fault {
         AcceptFault::Disconnected(_) => tracing::debug!(%peer, error = source, "a client left during its login"),
-        AcceptFault::Denied { .. } | AcceptFault::TooOld => tracing::info!(%peer, error = source, "login refused"),
+        AcceptFault::Denied { .. } | AcceptFault::TooOld | AcceptFault::Insecure => {
+            tracing::info!(%peer, error = source, "login refused")
+        }
         AcceptFault::Malformed(_) => tracing::warn!(%peer, error = source, "malformed login"),
     }
     if let Some((stream, sequence)) = error.reply
@@ -133,7 +163,10 @@ async fn begin(
     id: u32,
 ) -> Option<(Session, u8)> {
     let node = Arc::clone(&worker.node);
-    let mut client = Client::new(accepted.stream);
+    let mut client = Client::new(match accepted.compression {
+        None => accepted.stream,
+        Some(algorithm) => Stream::Compressed(Box::new(Compressed::new(accepted.stream, algorithm))),
+    });
     // The user file may have been replaced during the handshake.
     let user = node.users.find(&accepted.user)?;
     let limit = user.user.connections;
@@ -184,7 +217,14 @@ impl Session {
     /// The last step of a login. Returns whether the session begins.
     async fn finish_login(&mut self, sequence: u8) -> bool {
         match self.check_schema(sequence).await {
-            Ok(()) => self.send_ok(sequence).await.is_ok(),
+            Ok(()) => {
+                let told = self.send_ok(sequence).await;
+                // The OK is the last packet that goes uncompressed.
+                if let Stream::Compressed(compressed) = &mut self.client.stream {
+                    compressed.begin();
+                }
+                told.is_ok()
+            }
             Err(SchemaRefused::Told(packet)) => {
                 if self.send(&packet).await.is_err() {
                     tracing::debug!(session = self.id(), "the client did not stay to read why");

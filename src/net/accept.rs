@@ -14,9 +14,11 @@ use tokio_rustls::{TlsAcceptor, TlsStream};
 use super::handshake_io::{Carrier, Handshake, HandshakeIoError};
 use super::rsa_key::RsaKey;
 use super::stream::Stream;
+use super::tls::TlsNeed;
 use crate::wire::auth_switch::{AuthSwitch, FAST_AUTH_OK, FULL_AUTH, PUBLIC_KEY_REQUEST, encode_more_data};
-use crate::wire::capability::{Capabilities, Family, Offer, TlsOffer, offered};
+use crate::wire::capability::{Capabilities, CompressionOffer, Family, Offer, TlsOffer, offered};
 use crate::wire::change_user::ChangeUser;
+use crate::wire::compression::Algorithm;
 use crate::wire::greeting::{Greeting, HandshakeError};
 use crate::wire::login_request::{LoginRequest, is_tls_request};
 use crate::wire::scramble::{AuthPlugin, SALT, Salt, equal_in_constant_time};
@@ -65,6 +67,10 @@ pub struct AcceptContext<'a> {
     pub connection_id: u32,
     /// TLS; `None` offers none.
     pub tls: Option<&'a TlsAcceptor>,
+    /// Whether clients may do without.
+    pub tls_need: TlsNeed,
+    /// Whether clients may have their connection compressed.
+    pub compression: CompressionOffer,
     /// For full authentication without TLS.
     pub rsa: &'a RsaKey,
     /// The users by name.
@@ -94,6 +100,8 @@ pub struct Accepted {
     pub max_packet: u32,
     /// Connection attributes as sent.
     pub attributes: Vec<u8>,
+    /// How its connection is to be compressed, once it has been told OK.
+    pub compression: Option<Algorithm>,
     /// The salt its last answer was made with, which COM_CHANGE_USER goes on with.
     pub salt: Salt,
 }
@@ -125,6 +133,9 @@ pub enum AcceptFault {
     /// The client knows no plugin but its own, or no 4.1 protocol.
     #[error("Client does not support authentication protocol requested by server; consider upgrading MySQL client")]
     TooOld,
+    /// The client does not encrypt, and must.
+    #[error("Connections using insecure transport are prohibited while --require_secure_transport=ON.")]
+    Insecure,
     /// The client broke the protocol.
     #[error("Bad handshake")]
     Malformed(#[source] Malformed),
@@ -153,6 +164,7 @@ impl AcceptFault {
         match self {
             AcceptFault::Denied { .. } => Some((1045, *b"28000")),
             AcceptFault::TooOld => Some((1251, *b"08004")),
+            AcceptFault::Insecure => Some((3159, *b"HY000")),
             AcceptFault::Malformed(_) => Some((1043, *b"08S01")),
             AcceptFault::Disconnected(_) => None,
         }
@@ -202,6 +214,9 @@ pub async fn accept(stream: Stream, context: &AcceptContext<'_>) -> Result<Accep
         Ok(login) => login,
         Err(error) => return Err(failed(error.into(), peer)),
     };
+    if context.tls_need == TlsNeed::Required && !peer.stream.is_encrypted() {
+        return Err(failed(AcceptFault::Insecure, peer));
+    }
     let answer = FirstAnswer {
         user: &login.user,
         plugin: login.plugin.as_deref(),
@@ -214,13 +229,15 @@ pub async fn accept(stream: Stream, context: &AcceptContext<'_>) -> Result<Accep
         Ok(salt) => salt,
         Err(fault) => return Err(failed(fault, peer)),
     };
+    let capabilities = login.capabilities & greeting.capabilities;
     Ok(Accepted {
         salt,
+        compression: Algorithm::of(capabilities, login.zstd_level),
         stream: peer.stream,
         sequence: peer.sequence,
         user: login.user,
         schema: login.schema,
-        capabilities: login.capabilities & greeting.capabilities,
+        capabilities,
         collation: login.collation,
         max_packet: login.max_packet,
         attributes: login.attributes,
@@ -242,6 +259,7 @@ fn greeting(context: &AcceptContext<'_>, stream: &Stream) -> Greeting {
             family: context.family,
             version: context.version,
             tls: if can_encrypt { TlsOffer::Offered } else { TlsOffer::Absent },
+            compression: context.compression,
         }),
         collation: if context.family == Family::MySql && context.version >= 80_000 {
             MYSQL_COLLATION
@@ -344,6 +362,9 @@ async fn authenticate<C: Carrier>(
     // An unknown user is taken for one of the client's own kind: clients that lack the other plugin then still read a plain refusal.
     let of_unknown = || AuthPlugin::named(used).unwrap_or(default_plugin(context.family));
     let plugin = credential.as_ref().map_or_else(of_unknown, |known| known.plugin);
+    if plugin == AuthPlugin::Cleartext && !peer.stream.is_confidential() {
+        return Err(AcceptFault::Insecure);
+    }
     let (mut salt, mut response) = (login.salt, login.response.to_vec());
     // A client that was told to use another plugin than the greeting's answers with nothing, and waits to be asked.
     let must_be_asked = response.is_empty() && login.greeted_with.is_none_or(|greeted| greeted.name() != used);
@@ -352,19 +373,19 @@ async fn authenticate<C: Carrier>(
             return Err(AcceptFault::TooOld);
         }
         salt = random_salt();
-        peer.send(&AuthSwitch { plugin: plugin.name().to_owned(), salt }.encode()).await?;
+        peer.send(&AuthSwitch::new(plugin.name(), &salt).encode()).await?;
         response = peer.receive().await?;
         // Some clients send the NUL of an empty password.
-        if response == [0] {
+        if response == [0] && plugin != AuthPlugin::Cleartext {
             response.clear();
         }
     }
     let proof = Proof { credential: credential.as_ref(), salt, response: &response };
     let proved = match plugin {
-        AuthPlugin::Native => proof.by_scramble(),
+        AuthPlugin::Native | AuthPlugin::Cleartext => proof.by_scramble(),
         AuthPlugin::CachingSha2 => caching_sha2(peer, context, login.user, &proof).await?,
     };
-    let used_password = !response.is_empty();
+    let used_password = !matches!(response.as_slice(), [] | [0]);
     let denied =
         || AcceptFault::Denied { user: login.user.to_owned(), host: context.client_host.to_owned(), used_password };
     if proved { Ok(salt) } else { Err(denied()) }

@@ -4,7 +4,10 @@
 //! its own and logs in once; who tries again decides that elsewhere.
 
 use std::io;
+use std::num::NonZeroU32;
 
+use aws_lc_rs::pbkdf2;
+use aws_lc_rs::signature::Ed25519KeyPair;
 use rustls_pki_types::ServerName;
 use thiserror::Error;
 use tokio::net::{TcpStream, UnixStream};
@@ -22,7 +25,7 @@ use crate::wire::greeting::{Greeting, HandshakeError};
 use crate::wire::login_request::LoginRequest;
 use crate::wire::ok_packet::OkPacket;
 use crate::wire::packet::PacketError;
-use crate::wire::scramble::{AuthPlugin, Salt};
+use crate::wire::scramble::{AuthPlugin, ED25519, PARSEC, ParsecSalt, Salt, sign_ed25519};
 
 /// Whom we log in as.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -39,6 +42,16 @@ impl std::fmt::Debug for Account {
     }
 }
 
+/// Whether an instance may be given the password itself, for plugins that want it (PAM, LDAP).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CleartextAuth {
+    /// Never.
+    #[default]
+    Refused,
+    /// Over TLS, or a UNIX socket.
+    OverTls,
+}
+
 /// What a connection must be like.
 #[derive(Clone, Copy, Debug)]
 pub struct LoginWish<'a> {
@@ -52,6 +65,8 @@ pub struct LoginWish<'a> {
     pub max_packet: u32,
     /// Connection attributes: pairs of length-encoded strings; empty sends none.
     pub attributes: &'a [u8],
+    /// Whether the password itself may be sent.
+    pub cleartext: CleartextAuth,
 }
 
 /// A connection that is logged in and idle.
@@ -105,6 +120,9 @@ pub enum LoginError {
     /// The account uses a plugin we do not speak.
     #[error("the account uses the authentication plugin {0:?}, which is not supported")]
     Plugin(String),
+    /// The account's plugin wants the password itself, and may not have it here.
+    #[error("the account wants its password in clear text, which is not enabled or not encrypted")]
+    Cleartext,
     /// The server's content broke the protocol.
     #[error("the server broke the handshake")]
     Content(#[from] HandshakeError),
@@ -140,7 +158,7 @@ pub async fn login(
         server = encrypt(server, &request, address, tls).await?;
     }
     server.send(&request.encode()).await.map_err(LoginError::Io)?;
-    let status = prove(&mut server, account, greeting.salt).await?;
+    let status = prove(&mut server, account, greeting.salt, wish.cleartext).await?;
     Ok(LoggedIn {
         stream: server.stream,
         family: greeting.family,
@@ -197,6 +215,7 @@ fn request(greeting: &Greeting, account: &Account, wish: &LoginWish<'_>) -> Resu
         schema: wish.schema.map(str::to_owned),
         plugin: Some(plugin.name().to_owned()),
         attributes: wish.attributes.to_vec(),
+        zstd_level: 0,
     })
 }
 
@@ -231,7 +250,12 @@ async fn encrypt(
 }
 
 /// Answers the server until it says OK; gives the status flags of the OK.
-async fn prove(server: &mut Handshake, account: &Account, mut salt: Salt) -> Result<u16, LoginError> {
+async fn prove(
+    server: &mut Handshake,
+    account: &Account,
+    mut salt: Salt,
+    cleartext: CleartextAuth,
+) -> Result<u16, LoginError> {
     let password = account.password.as_bytes();
     loop {
         let payload = receive(server).await?;
@@ -239,15 +263,56 @@ async fn prove(server: &mut Handshake, account: &Account, mut salt: Salt) -> Res
             [0x00, ..] => return Ok(OkPacket::parse(&payload).map_err(HandshakeError::from)?.status),
             [0xFE, ..] => {
                 let switch = AuthSwitch::parse(&payload)?;
-                let plugin = AuthPlugin::named(&switch.plugin).ok_or(LoginError::Plugin(switch.plugin))?;
-                salt = switch.salt;
-                server.send(&plugin.respond(password, &salt)).await.map_err(LoginError::Io)?;
+                salt = switch.salt();
+                answer_switch(server, password, &switch, cleartext).await?;
             }
             [0x01, FAST_AUTH_OK] => {}
             [0x01, FULL_AUTH] => give_password(server, password, &salt).await?,
             _ => return Err(HandshakeError::Unexpected.into()),
         }
     }
+}
+
+/// The answer of the plugin the account has.
+async fn answer_switch(
+    server: &mut Handshake,
+    password: &[u8],
+    switch: &AuthSwitch,
+    cleartext: CleartextAuth,
+) -> Result<(), LoginError> {
+    let answer = match switch.plugin.as_str() {
+        ED25519 => sign_ed25519(password, &switch.data).to_vec(),
+        PARSEC => return answer_parsec(server, password, &switch.data).await,
+        name if name == AuthPlugin::Cleartext.name() => {
+            if cleartext == CleartextAuth::Refused || !server.stream.is_confidential() {
+                return Err(LoginError::Cleartext);
+            }
+            AuthPlugin::Cleartext.respond(password, &switch.salt())
+        }
+        name => {
+            let plugin = AuthPlugin::named(name).ok_or_else(|| LoginError::Plugin(name.to_owned()))?;
+            plugin.respond(password, &switch.salt())
+        }
+    };
+    server.send(&answer).await.map_err(LoginError::Io)
+}
+
+/// parsec: an empty packet asks how to stretch the password; the answer is 32 bytes of ours and a signature over the server's and ours.
+async fn answer_parsec(server: &mut Handshake, password: &[u8], nonce: &[u8]) -> Result<(), LoginError> {
+    server.send(&[]).await.map_err(LoginError::Io)?;
+    let salt = ParsecSalt::parse(&receive(server).await?).ok_or(HandshakeError::Unexpected)?;
+    let own: [u8; 32] = rand::random();
+    let answer = sign_parsec(password, &salt, nonce, &own).ok_or(HandshakeError::Unexpected)?;
+    server.send(&answer).await.map_err(LoginError::Io)
+}
+
+/// `own` and the signature over `nonce` and `own`; `None` for a salt without rounds, which is none.
+fn sign_parsec(password: &[u8], salt: &ParsecSalt, nonce: &[u8], own: &[u8; 32]) -> Option<Vec<u8>> {
+    let mut seed = [0; 32];
+    pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA512, NonZeroU32::new(salt.rounds)?, &salt.salt, password, &mut seed);
+    let key = Ed25519KeyPair::from_seed_unchecked(&seed).ok()?;
+    let signature = key.sign(&[nonce, own].concat());
+    Some([own, signature.as_ref()].concat())
 }
 
 /// Full authentication of caching_sha2_password: the password itself where nobody can listen, else encrypted with the server's key.
@@ -262,4 +327,29 @@ async fn give_password(server: &mut Handshake, password: &[u8], salt: &Salt) -> 
         }
     };
     server.send(&answer).await.map_err(LoginError::Io)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use aws_lc_rs::signature::{ED25519 as VERIFIER, KeyPair, UnparsedPublicKey};
+
+    use super::*;
+
+    #[test]
+    fn a_parsec_answer_is_signed_with_the_stretched_password() {
+        let salt = ParsecSalt { rounds: 1024, salt: b"eighteen bytes it is".to_vec() };
+        let (nonce, own) = ([3; 32], [9; 32]);
+        let answer = sign_parsec(b"secret", &salt, &nonce, &own).unwrap();
+        assert_eq!((answer.len(), &answer[..32]), (96, &own[..]));
+        // The key the server keeps of the account.
+        let mut seed = [0; 32];
+        let rounds = NonZeroU32::new(1024).unwrap();
+        pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA512, rounds, &salt.salt, b"secret", &mut seed);
+        let stored = Ed25519KeyPair::from_seed_unchecked(&seed).unwrap();
+        let stored = UnparsedPublicKey::new(&VERIFIER, stored.public_key().as_ref().to_vec());
+        assert!(stored.verify(&[nonce, own].concat(), &answer[32..]).is_ok());
+        let wrong = sign_parsec(b"wrong", &salt, &nonce, &own).unwrap();
+        assert!(stored.verify(&[nonce, own].concat(), &wrong[32..]).is_err());
+    }
 }

@@ -9,12 +9,12 @@ use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio_rustls::TlsAcceptor;
 
 use super::accept::{AcceptContext, AcceptError, AcceptFault, Accepted, Credential, FastAuth, accept};
-use super::login::{Account, LoggedIn, LoginError, LoginWish, login};
+use super::login::{Account, CleartextAuth, LoggedIn, LoginError, LoginWish, login};
 use super::rsa_key::RsaKey;
 use super::stream::Stream;
-use super::tls::{ClientTls, TlsNeed, acceptor_from_files, self_signed_acceptor};
+use super::tls::{Certificate, ClientCertificates, ClientTls, ServerProof, TlsNeed, acceptor};
 use crate::model::control_state::InstanceAddress;
-use crate::wire::capability::{Capabilities, CapabilityClass, Family};
+use crate::wire::capability::{Capabilities, CapabilityClass, CompressionOffer, Family};
 use crate::wire::error_packet::ErrorPacket;
 use crate::wire::ok_packet::OkPacket;
 use crate::wire::packet::write_packet;
@@ -28,6 +28,7 @@ fn users(name: &str) -> Option<Credential> {
         "native" => ("secret", AuthPlugin::Native),
         "sha2" => ("secret", AuthPlugin::CachingSha2),
         "open" => ("", AuthPlugin::CachingSha2),
+        "clear" => ("secret", AuthPlugin::Cleartext),
         _ => return None,
     };
     Some(Credential { password: password.as_bytes().to_vec(), plugin })
@@ -41,11 +42,12 @@ struct World {
     family: Family,
     acceptor: Option<TlsAcceptor>,
     seen: Option<Mutex<HashSet<String>>>,
+    tls_need: TlsNeed,
 }
 
 impl World {
     fn plain(family: Family) -> World {
-        World { family, acceptor: None, seen: None }
+        World { family, acceptor: None, seen: None, tls_need: TlsNeed::Preferred }
     }
 
     fn context(&self) -> AcceptContext<'_> {
@@ -55,6 +57,8 @@ impl World {
             version: if self.family == Family::MySql { 80_403 } else { 101_119 },
             connection_id: 77,
             tls: self.acceptor.as_ref(),
+            tls_need: self.tls_need,
+            compression: CompressionOffer::Offered,
             rsa: &RSA,
             users: &users,
             fast_auth: self.seen.as_ref().map_or(FastAuth::Always, FastAuth::AfterFull),
@@ -104,7 +108,18 @@ fn wish(family: Family) -> LoginWish<'static> {
         flags = flags | Capabilities::EXTENDED_METADATA;
     }
     let class = CapabilityClass::of(flags);
-    LoginWish { class, schema: Some("shop"), collation: 45, max_packet: 1 << 26, attributes: b"\x03_os\x05Linux" }
+    LoginWish {
+        class,
+        schema: Some("shop"),
+        collation: 45,
+        max_packet: 1 << 26,
+        attributes: b"\x03_os\x05Linux",
+        cleartext: CleartextAuth::OverTls,
+    }
+}
+
+fn self_signed_acceptor() -> TlsAcceptor {
+    acceptor(&Certificate::SelfSigned, &ClientCertificates::Unasked).unwrap()
 }
 
 const FAMILIES: [Family; 2] = [Family::MySql, Family::MariaDb];
@@ -154,8 +169,8 @@ async fn full_authentication_goes_by_rsa_on_plain_tcp_and_is_fast_the_second_tim
 #[tokio::test]
 async fn full_authentication_over_tls_sends_the_password_in_one_packet() {
     for family in FAMILIES {
-        let acceptor = Some(self_signed_acceptor().unwrap());
-        let world = World { family, acceptor, seen: Some(Mutex::default()) };
+        let acceptor = Some(self_signed_acceptor());
+        let world = World { acceptor, seen: Some(Mutex::default()), ..World::plain(family) };
         let (accepted, logged_in) = world.meet(&account("sha2", "secret"), Some(&encrypted())).await;
         assert!(accepted.unwrap().stream.is_encrypted());
         assert!(logged_in.unwrap().stream.is_encrypted());
@@ -165,7 +180,7 @@ async fn full_authentication_over_tls_sends_the_password_in_one_packet() {
 
 #[tokio::test]
 async fn native_and_fast_logins_work_over_tls() {
-    let world = World { acceptor: Some(self_signed_acceptor().unwrap()), ..World::plain(Family::MariaDb) };
+    let world = World { acceptor: Some(self_signed_acceptor()), ..World::plain(Family::MariaDb) };
     for user in ["native", "sha2"] {
         assert!(world.meet(&account(user, "secret"), Some(&encrypted())).await.1.unwrap().stream.is_encrypted());
     }
@@ -183,19 +198,161 @@ async fn a_server_without_tls_is_refused_only_when_tls_is_required() {
     assert!(matches!(accepted, Err(AcceptError { fault: AcceptFault::Disconnected(_), reply: None })));
 }
 
+/// An authority of the test's own, and what it signs, as PEM files.
+struct Authority {
+    folder: tempfile::TempDir,
+    issuer: rcgen::CertifiedIssuer<'static, rcgen::KeyPair>,
+}
+
+impl Authority {
+    fn new() -> Authority {
+        let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let issuer = rcgen::CertifiedIssuer::self_signed(params, rcgen::KeyPair::generate().unwrap()).unwrap();
+        let authority = Authority { folder: tempfile::tempdir().unwrap(), issuer };
+        std::fs::write(authority.file("ca.pem"), authority.issuer.pem()).unwrap();
+        authority
+    }
+
+    fn file(&self, name: &str) -> std::path::PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The files of a certificate for `host` and of its key.
+    fn signs(&self, host: &str) -> (std::path::PathBuf, std::path::PathBuf) {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let params = rcgen::CertificateParams::new(vec![host.to_owned()]).unwrap();
+        let signed = params.signed_by(&key, &self.issuer).unwrap();
+        let (chain_file, key_file) = (self.file(&format!("{host}.pem")), self.file(&format!("{host}.key")));
+        std::fs::write(&chain_file, signed.pem()).unwrap();
+        std::fs::write(&key_file, key.serialize_pem()).unwrap();
+        (chain_file, key_file)
+    }
+
+    fn acceptor(&self, host: &str, clients: &ClientCertificates) -> TlsAcceptor {
+        let (chain, key) = self.signs(host);
+        acceptor(&Certificate::Files { chain, key }, clients).unwrap()
+    }
+}
+
 #[tokio::test]
-async fn a_certificate_is_verified_against_the_configured_authority() {
-    let folder = tempfile::tempdir().unwrap();
-    let (chain, key) = (folder.path().join("chain.pem"), folder.path().join("key.pem"));
-    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
-    std::fs::write(&chain, made.cert.pem()).unwrap();
-    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
-    let world = World { acceptor: Some(acceptor_from_files(&chain, &key).unwrap()), ..World::plain(Family::MySql) };
-    let trusting = ClientTls::verified(&chain).unwrap();
-    assert!(world.meet(&account("sha2", "secret"), Some(&trusting)).await.1.unwrap().stream.is_encrypted());
-    let stranger = World { acceptor: Some(self_signed_acceptor().unwrap()), ..World::plain(Family::MySql) };
-    assert!(matches!(stranger.meet(&account("sha2", "secret"), Some(&trusting)).await.1, Err(LoginError::Tls(_))));
-    assert!(acceptor_from_files(&key, &key).is_err());
+async fn a_servers_certificate_is_verified_as_far_as_is_asked() {
+    let (own, stranger) = (Authority::new(), Authority::new());
+    let ca = own.file("ca.pem");
+    let proofs = [ServerProof::None, ServerProof::Authority(&ca), ServerProof::Identity(&ca)];
+    let servers = [(&own, "localhost", [true, true, true]), (&own, "elsewhere", [true, true, false])];
+    for (authority, host, expected) in servers.into_iter().chain([(&stranger, "localhost", [true, false, false])]) {
+        let acceptor = Some(authority.acceptor(host, &ClientCertificates::Unasked));
+        let world = World { acceptor, ..World::plain(Family::MySql) };
+        for (proof, expected) in proofs.into_iter().zip(expected) {
+            let tls = ClientTls::new(TlsNeed::Required, proof, None).unwrap();
+            let logged_in = world.meet(&account("sha2", "secret"), Some(&tls)).await.1;
+            match logged_in {
+                Ok(logged_in) => assert!(expected && logged_in.stream.is_encrypted(), "{host} {proof:?}"),
+                Err(error) => assert!(!expected && matches!(error, LoginError::Tls(_)), "{host} {proof:?} {error}"),
+            }
+        }
+    }
+    let (chain, key) = own.signs("localhost");
+    let swapped = Certificate::Files { chain: key, key: chain };
+    assert!(acceptor(&swapped, &ClientCertificates::Unasked).is_err());
+}
+
+#[tokio::test]
+async fn a_clients_certificate_is_verified_where_it_is_asked_for() {
+    let (own, stranger) = (Authority::new(), Authority::new());
+    let asks = [ClientCertificates::Optional(own.file("ca.pem")), ClientCertificates::Required(own.file("ca.pem"))];
+    for (clients, without_one) in asks.into_iter().zip([true, false]) {
+        let acceptor = Some(own.acceptor("localhost", &clients));
+        let world = World { acceptor, ..World::plain(Family::MySql) };
+        let logs_in = async |identity: Option<(std::path::PathBuf, std::path::PathBuf)>| {
+            let identity = identity.as_ref().map(|(chain, key)| (chain.as_path(), key.as_path()));
+            let tls = ClientTls::new(TlsNeed::Required, ServerProof::None, identity).unwrap();
+            world.meet(&account("sha2", "secret"), Some(&tls)).await.0.is_ok()
+        };
+        assert!(logs_in(Some(own.signs("client"))).await, "{clients:?}");
+        assert!(!logs_in(Some(stranger.signs("client"))).await, "{clients:?}");
+        assert_eq!(logs_in(None).await, without_one, "{clients:?}");
+    }
+}
+
+#[tokio::test]
+async fn where_encryption_is_required_nobody_logs_in_without() {
+    let world =
+        World { acceptor: Some(self_signed_acceptor()), tls_need: TlsNeed::Required, ..World::plain(Family::MariaDb) };
+    world.meet(&account("sha2", "secret"), Some(&encrypted())).await.1.unwrap();
+    let (accepted, logged_in) = world.meet(&account("sha2", "secret"), None).await;
+    assert!(matches!(accepted, Err(AcceptError { fault: AcceptFault::Insecure, .. })));
+    assert!(matches!(logged_in, Err(LoginError::Refused { errno: 3159, .. })));
+}
+
+#[tokio::test]
+async fn a_password_in_clear_text_goes_over_tls_only_and_only_where_it_is_enabled() {
+    for family in FAMILIES {
+        let world = World { acceptor: Some(self_signed_acceptor()), ..World::plain(family) };
+        world.meet(&account("clear", "secret"), Some(&encrypted())).await.1.unwrap();
+        refused(&world, &account("clear", "wrong"), Some(&encrypted()), "YES").await;
+        refused(&world, &account("clear", ""), Some(&encrypted()), "NO").await;
+        let plain = world.meet(&account("clear", "secret"), None).await;
+        assert!(matches!(plain.0, Err(AcceptError { fault: AcceptFault::Insecure, .. })));
+    }
+    // Our own login gives no password away that it was not told to give, and none in the open.
+    for (tls, cleartext) in [(Some(encrypted()), CleartextAuth::Refused), (None, CleartextAuth::OverTls)] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = InstanceAddress::Tcp("localhost".to_owned(), listener.local_addr().unwrap().port());
+        let asker = asks_for_clear_text(&listener);
+        let wish = LoginWish { cleartext, ..wish(Family::MySql) };
+        let account = account("clear", "secret");
+        let (asked, logged_in) = tokio::join!(asker, login(&address, &account, &wish, tls.as_ref()));
+        assert!(matches!(logged_in, Err(LoginError::Cleartext)), "{logged_in:?}");
+        assert_eq!(asked, b"", "nothing was answered");
+    }
+}
+
+/// A server that asks for the password as it is; gives what it was answered.
+async fn asks_for_clear_text(listener: &TcpListener) -> Vec<u8> {
+    use crate::wire::{AuthSwitch, Greeting, Offer, TlsOffer, offered};
+    let offer =
+        Offer { family: Family::MySql, version: 80_403, tls: TlsOffer::Offered, compression: CompressionOffer::Absent };
+    let greeting = Greeting {
+        family: Family::MySql,
+        server_version: "8.4.3".to_owned(),
+        connection_id: 7,
+        capabilities: offered(&offer),
+        collation: 45,
+        status: 2,
+        salt: *b"abcdefghijklmnopqrst",
+        plugin: "caching_sha2_password".to_owned(),
+    };
+    let (mut socket, _) = listener.accept().await.unwrap();
+    let mut bytes = Vec::new();
+    write_packet(&mut bytes, &mut 0, &greeting.encode());
+    socket.write_all(&bytes).await.unwrap();
+    let mut stream = Stream::tcp(socket).unwrap();
+    let mut request = packet(&mut stream).await;
+    if request.1.len() == 32 {
+        let Stream::Tcp(socket) = stream else { panic!() };
+        let session = self_signed_acceptor().accept(socket).await.unwrap();
+        stream = Stream::Tls(Box::new(tokio_rustls::TlsStream::Server(session)));
+        request = packet(&mut stream).await;
+    }
+    let mut bytes = Vec::new();
+    let switch = AuthSwitch::new("mysql_clear_password", b"abcdefghijklmnopqrst");
+    write_packet(&mut bytes, &mut (request.0 + 1), &switch.encode());
+    stream.write_all(&bytes).await.unwrap();
+    stream.flush().await.unwrap();
+    let mut answered = Vec::new();
+    // An end without a farewell is an end as well.
+    let _ = stream.read_to_end(&mut answered).await;
+    answered
+}
+
+async fn packet(stream: &mut Stream) -> (u8, Vec<u8>) {
+    let mut header = [0; 4];
+    stream.read_exact(&mut header).await.unwrap();
+    let mut payload = vec![0; usize::from(header[0]) | usize::from(header[1]) << 8];
+    stream.read_exact(&mut payload).await.unwrap();
+    (header[3], payload)
 }
 
 /// Both sides see the same refusal, with the servers' own text.
@@ -325,6 +482,7 @@ async fn a_command_sent_early_is_left_in_the_socket() {
             schema: None,
             plugin: Some(AuthPlugin::CachingSha2.name().to_owned()),
             attributes: Vec::new(),
+            zstd_level: 0,
         };
         let mut bytes = Vec::new();
         write_packet(&mut bytes, &mut 1, &request.encode());
@@ -341,7 +499,7 @@ async fn a_command_sent_early_is_left_in_the_socket() {
 #[tokio::test]
 async fn reading_and_writing_without_waiting_gives_way_when_nothing_is_there() {
     for tls in [None, Some(encrypted())] {
-        let acceptor = tls.as_ref().map(|_| self_signed_acceptor().unwrap());
+        let acceptor = tls.as_ref().map(|_| self_signed_acceptor());
         let world = World { acceptor, ..World::plain(Family::MySql) };
         let (accepted, logged_in) = world.meet(&account("sha2", "secret"), tls.as_ref()).await;
         let (mut here, mut there) = (accepted.unwrap().stream, logged_in.unwrap().stream);

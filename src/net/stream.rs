@@ -1,4 +1,4 @@
-//! One connection, to a client or to a server: TCP, a UNIX socket, or TLS over TCP.
+//! One connection, to a client or to a server: TCP, a UNIX socket, TLS over TCP, or any of them compressed.
 //!
 //! It carries bytes and knows nothing of packets.
 
@@ -11,6 +11,8 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsStream;
+
+use super::compressed::Compressed;
 
 /// How long a TCP connection may be silent before the kernel asks whether the peer still lives.
 const KEEPALIVE: Duration = Duration::from_secs(30);
@@ -28,6 +30,8 @@ pub enum Stream {
     Unix(UnixStream),
     /// TLS over TCP; boxed so that plain connections stay small.
     Tls(Box<TlsStream<TcpStream>>),
+    /// A client's connection that is compressed; boxed for the same reason.
+    Compressed(Box<Compressed>),
 }
 
 impl Stream {
@@ -40,12 +44,20 @@ impl Stream {
 
     /// Whether the bytes are encrypted.
     pub fn is_encrypted(&self) -> bool {
-        matches!(self, Stream::Tls(_))
+        match self {
+            Stream::Tls(_) => true,
+            Stream::Compressed(compressed) => compressed.inner.is_encrypted(),
+            Stream::Tcp(_) | Stream::Unix(_) => false,
+        }
     }
 
     /// Whether a password may be sent as it is: encrypted, or never leaving the machine.
     pub fn is_confidential(&self) -> bool {
-        matches!(self, Stream::Tls(_) | Stream::Unix(_))
+        match self {
+            Stream::Tls(_) | Stream::Unix(_) => true,
+            Stream::Compressed(compressed) => compressed.inner.is_confidential(),
+            Stream::Tcp(_) => false,
+        }
     }
 
     /// Reads what is there without waiting; `WouldBlock` when nothing is. A `poll_read` that found less than it had room for makes this call
@@ -54,9 +66,9 @@ impl Stream {
         match self {
             Stream::Tcp(socket) => socket.try_read(into),
             Stream::Unix(socket) => socket.try_read(into),
-            Stream::Tls(tls) => {
+            Stream::Tls(_) | Stream::Compressed(_) => {
                 let mut buffer = ReadBuf::new(into);
-                let polled = Pin::new(tls.as_mut()).poll_read(&mut unwatched(), &mut buffer);
+                let polled = Pin::new(self).poll_read(&mut unwatched(), &mut buffer);
                 now(polled).map(|()| buffer.filled().len())
             }
         }
@@ -68,7 +80,7 @@ impl Stream {
         match self {
             Stream::Tcp(socket) => socket.into_std().and_then(TcpStream::from_std).map(Stream::Tcp).ok(),
             Stream::Unix(socket) => socket.into_std().and_then(UnixStream::from_std).map(Stream::Unix).ok(),
-            Stream::Tls(_) => None,
+            Stream::Tls(_) | Stream::Compressed(_) => None,
         }
     }
 
@@ -77,7 +89,7 @@ impl Stream {
         match self {
             Stream::Tcp(socket) => socket.try_write(bytes),
             Stream::Unix(socket) => socket.try_write(bytes),
-            Stream::Tls(tls) => now(Pin::new(tls.as_mut()).poll_write(&mut unwatched(), bytes)),
+            Stream::Tls(_) | Stream::Compressed(_) => now(Pin::new(self).poll_write(&mut unwatched(), bytes)),
         }
     }
 }
@@ -100,6 +112,7 @@ impl AsyncRead for Stream {
             Stream::Tcp(socket) => Pin::new(socket).poll_read(cx, into),
             Stream::Unix(socket) => Pin::new(socket).poll_read(cx, into),
             Stream::Tls(tls) => Pin::new(tls.as_mut()).poll_read(cx, into),
+            Stream::Compressed(compressed) => Pin::new(compressed.as_mut()).poll_read(cx, into),
         }
     }
 }
@@ -110,6 +123,7 @@ impl AsyncWrite for Stream {
             Stream::Tcp(socket) => Pin::new(socket).poll_write(cx, bytes),
             Stream::Unix(socket) => Pin::new(socket).poll_write(cx, bytes),
             Stream::Tls(tls) => Pin::new(tls.as_mut()).poll_write(cx, bytes),
+            Stream::Compressed(compressed) => Pin::new(compressed.as_mut()).poll_write(cx, bytes),
         }
     }
 
@@ -118,6 +132,7 @@ impl AsyncWrite for Stream {
             Stream::Tcp(socket) => Pin::new(socket).poll_flush(cx),
             Stream::Unix(socket) => Pin::new(socket).poll_flush(cx),
             Stream::Tls(tls) => Pin::new(tls.as_mut()).poll_flush(cx),
+            Stream::Compressed(compressed) => Pin::new(compressed.as_mut()).poll_flush(cx),
         }
     }
 
@@ -126,6 +141,7 @@ impl AsyncWrite for Stream {
             Stream::Tcp(socket) => Pin::new(socket).poll_shutdown(cx),
             Stream::Unix(socket) => Pin::new(socket).poll_shutdown(cx),
             Stream::Tls(tls) => Pin::new(tls.as_mut()).poll_shutdown(cx),
+            Stream::Compressed(compressed) => Pin::new(compressed.as_mut()).poll_shutdown(cx),
         }
     }
 }

@@ -5,11 +5,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{
     CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs, verify_tls12_signature, verify_tls13_signature,
 };
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme};
+use rustls::server::{ClientCertVerifierBuilder, VerifierBuilderError, WebPkiClientVerifier};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme};
 use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
 use thiserror::Error;
@@ -35,6 +37,9 @@ pub enum TlsError {
     /// No certificate could be made.
     #[error("no self-signed certificate could be made")]
     SelfSigned(#[from] rcgen::Error),
+    /// The authorities cannot verify anything.
+    #[error("the authorities cannot be used")]
+    Authorities(#[from] VerifierBuilderError),
 }
 
 /// Whether a login insists on encryption.
@@ -44,6 +49,17 @@ pub enum TlsNeed {
     Preferred,
     /// Never log in without.
     Required,
+}
+
+/// What a server has to prove with its certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServerProof<'a> {
+    /// Nothing.
+    None,
+    /// That an authority of this PEM file signed it.
+    Authority(&'a Path),
+    /// That, and that it carries the host's name.
+    Identity(&'a Path),
 }
 
 /// How logins to servers are encrypted.
@@ -56,29 +72,29 @@ pub struct ClientTls {
 }
 
 impl ClientTls {
-    /// Encrypts without verifying who the server is.
-    pub fn unverified(need: TlsNeed) -> Result<ClientTls, TlsError> {
+    /// TLS towards servers; `identity` are the PEM files of our own certificate's chain and key, for servers that ask for one.
+    pub fn new(need: TlsNeed, proof: ServerProof<'_>, identity: Option<(&Path, &Path)>) -> Result<ClientTls, TlsError> {
         let provider = provider();
-        let verifier = Arc::new(AnyServer { algorithms: provider.signature_verification_algorithms });
-        let config = ClientConfig::builder_with_provider(provider)
+        let algorithms = provider.signature_verification_algorithms;
+        let verifier: Arc<dyn ServerCertVerifier> = match proof {
+            ServerProof::None => Arc::new(AnyServer { algorithms }),
+            ServerProof::Authority(file) => Arc::new(SignedServer(web_verifier(file)?)),
+            ServerProof::Identity(file) => web_verifier(file)?,
+        };
+        let builder = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
             .dangerous()
-            .with_custom_certificate_verifier(verifier)
-            .with_no_client_auth();
+            .with_custom_certificate_verifier(verifier);
+        let config = match identity {
+            None => builder.with_no_client_auth(),
+            Some((chain, key)) => builder.with_client_auth_cert(certificates(chain)?, private_key(key)?)?,
+        };
         Ok(ClientTls { connector: TlsConnector::from(Arc::new(config)), need })
     }
 
-    /// Always encrypts; the server's certificate must be signed by an authority of this PEM file and carry the host's name.
-    pub fn verified(authorities: &Path) -> Result<ClientTls, TlsError> {
-        let mut roots = RootCertStore::empty();
-        for certificate in certificates(authorities)? {
-            roots.add(certificate)?;
-        }
-        let config = ClientConfig::builder_with_provider(provider())
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        Ok(ClientTls { connector: TlsConnector::from(Arc::new(config)), need: TlsNeed::Required })
+    /// Encrypts without verifying who the server is.
+    pub fn unverified(need: TlsNeed) -> Result<ClientTls, TlsError> {
+        ClientTls::new(need, ServerProof::None, None)
     }
 }
 
@@ -88,29 +104,73 @@ impl std::fmt::Debug for ClientTls {
     }
 }
 
-/// A listener's TLS from PEM files: the chain, the server's own certificate first, and its key.
-pub fn acceptor_from_files(chain: &Path, key: &Path) -> Result<TlsAcceptor, TlsError> {
-    let private = PrivateKeyDer::from_pem_file(key).map_err(|source| TlsError::Pem {
-        file: key.to_owned(),
-        wanted: "private key",
-        source,
-    })?;
-    acceptor(certificates(chain)?, private)
+/// Where a listener's certificate comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Certificate {
+    /// Made at start, kept in memory only, as the servers do.
+    SelfSigned,
+    /// PEM files.
+    Files {
+        /// The chain, the listener's own certificate first.
+        chain: PathBuf,
+        /// Its key.
+        key: PathBuf,
+    },
 }
 
-/// A listener's TLS with a certificate made now, kept in memory only.
-pub fn self_signed_acceptor() -> Result<TlsAcceptor, TlsError> {
+/// Whether a listener's clients show certificates of their own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientCertificates {
+    /// They are not asked for one.
+    Unasked,
+    /// They may show one; if they do, an authority of this PEM file must have signed it.
+    Optional(PathBuf),
+    /// They must.
+    Required(PathBuf),
+}
+
+/// A listener's TLS, its files read now.
+pub fn acceptor(certificate: &Certificate, clients: &ClientCertificates) -> Result<TlsAcceptor, TlsError> {
+    let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
+    let builder = match clients {
+        ClientCertificates::Unasked => builder.with_no_client_auth(),
+        ClientCertificates::Optional(file) => {
+            builder.with_client_cert_verifier(client_verifier(file)?.allow_unauthenticated().build()?)
+        }
+        ClientCertificates::Required(file) => builder.with_client_cert_verifier(client_verifier(file)?.build()?),
+    };
+    let (chain, key) = match certificate {
+        Certificate::SelfSigned => self_signed()?,
+        Certificate::Files { chain, key } => (certificates(chain)?, private_key(key)?),
+    };
+    Ok(TlsAcceptor::from(Arc::new(builder.with_single_cert(chain, key)?)))
+}
+
+fn self_signed() -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), TlsError> {
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned(), "127.0.0.1".to_owned()])?;
     let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
-    acceptor(vec![made.cert.der().clone()], key.into())
+    Ok((vec![made.cert.der().clone()], key.into()))
 }
 
-fn acceptor(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Result<TlsAcceptor, TlsError> {
-    let config = ServerConfig::builder_with_provider(provider())
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)?;
-    Ok(TlsAcceptor::from(Arc::new(config)))
+fn web_verifier(authorities: &Path) -> Result<Arc<WebPkiServerVerifier>, TlsError> {
+    Ok(WebPkiServerVerifier::builder_with_provider(roots(authorities)?, provider()).build()?)
+}
+
+fn client_verifier(authorities: &Path) -> Result<ClientCertVerifierBuilder, TlsError> {
+    Ok(WebPkiClientVerifier::builder_with_provider(roots(authorities)?, provider()))
+}
+
+fn roots(authorities: &Path) -> Result<Arc<RootCertStore>, TlsError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(authorities)? {
+        roots.add(certificate)?;
+    }
+    Ok(Arc::new(roots))
+}
+
+fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+    let unreadable = |source| TlsError::Pem { file: file.to_owned(), wanted: "private key", source };
+    PrivateKeyDer::from_pem_file(file).map_err(unreadable)
 }
 
 fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
@@ -163,5 +223,50 @@ impl ServerCertVerifier for AnyServer {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.algorithms.supported_schemes()
+    }
+}
+
+/// Accepts every certificate that a known authority signed, whatever name it carries: the servers' VERIFY_CA.
+#[derive(Debug)]
+struct SignedServer(Arc<WebPkiServerVerifier>);
+
+impl ServerCertVerifier for SignedServer {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        match self.0.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
+            // The name is looked at last: everything else was found right.
+            Err(rustls::Error::InvalidCertificate(
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+            )) => Ok(ServerCertVerified::assertion()),
+            verified => verified,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_verify_schemes()
     }
 }

@@ -18,22 +18,34 @@ pub const PUBLIC_KEY_REQUEST: u8 = 2;
 pub struct AuthSwitch {
     /// The plugin's name.
     pub plugin: String,
-    /// The salt for it.
-    pub salt: Salt,
+    /// What the plugin mixes into its answer; a salt comes without the NUL that ends it.
+    pub data: Vec<u8>,
 }
 
 impl AuthSwitch {
+    /// The switch to a plugin that mixes the password with `salt`.
+    pub fn new(plugin: &str, salt: &Salt) -> AuthSwitch {
+        AuthSwitch { plugin: plugin.to_owned(), data: salt.to_vec() }
+    }
+
+    /// The data as a salt, filled up with zeros where there is less.
+    pub fn salt(&self) -> Salt {
+        let mut salt = [0; SALT];
+        for (into, from) in salt.iter_mut().zip(&self.data) {
+            *into = *from;
+        }
+        salt
+    }
+
     /// The payload.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = vec![0xFE];
         put_nul_terminated(&mut out, self.plugin.as_bytes());
-        put_nul_terminated(&mut out, &self.salt);
+        put_nul_terminated(&mut out, &self.data);
         out
     }
 
     /// Reads a payload. The one-byte form, which asks for the authentication of MySQL 4.0, is refused.
-    ///
-    /// Plugins with other data than a salt come with what there is of it, filled up with zeros: only the name counts for them.
     pub fn parse(payload: &[u8]) -> Result<AuthSwitch, HandshakeError> {
         let mut reader = PayloadReader::new(payload);
         if reader.u8()? != 0xFE {
@@ -43,11 +55,11 @@ impl AuthSwitch {
             return Err(HandshakeError::TooOld);
         }
         let plugin = String::from_utf8_lossy(reader.nul_terminated()?).into_owned();
-        let mut salt = [0; SALT];
-        for (into, from) in salt.iter_mut().zip(reader.rest()) {
-            *into = *from;
-        }
-        Ok(AuthSwitch { plugin, salt })
+        let data = match reader.rest() {
+            [salt @ .., 0] if salt.len() == SALT => salt,
+            other => other,
+        };
+        Ok(AuthSwitch { plugin, data: data.to_vec() })
     }
 }
 
@@ -64,8 +76,11 @@ mod tests {
 
     #[test]
     fn a_switch_comes_back_and_the_old_form_is_refused() {
-        let own = AuthSwitch { plugin: "caching_sha2_password".to_owned(), salt: *b"abcdefghijklmnopqrst" };
-        assert_eq!(AuthSwitch::parse(&own.encode()), Ok(own));
+        let own = AuthSwitch::new("caching_sha2_password", b"abcdefghijklmnopqrst");
+        assert_eq!(AuthSwitch::parse(&own.encode()), Ok(own.clone()));
+        assert_eq!(&own.salt(), b"abcdefghijklmnopqrst");
+        let longer = [b"\xFEclient_ed25519\0".as_slice(), &[7; 31], &[0]].concat();
+        assert_eq!(AuthSwitch::parse(&longer).map(|switch| switch.data.len()), Ok(32));
         assert_eq!(AuthSwitch::parse(&[0xFE]), Err(HandshakeError::TooOld));
         assert_eq!(AuthSwitch::parse(b"\xFEname"), Err(HandshakeError::Truncated));
     }

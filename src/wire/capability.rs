@@ -135,6 +135,15 @@ pub enum TlsOffer {
     Absent,
 }
 
+/// Whether a listener can compress.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CompressionOffer {
+    /// COMPRESS is in the greeting, and ZSTD where the family has it.
+    Offered,
+    /// Neither is.
+    Absent,
+}
+
 /// What a listener can do, apart from what every listener can.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Offer {
@@ -144,12 +153,17 @@ pub struct Offer {
     pub version: u32,
     /// Whether it can encrypt.
     pub tls: TlsOffer,
+    /// Whether it can compress.
+    pub compression: CompressionOffer,
 }
 
 /// From which version of MySQL on statements may carry attributes.
 const ATTRIBUTES_SINCE: u32 = 80_023;
 
-/// What everyone is offered. Not carried, hence never offered: both compressions, NO_SCHEMA, several factors, bulk execution and progress
+/// From which version of MySQL on there is zstd.
+const ZSTD_SINCE: u32 = 80_018;
+
+/// What everyone is offered. Not carried, hence never offered: NO_SCHEMA, several factors, bulk execution and progress
 /// reports; and optional and cached metadata, because a server leaves out what it sent before on the same connection, where it may have sent
 /// it to another session.
 const COMMON: u64 = Capabilities::FOUND_ROWS.0
@@ -187,7 +201,14 @@ pub fn offered(offer: &Offer) -> Capabilities {
         TlsOffer::Offered => Capabilities::SSL,
         TlsOffer::Absent => Capabilities::NONE,
     };
-    Capabilities(COMMON) | own | encryption
+    let compression = match (offer.compression, offer.family) {
+        (CompressionOffer::Absent, _) => Capabilities::NONE,
+        (CompressionOffer::Offered, Family::MySql) if offer.version >= ZSTD_SINCE => {
+            Capabilities::COMPRESS | Capabilities::ZSTD
+        }
+        (CompressionOffer::Offered, _) => Capabilities::COMPRESS,
+    };
+    Capabilities(COMMON) | own | encryption | compression
 }
 
 /// The negotiated flags that change what a server does or sends; two clients of different classes never share a connection.
@@ -227,14 +248,17 @@ impl CapabilityClass {
 mod tests {
     use super::*;
 
-    const MYSQL: Offer = Offer { family: Family::MySql, version: 80_403, tls: TlsOffer::Offered };
-    const MARIADB: Offer = Offer { family: Family::MariaDb, version: 101_119, tls: TlsOffer::Offered };
+    const MYSQL: Offer = Offer {
+        family: Family::MySql,
+        version: 80_403,
+        tls: TlsOffer::Offered,
+        compression: CompressionOffer::Offered,
+    };
+    const MARIADB: Offer = Offer { family: Family::MariaDb, version: 101_119, ..MYSQL };
 
     #[test]
     fn nothing_we_do_not_carry_is_offered() {
-        let not_carried = Capabilities::COMPRESS
-            | Capabilities::ZSTD
-            | Capabilities::MULTI_FACTOR
+        let not_carried = Capabilities::MULTI_FACTOR
             | Capabilities::OPTIONAL_RESULTSET_METADATA
             | Capabilities::PROGRESS
             | Capabilities::BULK_OPERATIONS
@@ -248,6 +272,15 @@ mod tests {
     fn only_mariadb_has_extended_flags_and_lacks_bit_zero() {
         assert_eq!(offered(&MYSQL).extended(), 0);
         assert!(!offered(&MARIADB).contains(Capabilities::CLIENT_MYSQL));
+    }
+
+    #[test]
+    fn compression_is_offered_as_the_family_has_it() {
+        let both = Capabilities::COMPRESS | Capabilities::ZSTD;
+        assert_eq!(offered(&MYSQL) & both, both);
+        assert_eq!(offered(&MARIADB) & both, Capabilities::COMPRESS);
+        let without = Offer { compression: CompressionOffer::Absent, ..MYSQL };
+        assert_eq!(offered(&without) & both, Capabilities::NONE);
     }
 
     #[test]

@@ -54,7 +54,7 @@ proptest! {
         if lenenc {
             capabilities = capabilities | Capabilities::PLUGIN_AUTH_LENENC;
         }
-        let own = LoginRequest { capabilities, max_packet: 7, collation, user, auth_response, schema, plugin, attributes };
+        let own = LoginRequest { capabilities, max_packet: 7, collation, user, auth_response, schema, plugin, attributes, zstd_level: 0 };
         prop_assert_eq!(LoginRequest::parse(&own.encode(), Family::MySql), Ok(own));
     }
 }

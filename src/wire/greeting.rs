@@ -127,7 +127,7 @@ fn family_of(classic: u32, server_version: &str) -> Family {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
-    use super::super::capability::{Offer, TlsOffer, offered};
+    use super::super::capability::{CompressionOffer, Offer, TlsOffer, offered};
     use super::*;
 
     fn greeting(family: Family, version: &str) -> Greeting {
@@ -135,7 +135,12 @@ mod tests {
             family,
             server_version: version.to_owned(),
             connection_id: 0x8001_0203,
-            capabilities: offered(&Offer { family, version: 100_000, tls: TlsOffer::Offered }),
+            capabilities: offered(&Offer {
+                family,
+                version: 100_000,
+                tls: TlsOffer::Offered,
+                compression: CompressionOffer::Absent,
+            }),
             collation: 45,
             status: 2,
             salt: *b"abcdefghijklmnopqrst",

@@ -29,6 +29,8 @@ pub struct LoginRequest {
     pub plugin: Option<String>,
     /// Connection attributes as sent: pairs of length-encoded strings.
     pub attributes: Vec<u8>,
+    /// The level of zstd it wishes for; 0 when it says none.
+    pub zstd_level: u8,
 }
 
 /// Whether this packet asks for TLS instead of logging in.
@@ -60,6 +62,9 @@ impl LoginRequest {
         }
         if has(Capabilities::CONNECT_ATTRS) {
             put_lenenc_bytes(&mut out, &self.attributes);
+        }
+        if has(Capabilities::ZSTD) {
+            out.push(self.zstd_level);
         }
         out
     }
@@ -116,7 +121,19 @@ impl LoginRequest {
             attributes = reader.lenenc_bytes()?.to_vec();
         }
         let auth_response = auth_response.to_vec();
-        Ok(LoginRequest { capabilities, max_packet, collation, user, auth_response, schema, plugin, attributes })
+        let zstd = capabilities.contains(Capabilities::ZSTD);
+        let zstd_level = if zstd && !reader.is_empty() { reader.u8()? } else { 0 };
+        Ok(LoginRequest {
+            capabilities,
+            max_packet,
+            collation,
+            user,
+            auth_response,
+            schema,
+            plugin,
+            attributes,
+            zstd_level,
+        })
     }
 }
 
@@ -141,6 +158,7 @@ mod tests {
             schema: None,
             plugin: None,
             attributes: Vec::new(),
+            zstd_level: 0,
         }
     }
 
@@ -151,11 +169,13 @@ mod tests {
                 | Capabilities::PLUGIN_AUTH
                 | Capabilities::PLUGIN_AUTH_LENENC
                 | Capabilities::CONNECT_ATTRS
+                | Capabilities::ZSTD
                 | Capabilities::EXTENDED_METADATA,
         );
         own.schema = Some("shop".to_owned());
         own.plugin = Some("mysql_native_password".to_owned());
         own.attributes = b"\x03_os\x05Linux".to_vec();
+        own.zstd_level = 7;
         let payload = own.encode();
         assert_eq!(LoginRequest::parse(&payload, Family::MariaDb), Ok(own.clone()));
         for cut in 0..PREFIX + 4 + 21 {

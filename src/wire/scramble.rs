@@ -1,6 +1,8 @@
-//! The answers of mysql_native_password and caching_sha2_password to a salt, made and verified from the plain password.
+//! The answers of mysql_native_password and caching_sha2_password to a salt, made and verified from the plain password; and those of the
+//! plugins that only accounts on instances have.
 //!
-//! Sources: "Native Authentication" and "Caching_sha2_password information" in the MySQL source documentation.
+//! Sources: "Native Authentication" and "Caching_sha2_password information" in the MySQL source documentation; "Authentication plugins" in
+//! MariaDB's protocol documentation.
 
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
@@ -18,6 +20,8 @@ pub enum AuthPlugin {
     Native,
     /// caching_sha2_password.
     CachingSha2,
+    /// mysql_clear_password: the password itself, where nobody can listen.
+    Cleartext,
 }
 
 impl AuthPlugin {
@@ -26,10 +30,11 @@ impl AuthPlugin {
         match self {
             AuthPlugin::Native => "mysql_native_password",
             AuthPlugin::CachingSha2 => "caching_sha2_password",
+            AuthPlugin::Cleartext => "mysql_clear_password",
         }
     }
 
-    /// The plugin of this name; `None` for one we do not speak.
+    /// The plugin of this name that hides the password; `None` for any other.
     pub fn named(name: &str) -> Option<AuthPlugin> {
         [AuthPlugin::Native, AuthPlugin::CachingSha2].into_iter().find(|plugin| plugin.name() == name)
     }
@@ -37,6 +42,7 @@ impl AuthPlugin {
     /// The answer to `salt`; empty for an empty password.
     pub fn respond(self, password: &[u8], salt: &Salt) -> Vec<u8> {
         match self {
+            AuthPlugin::Cleartext => [password, &[0]].concat(),
             _ if password.is_empty() => Vec::new(),
             AuthPlugin::Native => native(password, salt).to_vec(),
             AuthPlugin::CachingSha2 => caching_sha2(password, salt).to_vec(),
@@ -72,6 +78,40 @@ pub fn mix_with_salt(text: &mut [u8], salt: &Salt) {
     }
 }
 
+/// The name of MariaDB's plugin that signs with a key made of the password.
+pub const ED25519: &str = "client_ed25519";
+
+/// The name of MariaDB's plugin that signs with a key stretched from the password.
+pub const PARSEC: &str = "parsec";
+
+/// The answer of `client_ed25519` to the server's bytes: an Ed25519 signature whose secret is the hash of the password.
+pub fn sign_ed25519(password: &[u8], nonce: &[u8]) -> [u8; 64] {
+    mysql_common::scramble::create_response_for_ed25519(password, nonce)
+}
+
+/// How parsec stretches the password of an account: what its server sends before it wants an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParsecSalt {
+    /// Rounds of PBKDF2-HMAC-SHA512.
+    pub rounds: u32,
+    /// The account's salt.
+    pub salt: Vec<u8>,
+}
+
+impl ParsecSalt {
+    /// Reads the payload; the first servers with the plugin did not mark it as AuthMoreData. `None` when it is none.
+    pub fn parse(payload: &[u8]) -> Option<ParsecSalt> {
+        // Servers make at most 1024 << 3 rounds today; more than 1024 << 10 would let a false one keep us busy.
+        const MOST: u8 = 10;
+        match payload.strip_prefix(&[1]).unwrap_or(payload) {
+            [b'P', factor, salt @ ..] if *factor <= MOST && !salt.is_empty() => {
+                Some(ParsecSalt { rounds: 1024 << factor, salt: salt.to_vec() })
+            }
+            _ => None,
+        }
+    }
+}
+
 /// Compares secrets without telling by the time taken where they differ.
 pub fn equal_in_constant_time(one: &[u8], other: &[u8]) -> bool {
     one.len() == other.len() && one.iter().zip(other).fold(0, |differing, (a, b)| differing | (a ^ b)) == 0
@@ -104,6 +144,17 @@ mod tests {
             assert!(!plugin.verify(b"secret", &ONE, b""));
             assert!(plugin.verify(b"", &ONE, b""));
             assert!(!plugin.verify(b"", &ONE, &answer));
+        }
+    }
+
+    #[test]
+    fn a_parsec_salt_is_read_with_and_without_its_mark() {
+        let wanted = Some(ParsecSalt { rounds: 2048, salt: vec![7; 18] });
+        let payload = [&[b'P', 1][..], &[7; 18]].concat();
+        assert_eq!(ParsecSalt::parse(&payload), wanted);
+        assert_eq!(ParsecSalt::parse(&[&[1][..], &payload].concat()), wanted);
+        for bad in [&b""[..], b"P", b"P\x01", b"Q\x01xxxx", b"P\x40xxxx"] {
+            assert_eq!(ParsecSalt::parse(bad), None);
         }
     }
 

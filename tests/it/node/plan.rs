@@ -30,6 +30,8 @@ pub struct NodePlan {
     pub backend: String,
     /// Lines of `[limits]`.
     pub limits: String,
+    /// Further lines of each `[[listener]]`.
+    pub listener: String,
 }
 
 /// The application's user at Meridian and at the servers of this harness.
@@ -49,6 +51,7 @@ impl NodePlan {
             node: "workers = 2\n".to_owned(),
             backend: String::new(),
             limits: String::new(),
+            listener: String::new(),
         }
     }
 
@@ -72,10 +75,10 @@ impl NodePlan {
             let _ = write!(
                 text,
                 "\n[[unit]]\nname = \"{name}\"\n\n[[listener]]\nunit = \"{name}\"\naddress = \"127.0.0.1:{mysql}\"\n\
-                 family = \"{}\"\nserver_version = \"{}\"\n\n[[console]]\nunit = \"{name}\"\n\
+                 family = \"{}\"\nserver_version = \"{}\"\n{}\n\n[[console]]\nunit = \"{name}\"\n\
                  address = \"127.0.0.1:{console}\"\n\
                  accounts = [{{ name = \"admin\", password = \"adminpw\", role = \"admin\" }}]\n",
-                self.family, self.server_version
+                self.family, self.server_version, self.listener
             );
             let replicas = unit.replicas.iter().map(|port| ("replica", port));
             for (number, (role, port)) in std::iter::once(("primary", &unit.primary)).chain(replicas).enumerate() {

@@ -4,5 +4,7 @@
 
 mod attributes;
 mod commands;
+mod compression;
+mod encryption;
 mod raw;
 mod users;

@@ -51,8 +51,14 @@ impl Raw {
         let address = InstanceAddress::Tcp("127.0.0.1".to_owned(), port);
         let account = Account { user: "app".to_owned(), password: "apppw".to_owned() };
         let class = CapabilityClass::of(capabilities);
-        let wish =
-            LoginWish { class, schema, collation: 45, max_packet: 1 << 30, attributes: b"\x0cprogram_name\x03raw" };
+        let wish = LoginWish {
+            class,
+            schema,
+            collation: 45,
+            max_packet: 1 << 30,
+            attributes: b"\x0cprogram_name\x03raw",
+            cleartext: Default::default(),
+        };
         let logged_in = login(&address, &account, &wish, tls).await.unwrap();
         Raw { stream: logged_in.stream, capabilities: logged_in.capabilities, id: logged_in.connection_id }
     }

@@ -112,7 +112,7 @@ async fn a_collation_over_255_counts_after_a_change_of_user() {
     tokio::io::AsyncReadExt::read_exact(&mut client.stream, &mut payload).await.unwrap();
     let asked = meridian::wire::AuthSwitch::parse(&payload).unwrap();
     assert_eq!(asked.plugin, "mysql_native_password");
-    let answer = meridian::wire::AuthPlugin::Native.respond(b"nativepw", &asked.salt);
+    let answer = meridian::wire::AuthPlugin::Native.respond(b"nativepw", &asked.salt());
     let mut bytes = Vec::new();
     meridian::wire::write_packet(&mut bytes, &mut (switch[3] + 1), &answer);
     tokio::io::AsyncWriteExt::write_all(&mut client.stream, &bytes).await.unwrap();
