@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use meridian::config::{self, Config};
 use meridian::demo::{self, DemoArgs};
-use meridian::server::{Server, stop_signal};
+use meridian::server::Server;
 use meridian::{ctl, telemetry};
 
 // The allocator the memory figures were measured with.
@@ -39,6 +39,9 @@ enum Command {
         /// The configuration file
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
+        /// Take the listening sockets over from the node that serves with this state file, which then ends; clients notice nothing
+        #[arg(long)]
+        takeover: bool,
     },
     /// The world on one machine: two units with replicated databases, and Meridian in front of them
     Demo(Box<DemoArgs>),
@@ -53,7 +56,7 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }),
         Command::Ctl(options) => run_ctl(&options),
-        Command::Serve { config } => serve(config),
+        Command::Serve { config, takeover } => serve(config, takeover),
         Command::Demo(arguments) => run_demo(*arguments),
         Command::Version => {
             println!("meridian {}", env!("CARGO_PKG_VERSION"));
@@ -70,7 +73,7 @@ fn load(file: PathBuf) -> Result<Config, u8> {
     })
 }
 
-fn serve(file: PathBuf) -> ExitCode {
+fn serve(file: PathBuf, takeover: bool) -> ExitCode {
     let config = match load(file) {
         Ok(config) => config,
         Err(code) => return ExitCode::from(code),
@@ -78,17 +81,13 @@ fn serve(file: PathBuf) -> ExitCode {
     if let Err(error) = telemetry::start(&config.log) {
         return failure("log", &error);
     }
-    let stop = async {
-        if let Err(error) = stop_signal().await {
-            tracing::error!(%error, "no signal can be waited for");
-        }
-    };
     with_runtime(async {
-        match Server::start(config).await {
-            Ok(server) => {
-                server.run_until(stop).await;
-                ExitCode::SUCCESS
-            }
+        let started = if takeover { Server::take_over(config).await } else { Server::start(config).await };
+        match started {
+            Ok(server) => match server.run_until_signal().await {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => failure("serve", &error),
+            },
             Err(error) => failure("serve", &error),
         }
     })

@@ -9,7 +9,8 @@ use async_trait::async_trait;
 use tokio::time::timeout;
 
 use crate::admin::operations::{
-    ChangeRefused, ChangeReport, ConsoleChange, ExplainRequest, InstanceRow, Operations, PinRow, PoolRow, SessionRow,
+    ChangeRefused, ChangeReport, ConsoleChange, DrainReport, ExplainRequest, InstanceRow, Operations, PinRow, PoolRow,
+    SessionRow,
 };
 use crate::config::{Config, load_users};
 use crate::control::{Author, ChangeError, Command, Controller, Outcome};
@@ -19,6 +20,8 @@ use crate::model::{
     ControlState, Epoch, Extent, Forbid, ForbidScope, GroupId, InstanceAddress, InstanceId, Role, Snapshot, UnitId,
 };
 use crate::route::{Grants, SessionView, TransactionView, decide, explain};
+use crate::server::drain::Drain;
+use crate::server::reload::Reload;
 use crate::sql::{CharsetClass, Dialect, Hint, SqlContext, SqlMode, analyze};
 
 /// How long the answer to a change waits for writes that began before it.
@@ -28,17 +31,25 @@ const DRAIN_PATIENCE: Duration = Duration::from_secs(1);
 pub struct NodeOperations {
     node: Arc<Node>,
     controller: Arc<Controller>,
+    reload: Arc<Reload>,
+    drain: Arc<Drain>,
     users_file: PathBuf,
     dialect: Dialect,
 }
 
 impl NodeOperations {
     /// The operations of a node that was started from `config`.
-    pub fn new(node: Arc<Node>, controller: Arc<Controller>, config: &Config) -> NodeOperations {
+    pub fn new(
+        node: Arc<Node>,
+        controller: Arc<Controller>,
+        config: &Config,
+        reload: Arc<Reload>,
+        drain: Arc<Drain>,
+    ) -> NodeOperations {
         // Configuration without a listener is refused, so this default explains nothing to anybody.
         let fallback = Dialect { family: crate::sql::Family::MariaDb, version: 101_100 };
         let dialect = config.listeners.first().map_or(fallback, |listener| listener.dialect);
-        NodeOperations { node, controller, users_file: config.users_file.clone(), dialect }
+        NodeOperations { node, controller, reload, drain, users_file: config.users_file.clone(), dialect }
     }
 
     fn session_row(&self, entry: &SessionEntry, snapshot: &Snapshot) -> SessionRow {
@@ -176,6 +187,17 @@ impl Operations for NodeOperations {
             grants: user.map_or_else(Grants::default, |known| known.user.grants),
         };
         explain(&snapshot, &statement, &decide(&snapshot, &session, &statement))
+    }
+
+    async fn reload(&self) -> Result<String, String> {
+        let reload = Arc::clone(&self.reload);
+        // Files are read, and keys made.
+        tokio::task::spawn_blocking(move || reload.run()).await.unwrap_or_else(|error| Err(error.to_string()))
+    }
+
+    fn drain(&self) -> DrainReport {
+        let (blockers, deadline) = self.drain.begin();
+        DrainReport { blockers, deadline }
     }
 
     async fn reload_users(&self) -> Result<usize, String> {

@@ -4,19 +4,34 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use thiserror::Error;
 use tokio::net::{TcpListener, TcpSocket};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::{JoinSet, LocalSet};
+
+pub mod drain;
+pub mod handover;
+mod open_files;
+pub mod reload;
+
+use arc_swap::ArcSwap;
+
+use drain::Drain;
+use handover::{Handover, Inherited};
+use reload::Reload;
 
 use crate::admin;
 use crate::backend::{self, BackendTls, Pools};
 use crate::config::Config;
 use crate::control::catalog_requests::{CatalogRequest, CatalogRequests};
-use crate::control::{Controller, FileStore, StartError};
+use crate::control::{Controller, FileStore, StartError, StoreError};
 use crate::frontend::listener::{Listener, WorkerHandle, WorkerInbox, accept_clients, run_worker, worker_channel};
 use crate::frontend::registry::Registry;
 use crate::frontend::users::Users;
@@ -44,6 +59,9 @@ pub enum ServeError {
         #[source]
         source: io::Error,
     },
+    /// The predecessor does not hand its sockets over.
+    #[error("the node that serves with this state file does not hand over")]
+    Handover(#[source] io::Error),
     /// Certificates.
     #[error("TLS cannot be set up")]
     Tls(#[from] TlsError),
@@ -55,17 +73,52 @@ pub enum ServeError {
     Worker(#[source] io::Error),
 }
 
+/// How often a successor looks whether its predecessor has ended.
+const PREDECESSOR_PAUSE: Duration = Duration::from_millis(20);
+
 /// A node whose ports are open.
 pub struct Server {
     node: Arc<Node>,
     tasks: JoinSet<()>,
     threads: Vec<JoinHandle<()>>,
+    /// Kept to the end: a worker ends when nobody can send it clients any more.
+    workers: Vec<WorkerHandle>,
     stop: Stop,
+    /// Ends the accepting of clients, before the rest when a successor does it.
+    stop_accepting: Arc<Stop>,
+    /// Resolves when an operator or a successor wants the node to end.
+    end_asked: Shutdown,
+    reload: Arc<Reload>,
 }
 
 impl Server {
     /// Starts everything the configuration names: ports open only when all of it could be set up.
     pub async fn start(config: Config) -> Result<Server, ServeError> {
+        Server::start_with(config, &mut Inherited::default()).await
+    }
+
+    /// As [`Server::start`], in place of the node that serves with the same state file: its sockets are taken over, clients wait in
+    /// their queue until it has ended, and only then this node opens the control state. Without such a node it simply starts.
+    pub async fn take_over(config: Config) -> Result<Server, ServeError> {
+        let state_file = config.node.state_file.clone();
+        let asked = tokio::task::spawn_blocking(move || handover::ask(&state_file)).await;
+        let mut inherited = asked.unwrap_or_else(|error| Err(io::Error::other(error))).map_err(ServeError::Handover)?;
+        loop {
+            match Server::start_with(config.clone(), &mut inherited).await {
+                // However long it takes: two processes must never admit writes at once.
+                Err(ServeError::Control(StartError::Store(StoreError::Held { .. }))) if !inherited.is_empty() => {
+                    tokio::time::sleep(PREDECESSOR_PAUSE).await;
+                }
+                started => return started,
+            }
+        }
+    }
+
+    /// As [`Server::start`], with the listening sockets of a predecessor where it had them.
+    pub async fn start_with(config: Config, inherited: &mut Inherited) -> Result<Server, ServeError> {
+        open_files::raise(
+            config.limits.connections + config.state.instances.len() * config.backend.connections_per_instance,
+        );
         let store = Arc::new(FileStore::open(&config.node.state_file).map_err(StartError::from)?);
         let controller = Arc::new(Controller::start(store, config.state.clone(), config.hold).await?);
         let account = ProbeAccount { user: config.monitor.user.clone(), password: config.monitor.password.clone() };
@@ -80,22 +133,44 @@ impl Server {
         }
         let mut listeners = Vec::new();
         for listener in &config.listeners {
-            listeners.push((bind(listener.address)?, Arc::new(Listener::new(listener.clone())?)));
+            listeners.push((bind(listener.address, inherited)?, Arc::new(Listener::new(listener.clone())?)));
         }
         let mut consoles = Vec::new();
         for console in &config.consoles {
-            consoles.push((bind(console.address)?, console.clone()));
+            consoles.push((bind(console.address, inherited)?, console.clone()));
+        }
+        for address in inherited.left() {
+            tracing::warn!(%address, "the predecessor listened here; this configuration does not");
         }
         let (stop, stopped) = shutdown::channel();
-        let mut server = Server { node, tasks: JoinSet::new(), threads: Vec::new(), stop };
+        let (stop_accepting, accepting) = shutdown::channel();
+        let (ask_end, end_asked) = shutdown::channel();
+        let mut server = Server {
+            reload: Arc::new(Reload::new(Arc::clone(&node), Vec::new(), config.clone())),
+            node,
+            tasks: JoinSet::new(),
+            threads: Vec::new(),
+            workers: Vec::new(),
+            stop,
+            stop_accepting: Arc::new(stop_accepting),
+            end_asked,
+        };
         server.start_monitors(account, home, inbox, &stopped);
-        let workers = server.start_workers(config.node.workers)?;
+        server.workers = server.start_workers(config.node.workers)?;
+        let drain = Arc::new(Drain::new(Arc::clone(&server.node), ask_end));
+        let doors =
+            listeners.iter().map(|(socket, ..)| socket.as_fd()).chain(consoles.iter().map(|(door, _)| door.as_fd()));
+        server.offer_handover(&config.node.state_file, &doors.collect::<Vec<_>>(), Arc::clone(&drain), &stopped);
+        let mut served = Vec::new();
         for (socket, listener) in listeners {
             tracing::info!(address = %listener.config.address, unit = listener.config.unit.0, "serving clients");
-            let node = Arc::clone(&server.node);
-            server.tasks.spawn(accept_clients(socket, listener, workers.clone(), node, stopped.clone()));
+            served.push(Arc::clone(&listener));
+            let (node, workers) = (Arc::clone(&server.node), server.workers.clone());
+            server.tasks.spawn(accept_clients(socket, listener, workers, node, accepting.clone()));
         }
-        let operations = Arc::new(NodeOperations::new(Arc::clone(&server.node), controller, &config));
+        server.reload = Arc::new(Reload::new(Arc::clone(&server.node), served, config.clone()));
+        let reload = Arc::clone(&server.reload);
+        let operations = Arc::new(NodeOperations::new(Arc::clone(&server.node), controller, &config, reload, drain));
         for (socket, console) in consoles {
             tracing::info!(address = %console.address, "serving operators");
             let mut stopped = stopped.clone();
@@ -103,6 +178,39 @@ impl Server {
             server.tasks.spawn(admin::serve(socket, console, operations.clone(), stopping));
         }
         Ok(server)
+    }
+
+    /// A successor that asks is given `doors`; then this node ends.
+    fn offer_handover(&mut self, state_file: &Path, doors: &[BorrowedFd<'_>], drain: Arc<Drain>, stopped: &Shutdown) {
+        let handover = match Handover::open(state_file, doors) {
+            Ok(handover) => handover,
+            Err(error) => {
+                let path = handover::path_beside(state_file);
+                tracing::warn!(path = %path.display(), %error, "no successor can take over the listening sockets");
+                return;
+            }
+        };
+        let stop_accepting = Arc::clone(&self.stop_accepting);
+        let mut stopped = stopped.clone();
+        self.tasks.spawn(async move {
+            tokio::select! {
+                given = handover.give() => match given {
+                    Ok(()) => {
+                        tracing::info!("a successor has the listening sockets; this node ends");
+                        stop_accepting.tell();
+                        drain.begin();
+                        stopped.told().await;
+                    }
+                    Err(error) => tracing::warn!(%error, "no successor can take over the listening sockets"),
+                },
+                () = stopped.told() => {}
+            }
+        });
+    }
+
+    /// Reads the configuration again, for SIGHUP.
+    pub fn reload(&self) -> Arc<Reload> {
+        Arc::clone(&self.reload)
     }
 
     fn start_monitors(
@@ -137,11 +245,51 @@ impl Server {
         Ok(handles)
     }
 
-    /// Serves until `stop` resolves; then sessions are told to end, and everything is waited for.
-    pub async fn run_until(mut self, stop: impl Future<Output = ()>) {
-        stop.await;
+    /// Serves until `stop` resolves, or an operator or a successor wants the node to end; then transactions may end, and everything
+    /// is waited for.
+    pub async fn run_until(self, stop: impl Future<Output = ()>) {
+        self.run(stop, std::future::pending()).await;
+    }
+
+    /// Serves until SIGTERM or SIGINT, as [`Server::run_until`]; a second one ends the waiting for transactions. SIGHUP reads the
+    /// configuration again. Errors: signals cannot be waited for.
+    pub async fn run_until_signal(self) -> io::Result<()> {
+        let mut hang_ups = signal(SignalKind::hangup())?;
+        let reload = self.reload();
+        let reloading = async {
+            while hang_ups.recv().await.is_some() {
+                match reload.run() {
+                    Ok(done) => tracing::info!(%done, "SIGHUP"),
+                    Err(faults) => {
+                        tracing::error!(%faults, "SIGHUP: nothing has changed, the configuration has faults")
+                    }
+                }
+            }
+        };
+        let mut terminate = Terminations::listen()?;
+        let mut again = Terminations::listen()?;
+        // Both see every signal: the second waits for the one after the first.
+        let hurry = async {
+            again.next().await;
+            again.next().await;
+        };
+        tokio::select! {
+            () = self.run(terminate.next(), hurry) => {}
+            () = reloading => {}
+        }
+        Ok(())
+    }
+
+    async fn run(mut self, stop: impl Future<Output = ()>, hurry: impl Future<Output = ()>) {
+        tokio::select! {
+            () = stop => {}
+            () = self.end_asked.told() => {}
+        }
+        drain::drain(&self.node, hurry).await;
         tracing::info!("shutting down");
+        self.stop_accepting.tell();
         self.stop.tell();
+        self.workers.clear();
         while let Some(ended) = self.tasks.join_next().await {
             if let Err(error) = ended {
                 tracing::error!(%error, "a task ended by a panic");
@@ -170,7 +318,7 @@ fn build_node(config: &Config, controller: &Controller, catalog: CatalogRequests
         pools: Pools::new(config.backend.clone(), addresses, config.node.workers, tls),
         registry: Arc::new(Registry::new(config.node.number)),
         users: Arc::new(Users::new(config.users.0.clone())),
-        limits: config.limits.clone(),
+        limits: ArcSwap::from_pointee(config.limits.clone()),
         catalog,
         rsa: RsaKey::generate()?,
     })
@@ -195,7 +343,11 @@ fn client_tls(config: &backend::Config) -> Result<Option<ClientTls>, TlsError> {
 /// Clients that the kernel keeps for the acceptor; with fewer, a rush of them waits for retransmissions of a second.
 const BACKLOG: u32 = 4096;
 
-fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
+fn bind(address: SocketAddr, inherited: &mut Inherited) -> Result<TcpListener, ServeError> {
+    if let Some(listener) = inherited.take(address) {
+        let adopted = listener.set_nonblocking(true).and_then(|()| TcpListener::from_std(listener));
+        return adopted.map_err(|source| ServeError::Listen { address, source });
+    }
     let listen = || {
         let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
         // A restart must not wait for connections of the last process to be forgotten.
@@ -206,11 +358,22 @@ fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
     listen().map_err(|source| ServeError::Listen { address, source })
 }
 
-/// Resolves on SIGINT or SIGTERM.
-pub async fn stop_signal() -> io::Result<()> {
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted,
-        _ = terminate.recv() => Ok(()),
+/// SIGINT and SIGTERM.
+struct Terminations {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Terminations {
+    fn listen() -> io::Result<Terminations> {
+        let (interrupt, terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        Ok(Terminations { interrupt, terminate })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
     }
 }

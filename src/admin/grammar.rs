@@ -23,7 +23,9 @@ pub const VERBS: &[(&str, &str)] = &[
         "EXPLAIN ROUTE [AT UNIT '<unit>'] [IN SCHEMA <schema>] [AS USER '<user>'] <sql>",
         "where a statement would go, and why",
     ),
+    ("RELOAD", "read the configuration again: users, limits, certificates, log filter"),
     ("RELOAD USERS", "read the users' file again"),
+    ("DRAIN NODE", "end this node: transactions may finish until the deadline, nothing new begins"),
     ("HELP", "this list"),
 ];
 
@@ -93,8 +95,12 @@ pub enum Command {
         /// The statement.
         sql: String,
     },
+    /// RELOAD
+    Reload,
     /// RELOAD USERS
     ReloadUsers,
+    /// DRAIN NODE
+    DrainNode,
     /// HELP
     Help,
     /// What a client or driver asks by itself.
@@ -108,7 +114,11 @@ impl Command {
             Command::Show(_) | Command::ExplainRoute { .. } | Command::Help | Command::Chatter(_) => {
                 ConsoleRole::Viewer
             }
-            Command::Forbid { .. } | Command::Allow { .. } | Command::ReloadUsers => ConsoleRole::Operator,
+            Command::Forbid { .. }
+            | Command::Allow { .. }
+            | Command::Reload
+            | Command::ReloadUsers
+            | Command::DrainNode => ConsoleRole::Operator,
         }
     }
 }
@@ -134,19 +144,23 @@ pub fn parse(text: &str) -> Result<Command, GrammarError> {
     let mut words = Words::new(text);
     let first = words.next();
     let Token::Word(verb) = &first else {
-        return Err(unexpected(&first, "a verb: SHOW, FORBID, ALLOW, EXPLAIN ROUTE, RELOAD USERS or HELP"));
+        return Err(unexpected(&first, "a verb: SHOW, FORBID, ALLOW, EXPLAIN ROUTE, RELOAD, DRAIN NODE or HELP"));
     };
     match verb.to_ascii_uppercase().as_str() {
         "SHOW" => parse_show(words),
         "FORBID" => parse_forbid(words),
         "ALLOW" => parse_allow(words),
         "EXPLAIN" => parse_explain(words),
-        "RELOAD" => words.expect("USERS").and_then(|()| words.end(Command::ReloadUsers)),
+        "RELOAD" if words.peek().is_word("USERS") => {
+            words.expect("USERS").and_then(|()| words.end(Command::ReloadUsers))
+        }
+        "RELOAD" => words.end(Command::Reload),
+        "DRAIN" => words.expect("NODE").and_then(|()| words.end(Command::DrainNode)),
         "HELP" => words.end(Command::Help),
         "SELECT" => chatter::parse_select(words.rest()).map(Command::Chatter),
         // The console has no settings and no transactions, so these change nothing. BEGIN and ROLLBACK would promise something.
         "SET" | "COMMIT" => Ok(Command::Chatter(Chatter::Nothing)),
-        _ => Err(unexpected(&first, "a verb: SHOW, FORBID, ALLOW, EXPLAIN ROUTE, RELOAD USERS or HELP")),
+        _ => Err(unexpected(&first, "a verb: SHOW, FORBID, ALLOW, EXPLAIN ROUTE, RELOAD, DRAIN NODE or HELP")),
     }
 }
 
@@ -229,6 +243,8 @@ mod tests {
         assert_eq!(parse("show units"), Ok(Command::Show(Subject::Units)));
         assert_eq!(parse("/* tool */ SHOW /* x */ Epoch ; "), Ok(Command::Show(Subject::Epoch)));
         assert_eq!(parse("reload users"), Ok(Command::ReloadUsers));
+        assert_eq!(parse("RELOAD;"), Ok(Command::Reload));
+        assert_eq!(parse("drain node"), Ok(Command::DrainNode));
     }
 
     #[test]

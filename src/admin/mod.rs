@@ -20,5 +20,6 @@ pub mod verbs;
 pub use config::{Account, Config, ConsoleRole};
 pub use console::serve;
 pub use operations::{
-    ChangeRefused, ChangeReport, ConsoleChange, ExplainRequest, InstanceRow, Operations, PinRow, PoolRow, SessionRow,
+    ChangeRefused, ChangeReport, ConsoleChange, DrainReport, ExplainRequest, InstanceRow, Operations, PinRow, PoolRow,
+    SessionRow,
 };

@@ -3,6 +3,7 @@
 //! The server implements it. Rows hold plain values; passwords are in none of them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use thiserror::Error;
@@ -38,8 +39,23 @@ pub trait Operations: Send + Sync {
     /// Where a statement would go and why: the line of a fixture, or several lines for several statements. Sends nothing.
     fn explain(&self, request: ExplainRequest) -> String;
 
+    /// Reads the configuration again: users, limits, certificates, log filter. What was done; or, when it was refused whole, every fault.
+    async fn reload(&self) -> Result<String, String>;
+
+    /// Begins to end the node, whose process ends when the last session has.
+    fn drain(&self) -> DrainReport;
+
     /// Reads the users' file again. The number of users; or, when it was refused whole, every fault in it.
     async fn reload_users(&self) -> Result<usize, String>;
+}
+
+/// How a node ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DrainReport {
+    /// Sessions that have something to finish, each in a sentence.
+    pub blockers: Vec<String>,
+    /// How long it waits for them.
+    pub deadline: Duration,
 }
 
 /// A change an operator asks for.

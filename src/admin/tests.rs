@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use mysql_async::prelude::Queryable;
@@ -12,8 +13,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
 use super::{
-    Account, ChangeRefused, ChangeReport, Config, ConsoleChange, ConsoleRole, ExplainRequest, InstanceRow, Operations,
-    PinRow, PoolRow, SessionRow, serve,
+    Account, ChangeRefused, ChangeReport, Config, ConsoleChange, ConsoleRole, DrainReport, ExplainRequest, InstanceRow,
+    Operations, PinRow, PoolRow, SessionRow, serve,
 };
 use crate::model::control_state::InstanceAddress;
 use crate::model::shard::OwnedRange;
@@ -152,6 +153,17 @@ impl Operations for FakeNode {
         format!("unit {} schema {:?}\n{}", request.unit.0, request.schema, request.sql)
     }
 
+    async fn reload(&self) -> Result<String, String> {
+        Err("meridian.toml:9: limits.connections: found 0, expected a whole number".to_owned())
+    }
+
+    fn drain(&self) -> DrainReport {
+        DrainReport {
+            blockers: vec!["session 7 of app@c: a transaction is open".to_owned()],
+            deadline: Duration::from_secs(3),
+        }
+    }
+
     async fn reload_users(&self) -> Result<usize, String> {
         Err("users.toml:3: user.password: found nothing, expected a secret".to_owned())
     }
@@ -276,7 +288,9 @@ async fn a_viewer_sees_and_changes_nothing() {
     let console = running(4).await;
     let mut conn = console.connect("watch", "watchpw").await.unwrap();
     assert_eq!(rows(&mut conn, "SHOW EPOCH").await, ["epoch=1"]);
-    for change in ["FORBID ON UNIT 'bj' REASON 'x'", "ALLOW WRITES ON UNIT 'bj'", "RELOAD USERS"] {
+    for change in
+        ["FORBID ON UNIT 'bj' REASON 'x'", "ALLOW WRITES ON UNIT 'bj'", "RELOAD", "RELOAD USERS", "DRAIN NODE"]
+    {
         let (code, message) = refusal(&mut conn, change).await;
         assert_eq!((code, message.as_str()), (1227, "this needs the role operator; the account has viewer"));
     }
@@ -305,6 +319,9 @@ async fn errors_say_what_is_known_and_the_connection_stays() {
     );
     assert_eq!(refusal(&mut conn, "SELECT @@no_such").await.0, 1193);
     assert!(refusal(&mut conn, "RELOAD USERS").await.1.contains("users.toml:3"));
+    assert!(refusal(&mut conn, "RELOAD").await.1.contains("nothing has changed"));
+    let told: Vec<(String, u64)> = conn.query("DRAIN NODE").await.unwrap();
+    assert!(told[0].0.contains("in 3000 ms at the latest") && told[1].0.starts_with("session 7"), "{told:?}");
     assert_eq!(refusal(&mut conn, "USE shop").await.0, 1049);
     assert!(matches!(conn.prep("SHOW EPOCH").await, Err(mysql_async::Error::Server(error)) if error.code == 1295));
     assert_eq!(rows(&mut conn, "SHOW EPOCH").await, ["epoch=1"]);

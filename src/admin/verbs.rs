@@ -58,6 +58,8 @@ pub enum Refusal {
     Change(ChangeRefused),
     /// The users' file was refused.
     Users(String),
+    /// The configuration was refused.
+    Configuration(String),
 }
 
 impl Refusal {
@@ -76,6 +78,7 @@ impl Refusal {
                 format!("there is no {what} '{name}'; there are: {known}")
             }
             Refusal::Change(refused) => refused.to_string(),
+            Refusal::Configuration(faults) => format!("nothing has changed; the files were refused: {faults}"),
             Refusal::Users(faults) => format!("the users are as before; the file was refused: {faults}"),
         }
     }
@@ -123,7 +126,9 @@ async fn carry_out(command: Command, asker: &Asker, operations: &dyn Operations)
                 told.lines().fold(table, |table, line| table.with(vec![line.into()], snapshot.state.epoch)),
             ))
         }
+        Command::Reload => reload(asker, operations).await,
         Command::ReloadUsers => reload_users(asker, operations).await,
+        Command::DrainNode => Ok(drain(asker, operations)),
         Command::Help => Ok(Answer::Rows(help(snapshot.state.epoch))),
         Command::Chatter(chatter) => Ok(chat(chatter, asker)),
     }
@@ -160,6 +165,34 @@ async fn apply(
             Err(Refusal::Change(refused))
         }
     }
+}
+
+async fn reload(asker: &Asker, operations: &dyn Operations) -> Result<Answer, Refusal> {
+    let (account, peer) = (&asker.account.name, asker.peer);
+    match operations.reload().await {
+        Ok(done) => {
+            info!(%account, %peer, %done, "reloaded by console");
+            Ok(Answer::Rows(Table::new(&["result"]).with(vec![done.into()], operations.snapshot().state.epoch)))
+        }
+        Err(faults) => {
+            warn!(%account, %peer, %faults, "the configuration was refused");
+            Err(Refusal::Configuration(faults))
+        }
+    }
+}
+
+fn drain(asker: &Asker, operations: &dyn Operations) -> Answer {
+    let report = operations.drain();
+    let (account, peer) = (&asker.account.name, asker.peer);
+    info!(%account, %peer, blockers = report.blockers.len(), "drain by console");
+    let epoch = operations.snapshot().state.epoch;
+    let first = format!(
+        "draining: the node ends when its last session has, in {} ms at the latest; {} have something to finish",
+        report.deadline.as_millis(),
+        report.blockers.len()
+    );
+    let told = std::iter::once(first).chain(report.blockers);
+    Answer::Rows(told.fold(Table::new(&["result"]), |table, line| table.with(vec![line.into()], epoch)))
 }
 
 async fn reload_users(asker: &Asker, operations: &dyn Operations) -> Result<Answer, Refusal> {

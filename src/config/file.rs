@@ -47,6 +47,8 @@ pub struct Users(pub Vec<User>);
 /// Everything a node needs to start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
+    /// The file all this was read from, for RELOAD.
+    pub file: PathBuf,
     /// The node itself.
     pub node: NodeConfig,
     /// Units, groups and instances as decided by the file, at epoch 1. Invariant: `state.check()` holds.
@@ -75,7 +77,7 @@ pub struct Config {
 pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
     let text = read_file(path)?;
     let folder = folder_of(path);
-    read_document(path, &text, |root, problems| read_config(root, problems, &folder))
+    read_document(path, &text, |root, problems| read_config(root, problems, path, &folder))
 }
 
 /// Reads and checks a users' file alone. Errors: every fault of it.
@@ -102,7 +104,7 @@ fn folder_of(path: &Path) -> PathBuf {
     path.parent().unwrap_or(Path::new("")).to_owned()
 }
 
-fn read_config(root: &Section<'_>, problems: &mut Problems, folder: &Path) -> Option<Config> {
+fn read_config(root: &Section<'_>, problems: &mut Problems, file: &Path, folder: &Path) -> Option<Config> {
     let users_file = root.required(problems, "users_file", shape::path(folder));
     let default_group = root.optional(problems, "default_group", shape::name());
     let node = read_node(root, problems, folder);
@@ -141,6 +143,7 @@ fn read_config(root: &Section<'_>, problems: &mut Problems, folder: &Path) -> Op
         problems.add(&root.place(), invalid.to_string(), "a consistent world");
     }
     Some(Config {
+        file: file.to_owned(),
         node: node?,
         state,
         listeners,

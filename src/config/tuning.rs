@@ -79,6 +79,7 @@ pub fn read_limits(root: &Section<'_>, problems: &mut Problems) -> Limits {
         connections,
         prepared_per_session,
         login_deadline: section.or(problems, "login_deadline", shape::duration(), default.login_deadline),
+        drain_deadline: section.or(problems, "drain_deadline", shape::duration(), default.drain_deadline),
         idle_deadline: section.or(problems, "idle_deadline", shape::duration_or_never(), default.idle_deadline),
         max_packet: section.or(problems, "max_packet", shape::size(1 << 10, 1 << 30), default.max_packet),
         plan_cache: section.or(problems, "plan_cache", shape::size(64 << 10, 1 << 30), default.plan_cache),

@@ -83,8 +83,12 @@ pub enum Verb {
         #[arg(long, value_name = "EPOCH")]
         if_epoch: Option<u64>,
     },
+    /// Read the configuration again: users, limits, certificates, log filter
+    Reload,
     /// Read the users' file again
     ReloadUsers,
+    /// End the node: transactions may finish until the deadline, nothing new begins
+    Drain,
 }
 
 /// What a forbid covers: one of these.
@@ -174,6 +178,8 @@ impl Verb {
             Verb::Allow { scope, if_epoch } => {
                 vec![("allow", format!("ALLOW WRITES ON {}{}", scope.words(), epoch_condition(*if_epoch)))]
             }
+            Verb::Reload => vec![("reload", "RELOAD".to_owned())],
+            Verb::Drain => vec![("drain", "DRAIN NODE".to_owned())],
             Verb::ReloadUsers => vec![("reload-users", "RELOAD USERS".to_owned())],
         }
     }
@@ -230,7 +236,9 @@ mod tests {
             Verb::Pins,
             Verb::Forbids,
             Verb::Epoch,
+            Verb::Reload,
             Verb::ReloadUsers,
+            Verb::Drain,
         ];
         for (_, text) in verbs.iter().flat_map(Verb::commands) {
             assert!(parse(&text).is_ok(), "{text}");

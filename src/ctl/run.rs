@@ -91,7 +91,7 @@ fn as_text(verb: &Verb, epoch: Option<u64>, answers: &Answers) -> String {
             let sections = sections.map(|(heading, answered)| format!("\n{heading}\n{}", show::table(answered)));
             format!("epoch {epoch}\n{}", sections.collect::<String>())
         }
-        Verb::Forbid { .. } | Verb::Allow { .. } | Verb::ReloadUsers => {
+        Verb::Forbid { .. } | Verb::Allow { .. } | Verb::Reload | Verb::ReloadUsers | Verb::Drain => {
             let told: String = answers.iter().map(|(_, answered)| show::lines(answered)).collect();
             format!("{told}epoch {epoch}\n")
         }

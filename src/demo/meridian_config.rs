@@ -46,6 +46,8 @@ fn config_text(layout: &Layout, state: &State, server_version: &str) -> String {
             instance.port
         );
     }
+    // Ctrl-C ends the demo soon, whatever is open.
+    text.push_str("\n[limits]\ndrain_deadline = \"1s\"\n");
     for unit in &layout.units {
         let name = quoted(unit.name);
         let _ = write!(

@@ -107,7 +107,7 @@ impl Session {
         };
         entry.killers.fetch_sub(1, Ordering::SeqCst);
         if !query_only {
-            entry.end.notify_one();
+            entry.kill();
         }
         match killed {
             Ok(()) => self.send_ok(sequence).await,

@@ -46,7 +46,7 @@ impl Session {
         let host = host_of(&self.presence.entry.client);
         let context = context(worker, &self.listener, None, &users, self.presence.entry.id, host);
         let proof = accept_again(&mut self.client, &context, wish, self.capabilities, self.salt, sequence);
-        timeout(worker.node.limits.login_deadline, Box::pin(proof)).await.ok()
+        timeout(worker.node.limits.load().login_deadline, Box::pin(proof)).await.ok()
     }
 
     async fn become_user(&mut self, wish: ChangeUser, salt: Salt, sequence: u8) -> Result<(), SessionEnd> {

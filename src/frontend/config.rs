@@ -60,6 +60,8 @@ pub struct Limits {
     pub plan_cache: usize,
     /// Prepared statements of one client connection.
     pub prepared_per_session: usize,
+    /// How long a node that ends lets transactions and pinned sessions go on.
+    pub drain_deadline: Duration,
 }
 
 impl Default for Limits {
@@ -71,6 +73,7 @@ impl Default for Limits {
             max_packet: 64 << 20,
             plan_cache: 8 << 20,
             prepared_per_session: 16_382,
+            drain_deadline: Duration::from_secs(30),
         }
     }
 }

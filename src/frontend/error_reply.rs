@@ -30,6 +30,22 @@ pub fn too_many_connections() -> Vec<u8> {
     packet
 }
 
+/// ERR 1053 in place of a greeting: the node ends.
+pub fn shutting_down_before_greeting() -> Vec<u8> {
+    let error = ErrorPacket { errno: 1053, sqlstate: *b"08S01", message: SHUTTING_DOWN.to_owned() };
+    let mut packet = Vec::new();
+    write_packet(&mut packet, &mut 0, &error.encode_before_greeting());
+    packet
+}
+
+/// The node ends, and what was asked is not carried out. Class 08 on purpose: a pool shall drop this connection.
+pub fn shutting_down(sequence: u8) -> Vec<u8> {
+    packet(1053, "08S01", SHUTTING_DOWN, sequence)
+}
+
+const SHUTTING_DOWN: &str =
+    "Server shutdown in progress: meridian: this node ends and nothing was executed; connect again";
+
 /// A user that holds as many connections as it may.
 pub fn user_at_limit(user: &str, limit: usize, sequence: u8) -> Vec<u8> {
     let message = format!("User '{user}' has exceeded the 'max_user_connections' resource (current value: {limit})");

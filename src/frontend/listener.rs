@@ -38,6 +38,9 @@ pub struct Listener {
     tls: ArcSwapOption<TlsAcceptor>,
 }
 
+/// Certificates that were read again and can be used; none where a listener has no files.
+pub struct NewCertificates(Option<Arc<TlsAcceptor>>);
+
 impl Listener {
     /// A listener with the certificates its configuration names. Errors: they cannot be used.
     pub fn new(config: ListenerConfig) -> Result<Listener, TlsError> {
@@ -45,13 +48,19 @@ impl Listener {
         Ok(Listener { config: Arc::new(config), tls })
     }
 
-    /// Reads the certificates' files again, for those who come from now on. Errors: they cannot be used; the old ones stay.
-    pub fn renew_certificates(&self) -> Result<(), TlsError> {
+    /// Reads the certificates' files again. Errors: they cannot be used.
+    pub fn read_certificates(&self) -> Result<NewCertificates, TlsError> {
         // A self-signed one has no file; a new one would only alarm those who remember it.
-        if matches!(&self.config.tls, ListenerTls::On { certificate: Certificate::Files { .. }, .. }) {
-            self.tls.store(acceptor_of(&self.config.tls)?.map(Arc::new));
+        let has_files = matches!(&self.config.tls, ListenerTls::On { certificate: Certificate::Files { .. }, .. });
+        let read = if has_files { acceptor_of(&self.config.tls)? } else { None };
+        Ok(NewCertificates(read.map(Arc::new)))
+    }
+
+    /// Uses what was read for those who come from now on.
+    pub fn renew_certificates(&self, read: NewCertificates) {
+        if let NewCertificates(Some(acceptor)) = read {
+            self.tls.store(Some(acceptor));
         }
-        Ok(())
     }
 
     /// Its certificate now, if it encrypts.
@@ -127,9 +136,11 @@ async fn hand_over(
     workers: &[WorkerHandle],
     node: &Arc<Node>,
 ) {
-    let Ok(permit) = node.registry.admit(node.limits.connections) else {
-        turn_away(client).await;
-        return;
+    if node.registry.drain().is_some() {
+        return turn_away(client, &error_reply::shutting_down_before_greeting()).await;
+    }
+    let Ok(permit) = node.registry.admit(node.limits.load().connections) else {
+        return turn_away(client, &error_reply::too_many_connections()).await;
     };
     let Some(worker) = workers.iter().min_by_key(|worker| worker.load.load(Ordering::Relaxed)) else { return };
     match client.into_std() {
@@ -144,11 +155,10 @@ async fn hand_over(
     }
 }
 
-/// ERR 1040 in place of the greeting, as servers do.
-async fn turn_away(mut client: TcpStream) {
-    let packet = error_reply::too_many_connections();
+/// An ERR in place of the greeting, as servers do.
+async fn turn_away(mut client: TcpStream, packet: &[u8]) {
     // A client that does not read it is closed all the same; the acceptor waits for nobody.
-    if timeout(Duration::from_millis(100), client.write_all(&packet)).await.is_err() {
+    if timeout(Duration::from_millis(100), client.write_all(packet)).await.is_err() {
         tracing::debug!("a client turned away did not read why");
     }
 }

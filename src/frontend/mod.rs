@@ -11,6 +11,7 @@ pub mod client;
 pub mod commands;
 pub mod config;
 pub mod dispatch;
+pub mod drain;
 pub mod effects;
 pub mod error_reply;
 pub mod held;

@@ -121,7 +121,7 @@ impl Session {
     /// description of the statement comes from. Where it runs is decided at each execution.
     pub(super) async fn prepare(&mut self, mut request: Request) -> Result<(), SessionEnd> {
         let sequence = request.reply_sequence();
-        if self.prepared.by_id.len() >= self.worker.node.limits.prepared_per_session {
+        if self.prepared.by_id.len() >= self.worker.node.limits.load().prepared_per_session {
             return self.send(&error_reply::text(&too_many_statements(), sequence)).await;
         }
         let text: Arc<[u8]> = request.payload()[1..].into();
@@ -187,7 +187,8 @@ impl Session {
     pub(super) async fn execute(&mut self, mut request: Request) -> Result<(), SessionEnd> {
         let payload = request.payload().into_owned();
         let sequence = request.reply_sequence();
-        let Some((id, limit)) = statement_id(&payload).ok().map(|id| (id, self.worker.node.limits.max_packet)) else {
+        let Some((id, limit)) = statement_id(&payload).ok().map(|id| (id, self.worker.node.limits.load().max_packet))
+        else {
             return self.send(&error_reply::text(&malformed("COM_STMT_EXECUTE"), sequence)).await;
         };
         let Some(statement) = self.prepared.find(id) else {
@@ -233,7 +234,7 @@ impl Session {
 
     /// COM_STMT_SEND_LONG_DATA: kept here until the execution says where it goes. No reply.
     pub(super) fn send_long_data(&mut self, request: &Request) {
-        let limit = self.worker.node.limits.max_packet;
+        let limit = self.worker.node.limits.load().max_packet;
         let payload = request.payload();
         let Some((head, bytes)) = payload.split_at_checked(7) else { return };
         let id = u32::from_le_bytes([head[1], head[2], head[3], head[4]]);

@@ -1,11 +1,12 @@
 //! The live sessions of the process: for SHOW SESSIONS, for KILL, and for the connection limits.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use dashmap::DashMap;
 use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
 
 use crate::model::{InstanceId, UnitId};
 use crate::sql::PinReason;
@@ -21,8 +22,9 @@ pub struct SessionEntry {
     pub unit: UnitId,
     /// Statements so far.
     pub statements: AtomicU64,
-    /// Told when the session has to end (KILL, shutdown).
+    /// Told when the session has to end (KILL, shutdown), or when the node begins to.
     pub end: Notify,
+    killed: AtomicBool,
     /// Those who are about to kill the statement running at `running`; while there are any, the connection is not pooled.
     pub killers: AtomicUsize,
     /// The instance (upper half, plus one) and server thread (lower half) it runs on or keeps; 0 for none.
@@ -67,6 +69,17 @@ impl SessionEntry {
         self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Ends the session as soon as it waits for its client.
+    pub fn kill(&self) {
+        self.killed.store(true, Ordering::SeqCst);
+        self.end.notify_one();
+    }
+
+    /// Whether it has to end.
+    pub fn is_killed(&self) -> bool {
+        self.killed.load(Ordering::SeqCst)
+    }
+
     /// Replaces the part that changes.
     pub fn show(&self, shown: Shown) {
         *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = shown;
@@ -109,6 +122,10 @@ pub struct Registry {
     open: AtomicUsize,
     by_user: Mutex<HashMap<String, usize>>,
     pins: DashMap<PinReason, u64>,
+    /// From when on sessions without a transaction begin nothing new; set once the node ends.
+    drain: OnceLock<Instant>,
+    /// Told when a session or a login has ended.
+    ended: Notify,
 }
 
 impl Registry {
@@ -121,6 +138,8 @@ impl Registry {
             open: AtomicUsize::new(0),
             by_user: Mutex::default(),
             pins: DashMap::new(),
+            drain: OnceLock::new(),
+            ended: Notify::new(),
         }
     }
 
@@ -164,6 +183,7 @@ impl Registry {
             unit,
             statements: AtomicU64::new(0),
             end: Notify::new(),
+            killed: AtomicBool::new(false),
             killers: AtomicUsize::new(0),
             running: AtomicU64::new(0),
             shown: Mutex::default(),
@@ -202,8 +222,27 @@ impl Registry {
     /// Tells every session to end.
     pub fn end_all(&self) {
         for entry in &self.sessions {
+            entry.value().kill();
+        }
+    }
+
+    /// The node ends: from `refuse_after` on, sessions begin nothing new. Idle ones end before.
+    pub fn begin_drain(&self, refuse_after: Instant) {
+        // Told twice, the first word counts.
+        self.drain.get_or_init(|| refuse_after);
+        for entry in &self.sessions {
             entry.value().end.notify_one();
         }
+    }
+
+    /// From when on nothing new is begun, if the node ends.
+    pub fn drain(&self) -> Option<Instant> {
+        self.drain.get().copied()
+    }
+
+    /// Resolves when no client is left, logins included, or at `deadline`.
+    pub async fn emptied(&self, deadline: Instant) {
+        while self.open() > 0 && timeout_at(deadline, self.ended.notified()).await.is_ok() {}
     }
 }
 
@@ -214,6 +253,7 @@ pub struct ConnectionPermit(Arc<Registry>);
 impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         self.0.open.fetch_sub(1, Ordering::AcqRel);
+        self.0.ended.notify_one();
     }
 }
 

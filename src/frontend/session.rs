@@ -96,6 +96,9 @@ pub enum SessionEnd {
     /// KILL, or shutdown.
     #[error("it was ended from outside")]
     Killed,
+    /// The node ends.
+    #[error("the node ends")]
+    Drained,
     /// It said nothing for longer than the idle deadline.
     #[error("it was idle for too long")]
     Idle,
@@ -129,28 +132,55 @@ impl Session {
     /// Serves the client until it leaves.
     pub async fn run(mut self: Box<Self>) -> SessionEnd {
         loop {
-            let command = match self.next_command().await {
-                Ok(command) => command,
-                Err(end) => break Box::pin(self.leave(end)).await,
+            let ran = match self.next_command().await {
+                // Boxed: what a running command needs must not weigh on every idle session. The allocator gives the same
+                // block back each time.
+                Ok(command) => Box::pin(self.run_command(command)).await,
+                Err(end) => Err(end),
             };
-            // Boxed: what a running command needs must not weigh on every idle session. The allocator gives the same block
-            // back each time.
-            if let Err(end) = Box::pin(self.run_command(command)).await {
-                break Box::pin(self.leave(end)).await;
+            if let Err(end) = ran {
+                break Box::pin(self.end(end)).await;
             }
         }
     }
 
+    async fn end(&mut self, end: SessionEnd) -> SessionEnd {
+        let end = self.leave(end).await;
+        if matches!(end, SessionEnd::Drained) {
+            self.say_good_bye().await;
+        }
+        end
+    }
+
     async fn next_command(&mut self) -> Result<ReceivedCommand, SessionEnd> {
         // What nearly all sessions wait for, nearly always, in as few bytes as possible; the rest is boxed.
-        if self.held.is_some() || self.worker.node.limits.idle_deadline.is_some() {
-            return Box::pin(self.next_command_or_pressure()).await;
-        }
+        let node = &self.worker.node;
+        let max_packet = {
+            let limits = node.limits.load();
+            let ordinary = self.held.is_none() && limits.idle_deadline.is_none() && node.registry.drain().is_none();
+            ordinary.then_some(limits.max_packet)
+        };
+        let Some(max_packet) = max_packet else {
+            return Box::pin(self.next_command_otherwise()).await;
+        };
         let entry = &self.presence.entry;
         tokio::select! {
             biased;
-            () = entry.end.notified() => Err(SessionEnd::Killed),
-            command = self.client.read_command(&self.worker, self.worker.node.limits.max_packet) => received(command),
+            () = entry.end.notified() => {}
+            command = self.client.read_command(&self.worker, max_packet) => return received(command),
+        }
+        Box::pin(self.next_command_otherwise()).await
+    }
+
+    /// The next command of a session that was woken, keeps a connection, may be idle for too long, or is on a node that ends.
+    async fn next_command_otherwise(&mut self) -> Result<ReceivedCommand, SessionEnd> {
+        let registry = Arc::clone(&self.worker.node.registry);
+        if self.presence.entry.is_killed() {
+            return Err(SessionEnd::Killed);
+        }
+        match registry.drain() {
+            Some(refuse_after) => self.next_command_in_drain(refuse_after).await,
+            None => self.next_command_or_pressure().await,
         }
     }
 
@@ -159,16 +189,25 @@ impl Session {
             let entry = Arc::clone(&self.presence.entry);
             // Only a connection kept for comfort is given back while the client thinks; see `held`.
             let wanted = self.comfort().map(|held| Arc::clone(held.gauge()));
-            let limits = &self.worker.node.limits;
+            let (max_packet, idle_deadline) = {
+                let limits = self.worker.node.limits.load();
+                (limits.max_packet, limits.idle_deadline)
+            };
             tokio::select! {
                 biased;
                 // First, so that nothing the client sends after a KILL was answered is still carried out.
-                () = entry.end.notified() => return Err(SessionEnd::Killed),
-                command = self.client.read_command(&self.worker, limits.max_packet) => return received(command),
-                () = pressure_on(wanted) => {}
-                () = idle_for(limits.idle_deadline) => return Err(SessionEnd::Idle),
+                () = entry.end.notified() => {
+                    if entry.is_killed() {
+                        return Err(SessionEnd::Killed);
+                    }
+                    if let Some(refuse_after) = self.worker.node.registry.drain() {
+                        return self.next_command_in_drain(refuse_after).await;
+                    }
+                }
+                command = self.client.read_command(&self.worker, max_packet) => return received(command),
+                () = pressure_on(wanted) => self.give_up_comfort().await,
+                () = idle_for(idle_deadline) => return Err(SessionEnd::Idle),
             }
-            self.give_up_comfort().await;
         }
     }
 
@@ -328,7 +367,7 @@ impl Request {
     }
 }
 
-fn received(command: Result<ReceivedCommand, ReadError>) -> Result<ReceivedCommand, SessionEnd> {
+pub(super) fn received(command: Result<ReceivedCommand, ReadError>) -> Result<ReceivedCommand, SessionEnd> {
     command.map_err(|error| match error {
         ReadError::Closed => SessionEnd::Left,
         other => SessionEnd::Client(other),
@@ -336,7 +375,7 @@ fn received(command: Result<ReceivedCommand, ReadError>) -> Result<ReceivedComma
 }
 
 /// Resolves when others wait for the instance a connection is kept of for comfort; never without one.
-async fn pressure_on(gauge: Option<Arc<InstanceGauge>>) {
+pub(super) async fn pressure_on(gauge: Option<Arc<InstanceGauge>>) {
     match gauge {
         Some(gauge) => {
             let mut told = std::pin::pin!(gauge.pressure.notified());

@@ -53,7 +53,7 @@ pub async fn welcome(
             }
         }
     };
-    let Ok(logged_in) = timeout(worker.node.limits.login_deadline, login).await else {
+    let Ok(logged_in) = timeout(worker.node.limits.load().login_deadline, login).await else {
         tracing::info!(%peer, "a client did not log in within the login deadline");
         return None;
     };

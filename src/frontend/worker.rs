@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use tokio::task::JoinSet;
 
 use crate::backend::Pools;
@@ -31,7 +32,7 @@ pub struct Node {
     /// Who may log in.
     pub users: Arc<Users>,
     /// Bounds.
-    pub limits: Limits,
+    pub limits: ArcSwap<Limits>,
     /// Where DDL is told of.
     pub catalog: CatalogRequests,
     /// The key for caching_sha2_password on plain TCP.
@@ -59,7 +60,7 @@ pub struct Worker {
 impl Worker {
     /// A worker without sessions.
     pub fn new(number: usize, node: Arc<Node>) -> Worker {
-        let plans = RefCell::new(PlanCache::new(node.limits.plan_cache));
+        let plans = RefCell::new(PlanCache::new(node.limits.load().plan_cache));
         let scratch = RefCell::new(vec![0; SCRATCH].into_boxed_slice());
         Worker { number, node, scratch, plans, spare: Cell::new(None), outliving: RefCell::default() }
     }

@@ -4,6 +4,7 @@
 
 mod backends;
 mod clients;
+mod drains;
 mod fragile;
 mod program;
 mod restarts;

@@ -25,7 +25,7 @@ impl Program {
 
     /// A program whose state file may be there already.
     pub async fn start_in(directory: TempDir, setup: Setup) -> Program {
-        let child = spawn(directory.path(), &setup);
+        let child = spawn(directory.path(), &setup, &[]);
         let mut program = Program { setup, directory, child };
         let console = options(program.setup.console_port("bj")).user(Some("admin")).pass(Some("adminpw"));
         until("the program lets operators in", Duration::from_secs(20), async || {
@@ -40,7 +40,7 @@ impl Program {
 
     /// What a program says that does not start.
     pub async fn refused(directory: &Path, setup: &Setup) -> (ExitStatus, String) {
-        let mut child = spawn(directory, setup);
+        let mut child = spawn(directory, setup, &[]);
         let mut ended = None;
         until("the program ends", Duration::from_secs(20), async || {
             ended = child.try_wait().unwrap();
@@ -48,6 +48,21 @@ impl Program {
         })
         .await;
         (ended.unwrap(), log(directory))
+    }
+
+    /// A further program with the same files, which takes this one's place. It shares the log.
+    pub fn successor(&self) -> Child {
+        spawn(self.directory.path(), &self.setup, &["--takeover"])
+    }
+
+    /// How it ended, if it has.
+    pub fn exit_status(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        signal_to(&self.child, signal);
     }
 
     /// Everything it has logged.
@@ -77,12 +92,19 @@ impl Drop for Program {
     }
 }
 
-fn spawn(directory: &Path, setup: &Setup) -> Child {
+/// Sends a signal to a program.
+pub fn signal_to(child: &Child, signal: rustix::process::Signal) {
+    let process = rustix::process::Pid::from_raw(child.id().cast_signed()).unwrap();
+    rustix::process::kill_process(process, signal).unwrap();
+}
+
+fn spawn(directory: &Path, setup: &Setup, further: &[&str]) -> Child {
     let config = setup.write(directory);
     let log = File::options().append(true).create(true).open(directory.join("log")).unwrap();
     Command::new(env!("CARGO_BIN_EXE_meridian"))
         .args(["serve", "--config"])
         .arg(config)
+        .args(further)
         .env("MERIDIAN_LOG", "info")
         .stdin(Stdio::null())
         .stdout(Stdio::null())

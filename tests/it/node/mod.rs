@@ -12,6 +12,6 @@ mod running;
 mod two_units;
 
 pub use one_unit::{Kind, OneUnit};
-pub use plan::{NodePlan, UnitPlan};
+pub use plan::{NodePlan, UnitPlan, limits_text};
 pub use running::{Node, app_options};
 pub use two_units::TwoUnits;

@@ -39,6 +39,15 @@ pub const USER: &str = "app";
 /// Its password.
 pub const PASSWORD: &str = "apppw";
 
+/// A test's node ends soon, whatever is open, unless the test says how long it waits.
+pub fn limits_text(limits: &str) -> String {
+    if limits.contains("drain_deadline") {
+        limits.to_owned()
+    } else {
+        format!("{limits}\ndrain_deadline = \"500ms\"\n")
+    }
+}
+
 impl NodePlan {
     /// A node with one user, two workers and the defaults.
     pub fn new(family: &'static str, server_version: &str, units: Vec<UnitPlan>, group: String) -> NodePlan {
@@ -68,7 +77,11 @@ impl NodePlan {
             "users_file = \"users.toml\"\n\n[node]\nname = \"test\"\nnumber = 1\nstate_file = \"meridian.state\"\n{}\n\
              [backend]\nmonitor_user = \"{MONITOR_USER}\"\nmonitor_password = \"{MONITOR_PASSWORD}\"\n{}\n[limits]\n{}\n\
              [[group]]\nname = \"main\"\nfamily = \"{}\"\n{}\n",
-            self.node, self.backend, self.limits, self.family, self.group
+            self.node,
+            self.backend,
+            limits_text(&self.limits),
+            self.family,
+            self.group
         );
         for (unit, (mysql, console)) in self.units.iter().zip(ports) {
             let name = unit.name;

@@ -84,7 +84,9 @@ impl Setup {
         let mut text = format!(
             "users_file = \"users.toml\"\n[node]\nname = \"it\"\nnumber = 3\nstate_file = \"state\"\nworkers = {}\n\
              [backend]\nmonitor_user = \"{MONITOR_USER}\"\nmonitor_password = \"{MONITOR_PASSWORD}\"\n{}\n[limits]\n{}\n",
-            self.workers, self.backend, self.limits
+            self.workers,
+            self.backend,
+            crate::node::limits_text(&self.limits)
         );
         for unit in UNITS {
             write!(text, "[[unit]]\nname = \"{unit}\"\n").unwrap();
@@ -206,6 +208,12 @@ impl Node {
     /// Ends it as SIGTERM would; what remains is its directory.
     pub async fn stop(self) -> (tempfile::TempDir, Setup) {
         drop(self.stop);
+        self.serving.await.unwrap();
+        (self.directory, self.setup)
+    }
+
+    /// Waits until it has ended by itself; what remains is its directory.
+    pub async fn ended(self) -> (tempfile::TempDir, Setup) {
         self.serving.await.unwrap();
         (self.directory, self.setup)
     }
