@@ -21,6 +21,7 @@ use crate::wire::packet::write_packet;
 use crate::wire::query_attributes::NO_ATTRIBUTES;
 use crate::wire::scanner::{EndKind, ReplyEnd, ReplyKind, ResponseScanner, ScanEvent, ScanFlags};
 use crate::wire::status;
+use crate::wire::text_row::text_row;
 
 /// A logged-in connection.
 #[derive(Debug)]
@@ -61,14 +62,8 @@ pub struct CollectedReply {
 }
 
 impl Connection {
-    /// A connection that has just logged in and is in `state`.
-    pub fn new(
-        logged_in: LoggedIn,
-        instance: InstanceId,
-        state: SessionState,
-        prepared: usize,
-        slot: OpenSlot,
-    ) -> Connection {
+    /// A connection that has just logged in and is in `state`; it keeps one prepared statement until it is told how many.
+    pub fn new(logged_in: LoggedIn, instance: InstanceId, state: SessionState, slot: OpenSlot) -> Connection {
         let now = Instant::now();
         Connection {
             stream: logged_in.stream,
@@ -77,7 +72,7 @@ impl Connection {
             capabilities: logged_in.capabilities,
             state: Some(Arc::new(state)),
             last_insert_id: Some(0),
-            prepared: PreparedStatements::new(prepared),
+            prepared: PreparedStatements::new(1),
             reused: false,
             born: now,
             parked_at: now,
@@ -158,6 +153,13 @@ impl Connection {
         self.state = Some(Arc::clone(wanted));
         self.tainted = !was_clean;
         Ok(())
+    }
+
+    /// How many prepared statements the server allows all its clients together; `None` when it does not say.
+    pub async fn server_prepared(&mut self) -> Option<usize> {
+        let question = b"SELECT @@global.max_prepared_stmt_count";
+        let reply = self.ask(Command::Query, question, ReplyKind::Query).await.ok()?;
+        text_row(&reply.bytes)?.pop()??.parse().ok()
     }
 
     /// COM_RESET_CONNECTION: ends the transaction, drops locks, temporary tables, variables and prepared statements.

@@ -1,7 +1,7 @@
 //! The limits of one instance, shared by all workers: how many connections are open, how many are checked out.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{Notify, Semaphore};
 
@@ -20,6 +20,8 @@ pub struct InstanceGauge {
     open: AtomicUsize,
     waiting: AtomicUsize,
     opened: AtomicUsize,
+    /// How many prepared statements the server lets all its clients have together, once it was asked.
+    server_prepared: OnceLock<usize>,
 }
 
 impl InstanceGauge {
@@ -32,7 +34,25 @@ impl InstanceGauge {
             open: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
             opened: AtomicUsize::new(0),
+            server_prepared: OnceLock::new(),
         })
+    }
+
+    /// What the server said of its limit of prepared statements (`max_prepared_stmt_count`).
+    pub fn set_server_prepared(&self, limit: usize) {
+        self.server_prepared.get_or_init(|| limit);
+    }
+
+    /// Whether the server was asked for its limit of prepared statements.
+    pub fn knows_server_prepared(&self) -> bool {
+        self.server_prepared.get().is_some()
+    }
+
+    /// How many prepared statements one connection may keep, of the `wanted`: all connections together at most half of the server's
+    /// limit, since other nodes and other clients want some too.
+    pub fn prepared_per_connection(&self, wanted: usize) -> usize {
+        let share = self.server_prepared.get().map_or(wanted, |limit| limit / 2 / self.limit.max(1));
+        wanted.min(share.max(1))
     }
 
     /// Takes a place for one more open connection; `None` when the limit is reached.
@@ -89,5 +109,22 @@ pub struct Waiting<'a>(&'a InstanceGauge);
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_connections_together_keep_at_most_half_of_what_the_server_allows() {
+        let gauge = InstanceGauge::new(32);
+        assert_eq!(gauge.prepared_per_connection(256), 256, "nothing is known yet");
+        gauge.set_server_prepared(16_382);
+        assert_eq!(gauge.prepared_per_connection(256), 255);
+        assert_eq!(gauge.prepared_per_connection(100), 100);
+        let small = InstanceGauge::new(64);
+        small.set_server_prepared(10);
+        assert_eq!(small.prepared_per_connection(256), 1);
     }
 }

@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout};
 
 use super::connection::Connection;
 use super::gauge::{InstanceGauge, OpenSlot};
+use super::prepared::PreparedStatements;
 use super::session_state::SessionState;
 use super::{CheckoutError, Config};
 use crate::model::{InstanceAddress, InstanceId};
@@ -202,8 +203,15 @@ impl Pools {
             Err(_) => return Err(CheckoutError::Deadline { instance: key.instance, deadline }),
         };
         let state = SessionState { schema: schema.map(str::to_owned), ..SessionState::default() };
-        let prepared = self.config.prepared_per_connection;
-        let mut connection = Connection::new(logged_in, key.instance, state, prepared, slot);
+        let mut connection = Connection::new(logged_in, key.instance, state, slot);
+        let gauge = self.gauge(key.instance);
+        if !gauge.knows_server_prepared()
+            && let Some(limit) = timeout(deadline, connection.server_prepared()).await.ok().flatten()
+        {
+            gauge.set_server_prepared(limit);
+        }
+        connection.prepared =
+            PreparedStatements::new(gauge.prepared_per_connection(self.config.prepared_per_connection));
         if login_collation.is_none() {
             connection.state = None;
         }

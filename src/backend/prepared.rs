@@ -46,12 +46,22 @@ impl PreparedStatements {
         Some(statement)
     }
 
-    /// Records a statement the server has prepared. Returns the id of the one that has to be closed to keep the bound.
+    /// Records a statement the server has prepared. Returns the id of the one that has to be closed: the least used one at the bound, or
+    /// the new one where the connection had prepared the same before, which may have a cursor open.
     pub fn insert(&mut self, key: Arc<PreparedKey>, id: u32) -> Option<u32> {
         self.clock += 1;
+        if let Some(known) = self.by_key.get_mut(&key) {
+            known.used = self.clock;
+            return Some(id);
+        }
         let evicted = if self.by_key.len() >= self.capacity { self.remove_oldest() } else { None };
         self.by_key.insert(key, ServerStatement { id, types: None, used: self.clock });
         evicted
+    }
+
+    /// Forgets the older half, all if there is but one; their ids, to be closed.
+    pub fn remove_half(&mut self) -> Vec<u32> {
+        (0..self.by_key.len().div_ceil(2)).filter_map(|_| self.remove_oldest()).collect()
     }
 
     /// How many are prepared.
@@ -98,5 +108,24 @@ mod tests {
         assert_eq!(statements.insert(key("c"), 3), Some(2));
         assert!(statements.get(&key("b")).is_none());
         assert_eq!(statements.len(), 2);
+    }
+
+    #[test]
+    fn a_text_prepared_again_leaves_one_statement_at_the_server() {
+        let mut statements = PreparedStatements::new(2);
+        assert_eq!(statements.insert(key("a"), 1), None);
+        assert_eq!(statements.insert(key("a"), 2), Some(2), "the new one is closed");
+        assert_eq!(statements.get(&key("a")).map(|known| known.id), Some(1));
+    }
+
+    #[test]
+    fn half_of_the_statements_make_room_the_older_half() {
+        let mut statements = PreparedStatements::new(4);
+        for (id, text) in [(1, "a"), (2, "b"), (3, "c")] {
+            statements.insert(key(text), id);
+        }
+        assert_eq!(statements.remove_half(), [1, 2]);
+        assert_eq!(statements.remove_half(), [3]);
+        assert!(statements.remove_half().is_empty());
     }
 }

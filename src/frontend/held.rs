@@ -11,7 +11,6 @@ use tokio::time::timeout;
 
 use super::pins::Pins;
 use super::registry::Shown;
-use super::rows::text_row;
 use super::session::{Session, SessionEnd};
 use super::transaction::Transaction;
 use crate::backend::gauge::InstanceGauge;
@@ -21,6 +20,7 @@ use crate::route::{PinView, Target};
 use crate::sql::PinReason;
 use crate::wire::command::Command;
 use crate::wire::scanner::{EndKind, ReplyKind};
+use crate::wire::text_row::text_row;
 
 /// How long an ended session's connection may take to be reset before it is closed instead.
 const RESET_PATIENCE: Duration = Duration::from_secs(2);

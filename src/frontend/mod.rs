@@ -24,7 +24,6 @@ pub mod readback;
 pub mod reading;
 pub mod registry;
 pub mod relay;
-pub mod rows;
 pub mod session;
 pub mod transaction;
 pub mod users;

@@ -7,7 +7,7 @@ use super::client::ReceivedCommand;
 use super::error_reply;
 use super::session::{CATALOG_TRIES, Request, Session, SessionEnd, Subject, is_about_the_catalog};
 use crate::backend::prepared::PreparedKey;
-use crate::backend::{Connection, ConnectionError};
+use crate::backend::{CollectedReply, Connection, ConnectionError};
 use crate::fault::ClientText;
 use crate::model::Role;
 use crate::route::{Decision, Target, decide};
@@ -20,6 +20,9 @@ use crate::wire::execute::{
 use crate::wire::packet::{HEADER, write_packet};
 use crate::wire::query_attributes::QueryAttributes;
 use crate::wire::scanner::{EndKind, PREPARED_ID, ReplyKind};
+
+/// ER_MAX_PREPARED_STMT_COUNT_REACHED.
+const TOO_MANY_STATEMENTS: u16 = 1461;
 
 /// MariaDB: the statement prepared last.
 const LAST_PREPARED: u32 = u32::MAX;
@@ -85,7 +88,7 @@ async fn prepare_on(connection: &mut Connection, key: &Arc<PreparedKey>) -> Resu
     if let Some(known) = connection.prepared.get(key) {
         return Ok(known.id);
     }
-    let reply = connection.ask(Command::StmtPrepare, &key.text, ReplyKind::Prepare).await?;
+    let reply = ask_to_prepare(connection, key).await?;
     let Some(prepared) = reply.end.prepared.filter(|_| reply.end.kind == EndKind::Ok) else {
         return Err(ConnectionError::Refused { packet: reply.bytes });
     };
@@ -93,14 +96,31 @@ async fn prepare_on(connection: &mut Connection, key: &Arc<PreparedKey>) -> Resu
     Ok(prepared.statement_id)
 }
 
-/// Records a statement the server has prepared; the least used one is closed to keep the bound.
-async fn remember(connection: &mut Connection, key: &Arc<PreparedKey>, id: u32) -> Result<(), ConnectionError> {
-    if let Some(evicted) = connection.prepared.insert(Arc::clone(key), id) {
-        let mut payload = vec![Command::StmtClose as u8];
-        payload.extend_from_slice(&evicted.to_le_bytes());
-        connection.send(&payload).await?;
+/// COM_STMT_PREPARE at the server. When all clients of the server together have too many, this connection gives up half of its own and
+/// asks once more.
+async fn ask_to_prepare(connection: &mut Connection, key: &PreparedKey) -> Result<CollectedReply, ConnectionError> {
+    let reply = connection.ask(Command::StmtPrepare, &key.text, ReplyKind::Prepare).await?;
+    if reply.end.kind != (EndKind::Error { errno: TOO_MANY_STATEMENTS }) || connection.prepared.is_empty() {
+        return Ok(reply);
     }
-    Ok(())
+    for id in connection.prepared.remove_half() {
+        close(connection, id).await?;
+    }
+    connection.ask(Command::StmtPrepare, &key.text, ReplyKind::Prepare).await
+}
+
+/// Records a statement the server has prepared, and closes the one that is one too many.
+async fn remember(connection: &mut Connection, key: &Arc<PreparedKey>, id: u32) -> Result<(), ConnectionError> {
+    match connection.prepared.insert(Arc::clone(key), id) {
+        Some(superfluous) => close(connection, superfluous).await,
+        None => Ok(()),
+    }
+}
+
+async fn close(connection: &mut Connection, id: u32) -> Result<(), ConnectionError> {
+    let mut payload = vec![Command::StmtClose as u8];
+    payload.extend_from_slice(&id.to_le_bytes());
+    connection.send(&payload).await
 }
 
 fn framed(payload: &[u8]) -> ReceivedCommand {
@@ -133,7 +153,7 @@ impl Session {
             Err(not_carried) => return self.tell(not_carried).await,
         };
         let connection = &mut held.checkout.connection;
-        let prepared = match connection.ask(Command::StmtPrepare, &key.text, ReplyKind::Prepare).await {
+        let prepared = match ask_to_prepare(connection, &key).await {
             Ok(reply) => match reply.end.prepared {
                 Some(prepared) => {
                     remember(connection, &key, prepared.statement_id).await.map(|()| (reply, Some(prepared)))

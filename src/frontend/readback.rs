@@ -2,10 +2,10 @@
 //! and whether a named lock is left.
 
 use super::held::Held;
-use super::rows::text_row;
 use crate::sql::PinReason;
 use crate::wire::command::Command;
 use crate::wire::scanner::{EndKind, ReplyKind};
+use crate::wire::text_row::text_row;
 
 /// The values of these session variables, as SQL literals in their order; `None` when they cannot be had, or one cannot be written as a
 /// literal that means the same under any sql_mode and character set.

@@ -23,6 +23,7 @@ pub mod scanner;
 pub mod scramble;
 pub mod status;
 pub mod text_result;
+pub mod text_row;
 
 #[cfg(test)]
 mod decoder_tests;

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod corpus;
+#[path = "../crosstalk/mod.rs"]
+mod crosstalk;
 mod demo;
 mod demo_world;
 mod drivers;

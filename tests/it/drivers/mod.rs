@@ -5,7 +5,9 @@
 mod async_driver;
 mod command_line;
 mod differential;
+mod many_clients;
 mod node_tests;
 mod openings;
+mod prepared;
 mod python;
 mod transcript;

@@ -8,4 +8,5 @@ mod drains;
 mod fragile;
 mod program;
 mod restarts;
+mod slow_clients;
 mod state_files;

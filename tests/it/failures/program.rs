@@ -65,6 +65,13 @@ impl Program {
         signal_to(&self.child, signal);
     }
 
+    /// Its resident memory in bytes.
+    pub fn resident(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
+    }
+
     /// Everything it has logged.
     pub fn log(&self) -> String {
         log(self.directory.path())

@@ -1,6 +1,6 @@
 //! The one row of a small text result that Meridian asked for itself.
 
-use crate::wire::payload::PayloadReader;
+use super::payload::PayloadReader;
 
 /// NULL in a text row.
 const NULL: u8 = 0xfb;
@@ -9,7 +9,7 @@ const NULL: u8 = 0xfb;
 const EOF: u8 = 0xfe;
 
 /// The values of a text result set of exactly one row, in either way of ending it; `None` for any other reply.
-pub(super) fn text_row(reply: &[u8]) -> Option<Vec<Option<String>>> {
+pub fn text_row(reply: &[u8]) -> Option<Vec<Option<String>>> {
     let mut rest = reply;
     let mut packets = Vec::new();
     while let Some((header, tail)) = rest.split_at_checked(4) {
