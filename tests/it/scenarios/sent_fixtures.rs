@@ -186,7 +186,7 @@ fn pin(case: &Case, words: &[&str]) -> Option<String> {
         ("named-lock", "primary") => format!("{at} SELECT GET_LOCK('fixture', 10)"),
         ("computed-user-variable", "primary") => format!("{at} SET @most = (SELECT 1)"),
         ("table-locks", "primary") => format!("{at} LOCK TABLES audit_log READ"),
-        ("unknown-set", "primary") => format!("{at} SET SESSION max_error_count = @@max_error_count + 1"),
+        ("unknown-set", "primary") => format!("{at} SET SESSION timestamp = 5"),
         ("sql-prepare", "primary") => format!("{at} PREPARE s FROM 'SELECT 1'"),
         ("last-reply", "primary") => format!("INSERT INTO orders (user_id, item) VALUES ({}, 'reply')", user_of(unit)),
         ("last-reply", "replica") => format!("{at} SELECT SQL_CALC_FOUND_ROWS 1/0 FROM product LIMIT 1"),
