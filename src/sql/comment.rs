@@ -67,11 +67,20 @@ impl Lexer<'_> {
             self.at = after + used;
             return;
         }
-        let end = self.comment_end(after);
-        if memmem::find(&self.text[after..end], b"/*").is_some() {
-            self.out.ambiguous = true;
+        self.at = self.skipped_end(after);
+    }
+
+    /// The end of a comment that the server skips for its version: one level of comments may nest in it, on both families.
+    fn skipped_end(&mut self, from: usize) -> usize {
+        let mut at = from;
+        loop {
+            let rest = self.text.get(at..).unwrap_or_default();
+            let end = memmem::find(rest, b"*/");
+            match memmem::find(&rest[..end.unwrap_or(rest.len())], b"/*") {
+                Some(nested) => at = self.comment_end(at + nested + 2),
+                None => return self.comment_end(at),
+            }
         }
-        self.at = end;
     }
 
     /// `/*+ … */` stays in the shape: SET_VAR in it changes what the statement does.

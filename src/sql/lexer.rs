@@ -454,6 +454,18 @@ impl Lexer<'_> {
         let start = self.at;
         self.at += 1;
         let is_system = self.peek(0) == Some(b'@');
+        if let Some(quote @ (b'\'' | b'"')) = self.peek(0)
+            && start > 0
+            && (is_word(self.text[start - 1]) || matches!(self.text[start - 1], b'\'' | b'"' | b'`'))
+        {
+            // The host of an account, a string like any other.
+            self.symbol(b'@');
+            self.at = start + 1;
+            return match quote {
+                b'"' if self.reading.mode.ansi_quotes => self.quoted(quote),
+                _ => self.string(quote, start + 1),
+            };
+        }
         if is_system {
             self.at += 1;
         }

@@ -25,6 +25,13 @@ const MOST_TABLES: usize = 64;
 /// How deep expressions and subqueries may nest.
 const DEEPEST: usize = 50;
 
+/// Nested deeper, nothing is parsed: in parentheses, or by joins that wait for their ON.
+const DEEPEST_NESTING: usize = 60;
+/// Up to this many the stack at hand is enough.
+const SHALLOW_NESTING: usize = 6;
+/// What the deepest nesting takes of the stack, in a debug build with room to spare; never touched, it costs address space only.
+const STACK: usize = 32 << 20;
+
 /// Why a statement has no structure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Unparsed;
@@ -34,6 +41,37 @@ pub(super) fn structure(tokens: &[Token<'_>]) -> Result<Structure, Unparsed> {
     if tokens.len() > MOST_TOKENS || tokens.iter().filter(|token| is_operator(token)).count() > MOST_OPERATORS {
         return Err(Unparsed);
     }
+    let nesting = nesting(tokens);
+    if nesting > DEEPEST_NESTING {
+        return Err(Unparsed);
+    }
+    if nesting > SHALLOW_NESTING {
+        // The parser guards expressions and subqueries against running out of stack, but not joins in parentheses.
+        return stacker::maybe_grow(STACK, STACK, || read(tokens));
+    }
+    read(tokens)
+}
+
+/// How deep parentheses nest, and joins that wait for their ON (`a JOIN b JOIN c ON … ON …`).
+fn nesting(tokens: &[Token<'_>]) -> usize {
+    let (mut depth, mut deepest, mut waiting) = (0usize, 0, 0usize);
+    for token in tokens {
+        if token.is_symbol("(") {
+            depth += 1;
+            deepest = deepest.max(depth);
+        } else if token.is_symbol(")") {
+            depth = depth.saturating_sub(1);
+        } else if token.is_any(&["join", "straight_join"]) {
+            waiting += 1;
+            deepest = deepest.max(depth + waiting);
+        } else if token.is_any(&["on", "using"]) {
+            waiting = waiting.saturating_sub(1);
+        }
+    }
+    deepest
+}
+
+fn read(tokens: &[Token<'_>]) -> Result<Structure, Unparsed> {
     let adapted = adapt(tokens);
     let has_loose_operators =
         tokens.iter().any(|token| token.is("xor") || token.is_symbol("||") || token.is_symbol(":="));

@@ -341,3 +341,42 @@ fn versioned_comments_are_read_as_the_servers_version_does() {
         ],
     );
 }
+
+#[test]
+fn nesting_of_any_kind_fits_the_stack_of_a_worker() {
+    let run = || {
+        let world = world();
+        for depth in [5, 20, 45, 59, 70, 2_000] {
+            for (open, middle, close) in [
+                ("SELECT * FROM (", "product", " CROSS JOIN product)"),
+                ("SELECT * FROM (", "product", ")"),
+                ("SELECT * FROM (product CROSS JOIN (", "product", "))"),
+                ("SELECT * FROM (product LEFT JOIN (", "product", " ON 1) ON 1)"),
+                ("SELECT * FROM (SELECT * FROM (", "product", ") a) b"),
+                ("SELECT * FROM product JOIN ", "product", " ON 1"),
+                ("SELECT (SELECT ", "1", ")"),
+                ("SELECT f(", "1", ")"),
+                ("SELECT CASE WHEN ", "1", " THEN 1 END"),
+                ("SELECT * FROM product WHERE (1, (", "1", "))"),
+                ("SELECT * FROM product WHERE 1 IN (1, ", "1", ")"),
+                ("(", "SELECT 1", ") UNION SELECT 1"),
+                ("WITH a AS (", "SELECT 1", ")"),
+                ("SELECT 1 BETWEEN 1 AND (", "1", ")"),
+                ("SELECT EXISTS (", "SELECT 1", ")"),
+                ("SELECT - (", "1", ")"),
+                ("DELETE FROM product WHERE NOT (", "1", ")"),
+                ("UPDATE (", "product", ") SET price = 1"),
+            ] {
+                let (head, again) = match open.rfind([' ', '(']) {
+                    Some(_) if open.starts_with("SELECT * FROM product WHERE ") => open.split_at(28),
+                    _ if open.starts_with("SELECT * FROM ") => open.split_at(14),
+                    _ if open.starts_with("SELECT ") => open.split_at(7),
+                    _ => ("", open),
+                };
+                let text = format!("{head}{}{middle}{}", again.repeat(depth), close.repeat(depth));
+                analyze(text.as_bytes(), &world.context());
+            }
+        }
+    };
+    std::thread::Builder::new().stack_size(2 << 20).spawn(run).unwrap().join().unwrap();
+}

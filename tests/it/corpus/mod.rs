@@ -34,6 +34,20 @@ async fn no_write_of_mysqls_own_tests_is_called_a_read() {
     compare(Family::MySql, "mysql").await;
 }
 
+#[tokio::test]
+async fn every_statement_of_the_servers_own_tests_gets_a_class() {
+    let is_whole = std::env::var_os("MERIDIAN_CORPUS").is_some_and(|value| value == "whole");
+    for (family, name) in [(Family::MariaDb, "mariadb"), (Family::MySql, "mysql")] {
+        let Some(directory) = corpus(name, is_whole).await else { continue };
+        let stride = if is_whole { 1 } else { STRIDE };
+        let files: Vec<PathBuf> = test_files(&directory).into_iter().step_by(stride).collect();
+        // As much stack as a worker of the product has, and no more.
+        let reader = std::thread::Builder::new().stack_size(2 << 20).spawn(move || judge::classes(family, &files));
+        let report = reader.unwrap().join().unwrap();
+        println!("{name}: {}", report.told());
+    }
+}
+
 async fn compare(family: Family, name: &str) {
     let is_whole = std::env::var_os("MERIDIAN_CORPUS").is_some_and(|value| value == "whole");
     let Some(directory) = corpus(name, is_whole).await else { return };

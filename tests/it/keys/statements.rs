@@ -131,7 +131,7 @@ const NOISE: [&str; 14] = [
 ];
 
 /// Versioned comments that hold something: who executes which is the question.
-const VERSIONED: [&str; 10] = [
+const VERSIONED: [&str; 11] = [
     "/*!40100 X */",
     "/*!50700 X */",
     "/*!80000 X */",
@@ -142,6 +142,7 @@ const VERSIONED: [&str; 10] = [
     "/*!101120 X */",
     "/*M!100100 X */",
     "/*! X */",
+    "/*!999999 X /* AND */ */",
 ];
 
 /// Makes statements.
