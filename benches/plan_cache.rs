@@ -11,11 +11,12 @@ use std::sync::Arc;
 use criterion::{Criterion, criterion_group, criterion_main};
 use meridian::model::shard::OwnedRange;
 use meridian::model::{
-    Catalog, CatalogColumn, CatalogTable, ColumnValues, ControlState, Epoch, Group, GroupId, KeyType, ReadPolicy,
-    Shard, ShardMap, ShardRange, Snapshot, TableClass, TableKind, TableRule, Transform, Unit, UnitId, WrongUnitPolicy,
+    Catalog, CatalogColumn, CatalogTable, ColumnValues, ControlState, Epoch, Group, GroupId, GroupPolicy, KeyType,
+    ReadPolicy, Shard, ShardMap, ShardRange, Snapshot, TableClass, TableKind, TableRule, Transform, Unit, UnitId,
+    WrongUnitPolicy,
 };
 use meridian::route::{Grants, SessionView, TransactionView, decide};
-use meridian::sql::{CharsetClass, Dialect, Family, Hint, PlanCache, SqlContext, SqlMode, analyze};
+use meridian::sql::{CharsetClass, Dialect, Family, Hint, PlanCache, ReadLevel, SqlContext, SqlMode, analyze};
 
 fn owned(first: u32, last: u32, owner: u16) -> OwnedRange {
     let range = ShardRange { first: Shard(first), last: Shard(last) };
@@ -46,6 +47,7 @@ fn state() -> ControlState {
             global_master: UnitId(0),
             global_epoch: Epoch(1),
             schema_unit: None,
+            policy: GroupPolicy::default(),
         }],
         instances: vec![],
         default_group: GroupId(0),
@@ -53,6 +55,7 @@ fn state() -> ControlState {
         moves: vec![],
         configured: vec![],
         history: vec![],
+        denials: Vec::new(),
     }
 }
 
@@ -97,7 +100,12 @@ fn run(criterion: &mut Criterion) {
         hint: &hint,
         transaction: TransactionView::None,
         written: &[],
+        observed_at: None,
         pin: None,
+        user: "app",
+        attributes: None,
+        level: ReadLevel::default(),
+        statement_bytes: 0,
         grants: Grants::default(),
     };
     let in_list = format!(

@@ -119,3 +119,52 @@ SELECT COUNT(*) FROM product;
 -- snapshot: one-owner
 UPDATE orders SET amount = 3;
 --> REJECT 1105 HY000 a write of sharded table 'orders' names no routing key; restrict 'user_id' to a value or give /*meridian: key=…*/
+
+-- case: a read without a key goes to the master's unit
+-- snapshot: read-master
+-- unit: bj
+SELECT COUNT(*) FROM orders;
+--> SEND hz replica rule=master-read transaction=autocommit
+
+-- case: a read with a key stays
+-- snapshot: read-master
+-- unit: bj
+SELECT * FROM orders WHERE user_id = 50;
+--> SEND bj replica rule=local-read key=50 shard=50 transaction=autocommit
+
+-- case: a read of no row stays
+-- snapshot: read-master
+-- unit: bj
+SELECT * FROM orders WHERE user_id = NULL;
+--> SEND bj replica rule=local-read transaction=autocommit
+
+-- case: a read without a key at the master's own unit
+-- snapshot: read-master
+SELECT COUNT(*) FROM orders;
+--> SEND hz replica rule=local-read transaction=autocommit
+
+-- case: a unit hint counts over it
+-- snapshot: read-master
+-- unit: bj
+/*meridian: unit=bj*/ SELECT COUNT(*) FROM orders;
+--> SEND bj replica rule=unit-hint transaction=autocommit
+
+-- case: a global table is read here
+-- snapshot: read-master
+-- unit: bj
+SELECT COUNT(*) FROM product;
+--> SEND bj replica rule=local-read transaction=autocommit
+
+-- case: in a transaction it is read where that is
+-- snapshot: read-master
+-- unit: bj
+-- transaction: open bj primary touched
+SELECT COUNT(*) FROM orders;
+--> SEND bj primary rule=transaction transaction=continue
+
+-- case: a transaction that begins with it opens at the master's unit
+-- snapshot: read-master
+-- unit: bj
+-- transaction: queued
+SELECT COUNT(*) FROM orders;
+--> SEND hz primary rule=master-read transaction=open

@@ -9,17 +9,18 @@ use async_trait::async_trait;
 use tokio::time::timeout;
 
 use crate::admin::operations::{
-    ChangeRefused, ChangeReport, ConsoleChange, DrainReport, ExplainRequest, InstanceRow, Operations, PinRow, PoolRow,
-    SessionRow,
+    AskedUnit, ChangeRefused, ChangeReport, ConsoleChange, DrainReport, ExplainRequest, InstanceRow, Operations,
+    PinRow, PoolRow, SessionRow, TallyRow,
 };
 use crate::config::{Config, load_users};
 use crate::control::{Author, ChangeError, Command, Controller, Outcome};
 use crate::frontend::registry::SessionEntry;
+use crate::frontend::tally::{Count, Happening};
 use crate::frontend::worker::Node;
 use crate::model::{
     ControlState, Epoch, Extent, Forbid, ForbidScope, GroupId, InstanceAddress, InstanceId, Role, Snapshot, UnitId,
 };
-use crate::route::{Grants, SessionView, TransactionView, decide, explain};
+use crate::route::{Explanation, Grants, SessionView, TransactionView, explanation};
 use crate::server::drain::Drain;
 use crate::server::reload::Reload;
 use crate::sql::{CharsetClass, Dialect, Hint, SqlContext, SqlMode, analyze};
@@ -164,7 +165,7 @@ impl Operations for NodeOperations {
         Ok(ChangeReport { epoch: changed.epoch, result })
     }
 
-    fn explain(&self, request: ExplainRequest) -> String {
+    fn explain(&self, request: ExplainRequest) -> Explanation {
         let snapshot = self.node.snapshots.load();
         let context = SqlContext {
             schema: request.schema.as_deref(),
@@ -175,18 +176,42 @@ impl Operations for NodeOperations {
             catalog: &snapshot.catalog,
         };
         let statement = analyze(request.sql.as_bytes(), &context);
+        let statement = match &request.parameters {
+            Some(values) => statement.bind(values),
+            None => statement,
+        };
         let user = request.user.as_deref().and_then(|name| self.node.users.find(name));
+        let known = user.as_ref().map(|known| &known.user);
+        let own = known.and_then(|user| snapshot.state.unit_named(user.unit.as_deref()?));
         let hint = Hint::default();
         let session = SessionView {
-            unit: request.unit,
+            unit: own.filter(|_| request.at == AskedUnit::Console).unwrap_or(request.unit),
+            attributes: None,
             schema_group: request.schema.as_deref().and_then(|schema| snapshot.state.group_of_schema(schema)),
             hint: &hint,
             transaction: TransactionView::None,
             written: &[],
+            observed_at: None,
             pin: None,
-            grants: user.map_or_else(Grants::default, |known| known.user.grants),
+            user: request.user.as_deref().unwrap_or_default(),
+            grants: known.map_or_else(Grants::default, |user| user.grants),
+            level: known.map(|user| user.level).unwrap_or_default(),
+            statement_bytes: request.sql.len(),
         };
-        explain(&snapshot, &statement, &decide(&snapshot, &session, &statement))
+        explanation(&snapshot, &session, &statement).1
+    }
+
+    fn tally(&self) -> Vec<TallyRow> {
+        let row = |(happening, count): (Happening, Count)| TallyRow {
+            group: happening.group,
+            what: happening.what.to_owned(),
+            detail: happening.detail,
+            times: count.times,
+            user: count.user,
+            digest: count.digest,
+            example: count.example,
+        };
+        self.node.tally.all().into_iter().map(row).collect()
     }
 
     async fn reload(&self) -> Result<String, String> {
@@ -202,6 +227,10 @@ impl Operations for NodeOperations {
 
     async fn reload_users(&self) -> Result<usize, String> {
         let users = load_users(&self.users_file).map_err(|errors| errors.to_string())?;
+        let state = Arc::clone(&self.node.snapshots.load().state);
+        if let Some(unit) = users.units().find(|unit| state.unit_named(unit).is_none()) {
+            return Err(format!("user.unit: found \"{unit}\", expected a unit of the control state"));
+        }
         let count = users.0.len();
         self.node.users.replace(users.0);
         Ok(count)

@@ -34,6 +34,7 @@ use crate::control::catalog_requests::{CatalogRequest, CatalogRequests};
 use crate::control::{Controller, FileStore, StartError, StoreError};
 use crate::frontend::listener::{Listener, WorkerHandle, WorkerInbox, accept_clients, run_worker, worker_channel};
 use crate::frontend::registry::Registry;
+use crate::frontend::tally::Tally;
 use crate::frontend::users::Users;
 use crate::frontend::worker::Node;
 use crate::model::{InstanceId, UnitId};
@@ -320,6 +321,7 @@ fn build_node(config: &Config, controller: &Controller, catalog: CatalogRequests
         users: Arc::new(Users::new(config.users.0.clone())),
         limits: ArcSwap::from_pointee(config.limits.clone()),
         catalog,
+        tally: Tally::default(),
         rsa: RsaKey::generate()?,
     })
 }

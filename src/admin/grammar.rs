@@ -9,10 +9,14 @@ use super::config::ConsoleRole;
 use super::scope_words::{self, ScopeWords};
 use super::tokens::{Token, Words, unexpected};
 use crate::model::{Epoch, ForbidKind};
+use crate::sql::KeyValue;
 
 /// What the console knows, as HELP and every syntax error tell it.
 pub const VERBS: &[(&str, &str)] = &[
-    ("SHOW UNITS | GROUPS | INSTANCES | POOLS | SESSIONS | PINS | FORBIDS | EPOCH", "the state of this node"),
+    (
+        "SHOW UNITS | GROUPS | INSTANCES | POOLS | SESSIONS | PINS | FORBIDS | DENIALS | REFUSALS | OBSERVED | EPOCH",
+        "the state of this node",
+    ),
     (
         "FORBID [WRITES | UPDATES | ALL] ON <scope> REASON '<why>' [IF EPOCH = <n>]",
         "refuse writes (default), updates of rows that exist, or reads too, until someone lifts it; <scope> is UNIT '<unit>', \
@@ -20,7 +24,7 @@ pub const VERBS: &[(&str, &str)] = &[
     ),
     ("ALLOW WRITES ON <scope> [IF EPOCH = <n>]", "lift the forbid of the scope"),
     (
-        "EXPLAIN ROUTE [AT UNIT '<unit>'] [IN SCHEMA <schema>] [AS USER '<user>'] <sql>",
+        "EXPLAIN ROUTE [AT UNIT '<unit>'] [IN SCHEMA <schema>] [AS USER '<user>'] [WITH PARAMS (<value>, …)] <sql>",
         "where a statement would go, and why",
     ),
     ("RELOAD", "read the configuration again: users, limits, certificates, log filter"),
@@ -46,6 +50,12 @@ pub enum Subject {
     Pins,
     /// Standing forbids.
     Forbids,
+    /// Statements that are denied everywhere.
+    Denials,
+    /// What was refused since the node started.
+    Refusals,
+    /// What would have been done with statements of observed groups.
+    Observed,
     /// The epoch.
     Epoch,
 }
@@ -58,6 +68,9 @@ const SUBJECTS: &[(&str, Subject)] = &[
     ("SESSIONS", Subject::Sessions),
     ("PINS", Subject::Pins),
     ("FORBIDS", Subject::Forbids),
+    ("DENIALS", Subject::Denials),
+    ("REFUSALS", Subject::Refusals),
+    ("OBSERVED", Subject::Observed),
     ("EPOCH", Subject::Epoch),
 ];
 
@@ -92,6 +105,8 @@ pub enum Command {
         schema: Option<String>,
         /// The session's user.
         user: Option<String>,
+        /// The values of its parameters.
+        parameters: Option<Vec<KeyValue>>,
         /// The statement.
         sql: String,
     },
@@ -171,7 +186,10 @@ fn parse_show(mut words: Words<'_>) -> Result<Command, GrammarError> {
     }
     match SUBJECTS.iter().find(|(word, _)| subject.is_word(word)) {
         Some((_, found)) => words.end(Command::Show(*found)),
-        None => Err(unexpected(&subject, "UNITS, GROUPS, INSTANCES, POOLS, SESSIONS, PINS, FORBIDS or EPOCH")),
+        None => Err(unexpected(
+            &subject,
+            "UNITS, GROUPS, INSTANCES, POOLS, SESSIONS, PINS, FORBIDS, DENIALS, REFUSALS, OBSERVED or EPOCH",
+        )),
     }
 }
 
@@ -208,8 +226,13 @@ fn parse_allow(mut words: Words<'_>) -> Result<Command, GrammarError> {
 
 fn parse_explain(mut words: Words<'_>) -> Result<Command, GrammarError> {
     words.expect("ROUTE")?;
-    let (mut unit, mut schema, mut user) = (None, None, None);
+    let (mut unit, mut schema, mut user, mut parameters) = (None, None, None, None);
     loop {
+        if words.peek().is_word("WITH") {
+            let Some(values) = words.parameters()? else { break };
+            parameters = Some(values);
+            continue;
+        }
         let (what, slot) = match words.peek() {
             token if token.is_word("AT") => ("UNIT", &mut unit),
             token if token.is_word("IN") => ("SCHEMA", &mut schema),
@@ -224,7 +247,7 @@ fn parse_explain(mut words: Words<'_>) -> Result<Command, GrammarError> {
     if sql.is_empty() {
         return Err(unexpected(&Token::End, "a statement to explain"));
     }
-    Ok(Command::ExplainRoute { unit, schema, user, sql: sql.to_owned() })
+    Ok(Command::ExplainRoute { unit, schema, user, parameters, sql: sql.to_owned() })
 }
 
 #[cfg(test)]
@@ -292,6 +315,7 @@ mod tests {
             unit: Some("bj".to_owned()),
             schema: Some("shop".to_owned()),
             user: Some("app".to_owned()),
+            parameters: None,
             sql: sql.to_owned(),
         };
         assert_eq!(parse(&text), Ok(expected));
@@ -299,11 +323,32 @@ mod tests {
     }
 
     #[test]
+    fn parameters_are_told_apart_from_a_common_table_expression() {
+        let explained = |text: &str| match parse(text) {
+            Ok(Command::ExplainRoute { parameters, sql, .. }) => (parameters, sql),
+            other => panic!("{text} was read as {other:?}"),
+        };
+        let values = vec![
+            KeyValue::Integer(6000),
+            KeyValue::Integer(-5),
+            KeyValue::Text(b"it's".as_slice().into()),
+            KeyValue::Null,
+            KeyValue::Unreadable,
+        ];
+        let text = "EXPLAIN ROUTE WITH PARAMS (6000, -5, 'it''s', NULL, 1.5) IN SCHEMA shop UPDATE t SET a = ?";
+        assert_eq!(explained(text), (Some(values), "UPDATE t SET a = ?".to_owned()));
+        assert_eq!(explained("EXPLAIN ROUTE WITH PARAMS () SELECT 1"), (Some(Vec::new()), "SELECT 1".to_owned()));
+        let with = "WITH c AS (SELECT 1) SELECT * FROM c";
+        assert_eq!(explained(&format!("EXPLAIN ROUTE {with}")), (None, with.to_owned()));
+        assert_eq!(found("EXPLAIN ROUTE WITH PARAMS (1 2) SELECT 1"), "found 2, expected ',' or ')'");
+    }
+
+    #[test]
     fn a_bad_verb_says_what_is_known() {
         assert!(found("SWITCH GLOBAL ZONE").starts_with("found SWITCH, expected a verb: SHOW, FORBID"));
         assert_eq!(
             found("SHOW TABLES"),
-            "found TABLES, expected UNITS, GROUPS, INSTANCES, POOLS, SESSIONS, PINS, FORBIDS or EPOCH"
+            "found TABLES, expected UNITS, GROUPS, INSTANCES, POOLS, SESSIONS, PINS, FORBIDS, DENIALS, REFUSALS, OBSERVED or EPOCH"
         );
     }
 

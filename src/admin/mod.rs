@@ -21,5 +21,5 @@ pub use config::{Account, Config, ConsoleRole};
 pub use console::serve;
 pub use operations::{
     ChangeRefused, ChangeReport, ConsoleChange, DrainReport, ExplainRequest, InstanceRow, Operations, PinRow, PoolRow,
-    SessionRow,
+    SessionRow, TallyRow,
 };

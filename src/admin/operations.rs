@@ -9,6 +9,8 @@ use async_trait::async_trait;
 use thiserror::Error;
 
 use crate::model::{Epoch, ForbidKind, ForbidScope, Snapshot, UnitId};
+use crate::route::Explanation;
+use crate::sql::KeyValue;
 
 /// The running node as operators see and steer it.
 #[async_trait]
@@ -36,8 +38,11 @@ pub trait Operations: Send + Sync {
         by: &str,
     ) -> Result<ChangeReport, ChangeRefused>;
 
-    /// Where a statement would go and why: the line of a fixture, or several lines for several statements. Sends nothing.
-    fn explain(&self, request: ExplainRequest) -> String;
+    /// Where a statement would go and why. Sends nothing.
+    fn explain(&self, request: ExplainRequest) -> Explanation;
+
+    /// What was refused, and what would have been done with statements of observed groups, since the node started.
+    fn tally(&self) -> Vec<TallyRow>;
 
     /// Reads the configuration again: users, limits, certificates, log filter. What was done; or, when it was refused whole, every fault.
     async fn reload(&self) -> Result<String, String>;
@@ -112,10 +117,42 @@ pub struct ExplainRequest {
     pub sql: String,
     /// The unit whose client sends it.
     pub unit: UnitId,
+    /// Whether that unit was asked for by name; then it counts over the user's own.
+    pub at: AskedUnit,
+    /// The values of its parameters, if it is an execution.
+    pub parameters: Option<Vec<KeyValue>>,
     /// The session's schema.
     pub schema: Option<String>,
     /// The session's user, for its grants.
     pub user: Option<String>,
+}
+
+/// Whose word the unit of a request is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AskedUnit {
+    /// The operator's.
+    Named,
+    /// The console's own.
+    Console,
+}
+
+/// One thing that happened, or would have, and how often.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TallyRow {
+    /// The group; `None` where no group is told apart.
+    pub group: Option<String>,
+    /// `refused`, `would refuse`, `would forward`, `would stay`.
+    pub what: String,
+    /// The kind of refusal, or the unit.
+    pub detail: String,
+    /// How often.
+    pub times: u64,
+    /// The last example's user.
+    pub user: String,
+    /// Its digest.
+    pub digest: u64,
+    /// Its shape, without literals.
+    pub example: String,
 }
 
 /// One client session.

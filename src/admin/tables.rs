@@ -2,12 +2,13 @@
 //!
 //! The last column of every table is the epoch of the snapshot it was made from. No table has a password in it.
 
-use super::operations::{InstanceRow, PinRow, PoolRow, SessionRow};
+use super::operations::{InstanceRow, PinRow, PoolRow, SessionRow, TallyRow};
 use crate::control::past;
 use crate::model::{
-    ControlState, Epoch, Forbid, ForbidKind, ForbidScope, Group, Health, KeyType, Snapshot, TableClass, Transform,
-    UnitId,
+    ControlState, Denial, DenialCondition, Epoch, Forbid, ForbidKind, ForbidScope, Group, Health, KeyType, Snapshot,
+    TableClass, Transform, UnitId,
 };
+use crate::route::Explanation;
 
 /// One value of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -256,6 +257,62 @@ pub fn forbids(state: &ControlState) -> Table {
         table.push(cells, state.epoch);
     }
     table
+}
+
+/// SHOW DENIALS.
+pub fn denials(state: &ControlState) -> Table {
+    let mut table = Table::new(&["denial", "reason", "users", "statements", "digests", "condition"]);
+    for Denial { name, reason, users, statements, digests, condition } in &state.denials {
+        let condition = match condition {
+            DenialCondition::Always => "always",
+            DenialCondition::Unrestricted => "unrestricted",
+        };
+        let digests = digests.iter().map(|digest| format!("{digest:016x}"));
+        let cells = vec![
+            name.as_str().into(),
+            reason.as_str().into(),
+            users.join(", ").into(),
+            statements.join(", ").into(),
+            joined(digests).into(),
+            condition.into(),
+        ];
+        table.push(cells, state.epoch);
+    }
+    table
+}
+
+/// SHOW REFUSALS.
+pub fn refusals(rows: Vec<TallyRow>, epoch: Epoch) -> Table {
+    let mut table = Table::new(&["refusal", "#times", "last_user", "last_digest", "last_example"]);
+    for row in rows.into_iter().filter(|row| row.what == "refused") {
+        let TallyRow { detail, times, user, digest, example, .. } = row;
+        table.push(
+            vec![detail.into(), times.into(), user.into(), format!("{digest:016x}").into(), example.into()],
+            epoch,
+        );
+    }
+    table
+}
+
+/// SHOW OBSERVED.
+pub fn observed(rows: Vec<TallyRow>, epoch: Epoch) -> Table {
+    let mut table = Table::new(&["group", "would", "detail", "#times", "last_user", "last_digest", "last_example"]);
+    for row in rows {
+        let TallyRow { group, what, detail, times, user, digest, example } = row;
+        let (Some(group), Some(would)) = (group, what.strip_prefix("would ")) else { continue };
+        let digest = format!("{digest:016x}");
+        let cells =
+            vec![group.into(), would.into(), detail.into(), times.into(), user.into(), digest.into(), example.into()];
+        table.push(cells, epoch);
+    }
+    table
+}
+
+/// EXPLAIN ROUTE.
+pub fn explanation(told: Explanation, epoch: Epoch) -> Table {
+    let Explanation { route, class, key_from, level, table, digest } = told;
+    let columns = Table::new(&["route", "class", "key_from", "level", "table", "digest"]);
+    columns.with([route, class, key_from, level, table, digest].map(Cell::Text).into(), epoch)
 }
 
 /// The word for what a forbid refuses.

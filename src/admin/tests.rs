@@ -14,14 +14,16 @@ use tokio::sync::oneshot;
 
 use super::{
     Account, ChangeRefused, ChangeReport, Config, ConsoleChange, ConsoleRole, DrainReport, ExplainRequest, InstanceRow,
-    Operations, PinRow, PoolRow, SessionRow, serve,
+    Operations, PinRow, PoolRow, SessionRow, TallyRow, serve,
 };
 use crate::model::control_state::InstanceAddress;
 use crate::model::shard::OwnedRange;
 use crate::model::{
-    Catalog, ControlState, Epoch, Forbid, Group, GroupId, Health, Instance, KeyType, Observations, ReadPolicy, Role,
-    Shard, ShardMap, ShardRange, Snapshot, TableClass, TableRule, Transform, Unit, UnitId, WrongUnitPolicy,
+    Catalog, ControlState, Epoch, Forbid, Group, GroupId, GroupPolicy, Health, Instance, KeyType, Observations,
+    ReadPolicy, Role, Shard, ShardMap, ShardRange, Snapshot, TableClass, TableRule, Transform, Unit, UnitId,
+    WrongUnitPolicy,
 };
+use crate::route::Explanation;
 
 /// A node that keeps its state in memory.
 struct FakeNode {
@@ -69,6 +71,7 @@ fn two_units() -> ControlState {
             global_master: UnitId(0),
             global_epoch: Epoch(1),
             schema_unit: None,
+            policy: GroupPolicy::default(),
         }],
         instances: vec![instance("hz-main-1", 0), instance("bj-main-1", 1)],
         default_group: GroupId(0),
@@ -76,6 +79,7 @@ fn two_units() -> ControlState {
         moves: Vec::new(),
         configured: Vec::new(),
         history: Vec::new(),
+        denials: Vec::new(),
     };
     assert_eq!(state.check(), Ok(()));
     state
@@ -149,8 +153,22 @@ impl Operations for FakeNode {
         Ok(ChangeReport { epoch: state.epoch, result: "done".to_owned() })
     }
 
-    fn explain(&self, request: ExplainRequest) -> String {
-        format!("unit {} schema {:?}\n{}", request.unit.0, request.schema, request.sql)
+    fn explain(&self, request: ExplainRequest) -> Explanation {
+        let route = format!("unit {} schema {:?}: {}", request.unit.0, request.schema, request.sql);
+        Explanation { route, class: format!("{:?}", request.parameters), ..Explanation::default() }
+    }
+
+    fn tally(&self) -> Vec<TallyRow> {
+        let row = |group: Option<&str>, what: &str| TallyRow {
+            group: group.map(str::to_owned),
+            what: what.to_owned(),
+            detail: "key-missing".to_owned(),
+            times: 3,
+            user: "app".to_owned(),
+            digest: 255,
+            example: "DELETE FROM orders".to_owned(),
+        };
+        vec![row(None, "refused"), row(Some("main"), "would refuse")]
     }
 
     async fn reload(&self) -> Result<String, String> {
@@ -302,9 +320,10 @@ async fn explain_speaks_for_the_unit_of_the_console_or_the_one_named() {
     let console = running(4).await;
     let mut conn = console.admin().await;
     let told = rows(&mut conn, "EXPLAIN ROUTE SELECT 'a;b'").await;
-    assert_eq!(told, ["route=unit 1 schema None epoch=1", "route=SELECT ''a;b epoch=1"]);
-    let told = rows(&mut conn, "EXPLAIN ROUTE AT UNIT 'hz' IN SCHEMA shop SELECT 1").await;
-    assert_eq!(told[0], "route=unit 0 schema Some(\"shop\") epoch=1");
+    let rest = "class=None key_from= level= table= digest= epoch=1";
+    assert_eq!(told, [format!("route=unit 1 schema None: SELECT ''a;b {rest}")]);
+    let told = rows(&mut conn, "EXPLAIN ROUTE AT UNIT 'hz' IN SCHEMA shop WITH PARAMS (7) SELECT ?").await;
+    assert!(told[0].starts_with("route=unit 0 schema Some(\"shop\"): SELECT ? class=Some([Integer(7)])"), "{told:?}");
 }
 
 #[tokio::test]
@@ -394,4 +413,15 @@ async fn shutdown_ends_the_console_and_its_connections() {
     console.stop.take().unwrap().send(()).unwrap();
     console.served.await.unwrap();
     assert!(conn.query_drop("SHOW EPOCH").await.is_err());
+}
+
+#[tokio::test]
+async fn refusals_and_what_was_observed_are_shown_apart() {
+    let console = running(4).await;
+    let mut conn = console.admin().await;
+    let rest =
+        "#times=3 last_user=app last_digest=00000000000000ff last_example=DELETE FROM orders epoch=1".replace('#', "");
+    assert_eq!(rows(&mut conn, "SHOW REFUSALS").await, [format!("refusal=key-missing {rest}")]);
+    assert_eq!(rows(&mut conn, "SHOW OBSERVED").await, [format!("group=main would=refuse detail=key-missing {rest}")]);
+    assert_eq!(rows(&mut conn, "SHOW DENIALS").await, Vec::<String>::new());
 }

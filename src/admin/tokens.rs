@@ -2,6 +2,7 @@
 
 use super::grammar::{Command, GrammarError};
 use crate::model::Epoch;
+use crate::sql::KeyValue;
 
 /// A piece of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,6 +118,39 @@ impl<'a> Words<'a> {
         match self.next() {
             Token::Word(name) | Token::Text(name) if !name.is_empty() => Ok(name),
             token => Err(unexpected(&token, what)),
+        }
+    }
+
+    /// Reads `WITH PARAMS (value, …)`, if it stands there: whole numbers, quoted texts, NULL; any other bare word is a value nobody can read as a key.
+    pub fn parameters(&mut self) -> Result<Option<Vec<KeyValue>>, GrammarError> {
+        let begin = self.at;
+        self.expect("WITH")?;
+        if !self.peek().is_word("PARAMS") {
+            self.at = begin;
+            return Ok(None);
+        }
+        self.next();
+        let open = self.next();
+        if open != Token::Sign('(') {
+            return Err(unexpected(&open, "("));
+        }
+        let mut values = Vec::new();
+        if self.peek() == Token::Sign(')') {
+            self.next();
+            return Ok(Some(values));
+        }
+        loop {
+            values.push(match self.next() {
+                Token::Text(text) => KeyValue::Text(text.into_bytes().into()),
+                Token::Word(word) if word.eq_ignore_ascii_case("NULL") => KeyValue::Null,
+                Token::Word(word) => word.parse().map_or(KeyValue::Unreadable, KeyValue::Integer),
+                token => return Err(unexpected(&token, "a value: a number, a text in quotes, or NULL")),
+            });
+            match self.next() {
+                Token::Sign(',') => {}
+                Token::Sign(')') => return Ok(Some(values)),
+                token => return Err(unexpected(&token, "',' or ')'")),
+            }
         }
     }
 

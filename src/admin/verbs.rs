@@ -9,7 +9,7 @@ use tracing::{info, warn};
 use super::chatter::{Chatter, Item, ItemValue};
 use super::config::{Account, ConsoleRole};
 use super::grammar::{self, Command, GrammarError, Subject};
-use super::operations::{ChangeRefused, ConsoleChange, ExplainRequest, Operations};
+use super::operations::{AskedUnit, ChangeRefused, ConsoleChange, ExplainRequest, Operations};
 use super::scope_words::{self, UnknownName};
 use super::tables::{self, Cell, ColumnKind, Table};
 use crate::model::{Epoch, Snapshot, UnitId};
@@ -118,13 +118,11 @@ async fn carry_out(command: Command, asker: &Asker, operations: &dyn Operations)
             let scope = scope_words::scope(&snapshot.state, &scope)?;
             apply(ConsoleChange::Allow { scope }, if_epoch, asker, operations).await
         }
-        Command::ExplainRoute { unit, schema, user, sql } => {
+        Command::ExplainRoute { unit, schema, user, parameters, sql } => {
+            let at = if unit.is_some() { AskedUnit::Named } else { AskedUnit::Console };
             let unit = unit.map_or(Ok(asker.unit), |name| scope_words::unit(&snapshot.state, &name))?;
-            let told = operations.explain(ExplainRequest { sql, unit, schema, user });
-            let table = Table::new(&["route"]);
-            Ok(Answer::Rows(
-                told.lines().fold(table, |table, line| table.with(vec![line.into()], snapshot.state.epoch)),
-            ))
+            let told = operations.explain(ExplainRequest { sql, unit, at, schema, user, parameters });
+            Ok(Answer::Rows(tables::explanation(told, snapshot.state.epoch)))
         }
         Command::Reload => reload(asker, operations).await,
         Command::ReloadUsers => reload_users(asker, operations).await,
@@ -144,6 +142,9 @@ fn show(subject: Subject, snapshot: &Snapshot, operations: &dyn Operations) -> T
         Subject::Sessions => tables::sessions(operations.sessions(), state.epoch),
         Subject::Pins => tables::pins(operations.pins(), state.epoch),
         Subject::Forbids => tables::forbids(state),
+        Subject::Denials => tables::denials(state),
+        Subject::Refusals => tables::refusals(operations.tally(), state.epoch),
+        Subject::Observed => tables::observed(operations.tally(), state.epoch),
         Subject::Epoch => Table::new(&[]).with(Vec::new(), state.epoch),
     }
 }

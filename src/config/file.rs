@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use super::error::{ConfigError, ConfigErrors};
 use super::places::Addresses;
 use super::reader::{Located, Problems, Section, read_document};
-use super::{groups, listeners, places, shape, tuning, users};
+use super::{groups, listeners, places, policy, shape, tuning, users};
 use crate::control::HoldLimits;
 use crate::frontend::{Limits, ListenerConfig, User};
-use crate::model::{ControlState, Epoch, GroupId};
+use crate::model::{ControlState, Epoch, GroupId, Routing};
 use crate::{admin, backend, telemetry};
 
 /// What a node is, apart from what it serves.
@@ -43,6 +43,13 @@ impl std::fmt::Debug for MonitorAccount {
 /// The users of the applications.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Users(pub Vec<User>);
+
+impl Users {
+    /// The units that users name as their own.
+    pub fn units(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(|user| user.unit.as_deref())
+    }
+}
 
 /// Everything a node needs to start.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,7 +116,8 @@ fn read_config(root: &Section<'_>, problems: &mut Problems, file: &Path, folder:
     let default_group = root.optional(problems, "default_group", shape::name());
     let node = read_node(root, problems, folder);
     let units = places::read_units(root, problems);
-    let groups = groups::read(root, problems, &units);
+    let routing = root.or(problems, "routing", shape::word(policy::ROUTINGS), Routing::default());
+    let groups = groups::read(root, problems, &units, routing);
     let default_group = match default_group {
         Some(name) => places::find_group(&name, &groups, problems),
         None => Some(GroupId(0)),
@@ -117,6 +125,7 @@ fn read_config(root: &Section<'_>, problems: &mut Problems, file: &Path, folder:
     let instances = places::read_instances(root, problems, &units, &groups);
     let mut taken = Addresses::default();
     let listeners = listeners::read_listeners(root, problems, &units, &groups, &mut taken, folder);
+    let denials = policy::read_denials(root, problems, listeners.first().map(|listener| listener.dialect));
     let consoles = places::read_consoles(root, problems, &units, &mut taken, folder);
     let (backend, monitor) = tuning::read_backend(root, problems, folder);
     let limits = tuning::read_limits(root, problems);
@@ -124,6 +133,12 @@ fn read_config(root: &Section<'_>, problems: &mut Problems, file: &Path, folder:
     let log = tuning::read_log(root, problems);
     let users = users_file.as_ref().and_then(|file| read_users(file, problems));
     groups::check(&units, &groups, &instances, problems);
+    for (users, file) in users.iter().zip(&users_file) {
+        let unknown = |unit: &&str| !units.names().any(|name| name == *unit);
+        if let Some(unit) = users.units().find(unknown) {
+            problems.add(&file.place, format!("a user of unit \"{unit}\" in it"), "units of this file");
+        }
+    }
 
     let state = ControlState {
         epoch: Epoch(1),
@@ -135,6 +150,7 @@ fn read_config(root: &Section<'_>, problems: &mut Problems, file: &Path, folder:
         moves: Vec::new(),
         configured: Vec::new(),
         history: Vec::new(),
+        denials: denials?,
     };
     // The parts were checked with their lines; the whole is checked once more, so that no rule of the state can be missed here.
     if problems.is_empty()

@@ -4,12 +4,13 @@
 
 use super::keys;
 use super::places::ReadUnits;
+use super::policy;
 use super::reader::{Located, Place, Problems, Section};
 use super::shape;
 use crate::model::shard::OwnedRange;
 use crate::model::{
-    ControlState, Epoch, Group, GroupId, Instance, InvalidState, KeyType, ReadPolicy, ShardMap, TableClass, TableRule,
-    WrongUnitPolicy,
+    ControlState, Epoch, Group, GroupId, Instance, InvalidState, KeyType, ReadPolicy, Routing, ShardMap, TableClass,
+    TableRule, WrongUnitPolicy,
 };
 use crate::sql::Family;
 
@@ -36,8 +37,8 @@ struct GroupPlaces {
 /// The words for the families.
 pub const FAMILIES: &[(&str, Family)] = &[("mariadb", Family::MariaDb), ("mysql", Family::MySql)];
 
-/// The groups of the file, in its order; those without a good name are faults and left out.
-pub fn read(root: &Section<'_>, problems: &mut Problems, units: &ReadUnits) -> Vec<ReadGroup> {
+/// The groups of the file, in its order, with `routing` where they say nothing of it; those without a good name are faults and left out.
+pub fn read(root: &Section<'_>, problems: &mut Problems, units: &ReadUnits, routing: Routing) -> Vec<ReadGroup> {
     let sections = root.sections(problems, "group");
     if sections.is_empty() && !root.holds("group") {
         problems.add(&root.place_of("group"), "nothing", "at least one section [[group]]");
@@ -45,14 +46,19 @@ pub fn read(root: &Section<'_>, problems: &mut Problems, units: &ReadUnits) -> V
     sections
         .iter()
         .filter_map(|section| {
-            let group = read_group(section, problems, units);
+            let group = read_group(section, problems, units, routing);
             section.finish(problems);
             group
         })
         .collect()
 }
 
-fn read_group(section: &Section<'_>, problems: &mut Problems, units: &ReadUnits) -> Option<ReadGroup> {
+fn read_group(
+    section: &Section<'_>,
+    problems: &mut Problems,
+    units: &ReadUnits,
+    routing: Routing,
+) -> Option<ReadGroup> {
     let name = section.required(problems, "name", shape::name());
     let family = section.optional(problems, "family", shape::word(FAMILIES));
     let schemas = section.required(problems, "schemas", shape::texts());
@@ -66,6 +72,7 @@ fn read_group(section: &Section<'_>, problems: &mut Problems, units: &ReadUnits)
     let schema_unit = schema_unit.map(|unit| units.find(&unit, problems));
     let key_types = keys::read(section, problems, count);
     let overrides = keys::read_overrides(section, problems, count, key_types.as_deref());
+    let policy = policy::read(section, problems, routing);
     let ranges = read_owners(section, problems, units);
     let tables = read_tables(section, problems, key_types.as_deref());
     let places = GroupPlaces {
@@ -90,6 +97,7 @@ fn read_group(section: &Section<'_>, problems: &mut Problems, units: &ReadUnits)
                 Some(unit) => Some(unit?),
                 None => None,
             },
+            policy: policy?,
         })
     })();
     Some(ReadGroup { name, family, group, places })
@@ -128,8 +136,12 @@ const CLASSES: &[(&str, ClassWord)] =
 const WRONG_UNIT: &[(&str, WrongUnitPolicy)] =
     &[("forward", WrongUnitPolicy::Forward), ("refuse", WrongUnitPolicy::Refuse)];
 
-const READS: &[(&str, ReadPolicy)] =
-    &[("local", ReadPolicy::Local), ("owner", ReadPolicy::Owner), ("refuse_without_key", ReadPolicy::RefuseWithoutKey)];
+const READS: &[(&str, ReadPolicy)] = &[
+    ("local", ReadPolicy::Local),
+    ("owner", ReadPolicy::Owner),
+    ("refuse_without_key", ReadPolicy::RefuseWithoutKey),
+    ("master_without_key", ReadPolicy::MasterWithoutKey),
+];
 
 /// `key_types` is `None` when a fault was found in them; then a table's key type is not looked up.
 fn read_tables(group: &Section<'_>, problems: &mut Problems, key_types: Option<&[KeyType]>) -> Option<Vec<TableRule>> {
@@ -209,6 +221,7 @@ pub fn check(units: &ReadUnits, groups: &[ReadGroup], instances: &[Option<Instan
             moves: Vec::new(),
             configured: Vec::new(),
             history: Vec::new(),
+            denials: Vec::new(),
         };
         match alone.check() {
             // Told by whoever read the units, with the line of the second one.

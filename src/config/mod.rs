@@ -9,6 +9,7 @@ mod groups;
 mod keys;
 mod listeners;
 mod places;
+mod policy;
 mod reader;
 mod secret;
 mod shape;

@@ -18,6 +18,11 @@ impl ReadUnits {
         self.0.iter().map(|name| Unit { name: name.value.clone() }).collect()
     }
 
+    /// Their names.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|name| name.value.as_str())
+    }
+
     /// The unit called `name`; an unknown one is a fault.
     pub fn find(&self, name: &Located<String>, problems: &mut Problems) -> Option<UnitId> {
         let found = (0u16..).map(UnitId).zip(&self.0).find(|(_, unit)| unit.value == name.value);

@@ -92,6 +92,28 @@ pub fn table_name() -> Shape<String> {
     })
 }
 
+/// A list of tables' names without their schemas, folded to lower case; it may be empty.
+pub fn table_names() -> Shape<Vec<String>> {
+    Shape::new("a list of tables' names without their schemas", |value| {
+        let one = |item: &DeValue<'_>| {
+            let text = item.as_str()?;
+            (!text.is_empty() && !text.contains(['*', '.', '`', '"'])).then(|| text.to_lowercase())
+        };
+        value.as_array()?.iter().map(|item| one(item.get_ref())).collect()
+    })
+}
+
+/// A list of digests.
+pub fn digests() -> Shape<Vec<u64>> {
+    Shape::new("a list of digests, each 16 hexadecimal digits", |value| {
+        let one = |item: &DeValue<'_>| {
+            let text = item.as_str().filter(|text| text.len() == 16)?;
+            u64::from_str_radix(text, 16).ok()
+        };
+        value.as_array()?.iter().map(|item| one(item.get_ref())).collect()
+    })
+}
+
 /// A whole number in `lowest ..= highest`.
 pub fn whole_number(lowest: i128, highest: i128) -> Shape<i128> {
     Shape::new(format!("a whole number from {lowest} to {highest}"), move |value| {

@@ -9,8 +9,9 @@ use tempfile::TempDir;
 use super::{Config, ConfigErrors, load, load_users};
 use crate::frontend::AuthPlugin;
 use crate::model::control_state::InstanceAddress;
-use crate::model::{Role, Shard, TableClass, Transform, UnitId};
-use crate::sql::Family;
+use crate::model::{DenialCondition, Role, RoutineAccess, Routing, Shard, TableClass, Transform, UnitId};
+use crate::route::UserAccess;
+use crate::sql::{Family, ReadLevel};
 
 const README: &str = include_str!("../../README.md");
 
@@ -171,7 +172,7 @@ fn every_key_is_documented_in_the_readme() {
             rows.take_while(|(row, line)| *row == 0 || !line.starts_with("| **")).map(|(_, line)| line).collect();
         let sections = [
             "unit", "group", "instance", "listener", "console", "node", "backend", "limits", "moves", "log",
-            "key_type", "owner", "table", "override",
+            "key_type", "owner", "table", "override", "routine", "deny",
         ];
         for key in known_keys(&told[0]).iter().filter(|key| !sections.contains(key)) {
             assert!(
@@ -413,4 +414,74 @@ fn what_is_wrong_with_keys_is_named() {
             .iter()
             .any(|fault| fault.contains("found 9, expected more than 9, the end of the range before"))
     );
+}
+
+#[test]
+fn policies_are_read_and_what_they_name_must_exist() {
+    let (_folder, config) = world(|text| {
+        let text = text.replacen(
+            "[node]",
+            r#"routing = "observe"
+[[deny]]
+name = "no-full-scan"
+reason = "use a WHERE"
+statements = ["update", "write"]
+condition = "unrestricted"
+[[deny]]
+name = "slow"
+reason = "slow"
+users = ["app"]
+texts = ["SELECT 1 FROM orders"]
+digests = ["00000000000000ff"]
+[node]"#,
+            1,
+        );
+        text.replacen(
+            "[[group.owner]]",
+            r#"[[group.routine]]
+name = "settle_*"
+tables = ["Orders"]
+key_argument = 2
+[[group.routine]]
+name = "tax_of"
+tables = []
+access = "read"
+[[group.owner]]"#,
+            1,
+        )
+    });
+    let state = config.unwrap().state;
+    assert_eq!(state.groups[0].policy.routing, Routing::Observe);
+    let routines = &state.groups[0].policy.routines;
+    assert_eq!(
+        (routines[0].covers("settle_all"), routines[0].key_argument, &routines[0].tables[0][..]),
+        (true, Some(2), "orders")
+    );
+    assert_eq!((routines[1].access, routines[1].tables.len()), (RoutineAccess::Read, 0));
+    assert_eq!(state.denials[0].condition, DenialCondition::Unrestricted);
+    let digest =
+        crate::sql::digest(b"select ? from orders", crate::sql::Dialect { family: Family::MariaDb, version: 101_106 });
+    assert_eq!(state.denials[1].digests, [255, digest]);
+    let told = faults(&[("[node]", "[[deny]]\nname = \"all\"\nreason = \"x\"\n[node]")]);
+    assert!(told[0].contains("deny: found a denial of everything, expected at least one of users"), "{told:?}");
+    let told = faults(&[("[node]", "[[deny]]\nname = \"x\"\nreason = \"x\"\nstatements = [\"udpate\"]\n[node]")]);
+    assert!(told[0].contains("deny.statements: found \"udpate\", expected first words such as select"), "{told:?}");
+    let told = faults(&[("[node]", "routing = \"dry-run\"\n[node]")]);
+    assert!(told[0].contains("routing: found \"dry-run\", expected \"enforce\" or \"observe\""), "{told:?}");
+}
+
+#[test]
+fn a_user_has_its_own_unit_access_level_and_limits() {
+    let folder = tempfile::tempdir().unwrap();
+    let user = "[[user]]\nname = \"report\"\npassword = \"x\"\naccess = \"read_only\"\nlevel = \"strong\"\nunit = \"bj\"\n\
+                max_statement = \"16KiB\"\nstatement_deadline = \"5s\"\n";
+    fs::write(folder.path().join("users.toml"), user).unwrap();
+    fs::write(folder.path().join("meridian.toml"), readme_block("meridian.toml")).unwrap();
+    let user = load(&folder.path().join("meridian.toml")).unwrap().users.0.remove(0);
+    assert_eq!((user.grants.access, user.level), (UserAccess::ReadOnly, ReadLevel::Strong));
+    assert_eq!((user.unit.as_deref(), user.grants.max_statement), (Some("bj"), Some(16 << 10)));
+    assert_eq!(user.statement_deadline, Some(std::time::Duration::from_secs(5)));
+    fs::write(folder.path().join("users.toml"), "[[user]]\nname = \"x\"\npassword = \"x\"\nunit = \"sz\"\n").unwrap();
+    let told = load(&folder.path().join("meridian.toml")).unwrap_err().to_string();
+    assert!(told.contains("users_file: found a user of unit \"sz\" in it"), "{told}");
 }

@@ -82,6 +82,12 @@ pub fn read_limits(root: &Section<'_>, problems: &mut Problems) -> Limits {
         drain_deadline: section.or(problems, "drain_deadline", shape::duration(), default.drain_deadline),
         idle_deadline: section.or(problems, "idle_deadline", shape::duration_or_never(), default.idle_deadline),
         max_packet: section.or(problems, "max_packet", shape::size(1 << 10, 1 << 30), default.max_packet),
+        statement_deadline: section.or(
+            problems,
+            "statement_deadline",
+            shape::duration_or_never(),
+            default.statement_deadline,
+        ),
         plan_cache: section.or(problems, "plan_cache", shape::size(64 << 10, 1 << 30), default.plan_cache),
     };
     section.finish(problems);

@@ -6,13 +6,18 @@ use super::file::Users;
 use super::reader::{Problems, Section};
 use super::shape;
 use crate::frontend::{AuthPlugin, User};
-use crate::route::Grants;
+use crate::route::{Grants, UserAccess};
+use crate::sql::ReadLevel;
 
 const PLUGINS: &[(&str, AuthPlugin)] = &[
     ("caching_sha2_password", AuthPlugin::CachingSha2),
     ("mysql_native_password", AuthPlugin::Native),
     ("mysql_clear_password", AuthPlugin::Cleartext),
 ];
+
+const ACCESSES: &[(&str, UserAccess)] = &[("read_write", UserAccess::ReadWrite), ("read_only", UserAccess::ReadOnly)];
+
+const LEVELS: &[(&str, ReadLevel)] = &[("eventual", ReadLevel::Eventual), ("strong", ReadLevel::Strong)];
 
 /// The users of the file; `None` when one could not be read.
 pub fn read(root: &Section<'_>, problems: &mut Problems, folder: &Path) -> Option<Users> {
@@ -38,6 +43,9 @@ fn read_user(section: &Section<'_>, problems: &mut Problems, folder: &Path, name
     let backend_password = section.optional(problems, "backend_password", shape::secret(folder));
     let grants = read_grants(section, problems);
     let connections = section.optional(problems, "connections", shape::count(1, 1_000_000));
+    let unit = section.optional(problems, "unit", shape::name());
+    let level = section.or(problems, "level", shape::word(LEVELS), ReadLevel::default());
+    let statement_deadline = section.optional(problems, "statement_deadline", shape::duration());
     if section.holds("backend_password") && !section.holds("backend_user") {
         problems.add(&section.place_of("backend_user"), "nothing", "a name, because backend_password is there");
     }
@@ -50,11 +58,17 @@ fn read_user(section: &Section<'_>, problems: &mut Problems, folder: &Path, name
         plugin,
         grants,
         connections: connections.map(|count| count.value as usize),
+        unit: unit.map(|unit| unit.value),
+        level,
+        statement_deadline: statement_deadline.map(|deadline| deadline.value),
     })
 }
 
 fn read_grants(section: &Section<'_>, problems: &mut Problems) -> Grants {
-    let mut grants = Grants::default();
+    let access = section.or(problems, "access", shape::word(ACCESSES), UserAccess::default());
+    let max_statement = section.optional(problems, "max_statement", shape::size(1 << 10, 1 << 30));
+    let max_statement = max_statement.map(|size| size.value);
+    let mut grants = Grants { access, max_statement, ..Grants::default() };
     let Some(words) = section.optional(problems, "grants", shape::texts()) else { return grants };
     for word in &words.value {
         match word.as_str() {

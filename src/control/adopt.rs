@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use crate::model::shard::OwnedRange;
 use crate::model::{
     ControlState, Extent, FencePosition, Forbid, ForbidScope, Group, GroupId, MovePart, MovePhase, MoveRecord, Role,
-    UnitId,
+    Routing, UnitId,
 };
 
 /// What the configuration says otherwise than the stored state about ownership: units, groups, schemas, table classes, key placement,
@@ -66,6 +66,17 @@ pub fn adopt(stored: &ControlState, configured: &ControlState) -> Result<Control
     let found = differences(stored, configured);
     if !found.is_empty() {
         return Err(found);
+    }
+    let moving = |group: &&Group| {
+        let parts = stored.moves.iter().flat_map(|record| &record.parts);
+        parts.map(|part| &stored.group(part.extent.group()).name).any(|name| *name == group.name)
+    };
+    let observed = configured.groups.iter().filter(|group| group.policy.routing == Routing::Observe);
+    if let Some(group) = observed.clone().find(moving) {
+        return Err(vec![format!(
+            "group '{}': a move of it is under way, so it cannot be only observed from now on",
+            group.name
+        )]);
     }
     let names = Translation { from: stored, to: configured };
     let mut next = configured.clone();

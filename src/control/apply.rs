@@ -6,7 +6,7 @@ use super::{Author, Command, past};
 use crate::model::history::REMEMBERED;
 use crate::model::{
     ControlState, Epoch, Extent, FencePosition, Forbid, ForbidScope, HistoryEntry, InvalidState, MoveId, MovePart,
-    MovePhase, MoveRecord, Scope, Shard, UnitId,
+    MovePhase, MoveRecord, Routing, Scope, Shard, UnitId,
 };
 
 /// Why a command cannot be applied; the state stays as it was.
@@ -37,6 +37,12 @@ pub enum ApplyError {
         unit: String,
         /// The forbid's reason.
         reason: String,
+    },
+    /// Of a group that is only observed nobody is the one writer, so there is nothing to hand over.
+    #[error("group '{group}' is only observed (routing = \"observe\"); nothing of it can be moved")]
+    Observed {
+        /// The group.
+        group: String,
     },
     /// The move has ended, one way or the other.
     #[error("move {id} is not under way")]
@@ -138,6 +144,11 @@ fn begin_move(next: &mut ControlState, parts: &[MovePart], epoch: Epoch, author:
     for part in parts {
         if let Some(other) = next.moves.iter().find(|record| record.overlaps(part.extent)) {
             return Err(ApplyError::UnderWay { id: other.id });
+        }
+        if let Some(group) = next.groups.get(part.extent.group().index())
+            && group.policy.routing == Routing::Observe
+        {
+            return Err(ApplyError::Observed { group: group.name.clone() });
         }
         let on_target = |forbid: &&Forbid| forbid.scope == ForbidScope::Unit(part.target);
         if let Some(forbid) = next.forbids.iter().find(on_target) {

@@ -5,7 +5,7 @@ use super::sample;
 use super::{ApplyError, Author, Command, apply};
 use crate::model::{
     ControlState, Epoch, Extent, FencePosition, Forbid, ForbidKind, ForbidScope, GroupId, InvalidState, MoveId,
-    MovePart, MovePhase, Shard, ShardRange, UnitId,
+    MovePart, MovePhase, Routing, Shard, ShardRange, UnitId,
 };
 
 const HZ: UnitId = UnitId(0);
@@ -193,4 +193,13 @@ fn the_history_is_bounded_and_keeps_the_newest() {
     }
     assert_eq!(state.history.len(), crate::model::history::REMEMBERED);
     assert_eq!(state.history.last().unwrap().epoch, state.epoch);
+}
+
+#[test]
+fn nothing_of_an_observed_group_is_moved() {
+    let mut state = sample::state();
+    state.groups[0].policy.routing = Routing::Observe;
+    for part in [shards(0, 9, HZ, BJ), zone(HZ, BJ)] {
+        assert_eq!(refused(&state, &begin(&[part])), ApplyError::Observed { group: "main".to_owned() });
+    }
 }

@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use super::document_entries::{ChangeEntry, ForbidEntry, MoveEntry};
 use super::key_document::{KeyTypeEntry, OverrideEntry};
+use super::policy_document::{DenialEntry, PolicyEntry};
 use crate::model::control_state::InstanceAddress;
 use crate::model::shard::OwnedRange;
 use crate::model::{
@@ -37,6 +38,9 @@ pub enum DocumentError {
     /// An integer that does not fit.
     #[error("the control document has a key '{0}' that is not an integer")]
     Integer(String),
+    /// A digest that is none.
+    #[error("the control document has a digest '{0}' that is not 16 hexadecimal digits")]
+    Digest(String),
     /// The state breaks an invariant.
     #[error("the control document is not valid: {0}")]
     Invalid(#[from] InvalidState),
@@ -83,6 +87,8 @@ struct Document {
     configured: Vec<String>,
     #[serde(default)]
     history: Vec<ChangeEntry>,
+    #[serde(default)]
+    denials: Vec<DenialEntry>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -99,6 +105,8 @@ struct GroupEntry {
     global_master: String,
     global_epoch: u64,
     schema_unit: Option<String>,
+    #[serde(default)]
+    policy: PolicyEntry,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -131,6 +139,7 @@ enum ReadEntry {
     Local,
     Owner,
     RefuseWithoutKey,
+    MasterWithoutKey,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -196,6 +205,7 @@ impl Document {
             moves: state.moves.iter().map(|record| MoveEntry::of(record, state)).collect(),
             configured: state.configured.clone(),
             history: state.history.iter().map(ChangeEntry::of).collect(),
+            denials: state.denials.iter().map(DenialEntry::of).collect(),
         }
     }
 
@@ -212,6 +222,7 @@ impl Document {
             moves: self.moves.into_iter().map(|entry| entry.into_record(&names)).collect::<Result<_, _>>()?,
             configured: self.configured,
             history: self.history.into_iter().map(ChangeEntry::into_entry).collect(),
+            denials: self.denials.into_iter().map(DenialEntry::into_denial).collect::<Result<_, _>>()?,
         })
     }
 }
@@ -263,6 +274,7 @@ impl GroupEntry {
             global_master: unit(group.global_master),
             global_epoch: group.global_epoch.0,
             schema_unit: group.schema_unit.map(unit),
+            policy: PolicyEntry::of(&group.policy),
         }
     }
 
@@ -291,6 +303,7 @@ impl GroupEntry {
             global_master: names.unit(&self.global_master)?,
             global_epoch: Epoch(self.global_epoch),
             schema_unit: self.schema_unit.map(|name| names.unit(&name)).transpose()?,
+            policy: self.policy.into_policy(),
         })
     }
 }
@@ -314,6 +327,7 @@ impl TableEntry {
                 ReadPolicy::Local => ReadEntry::Local,
                 ReadPolicy::Owner => ReadEntry::Owner,
                 ReadPolicy::RefuseWithoutKey => ReadEntry::RefuseWithoutKey,
+                ReadPolicy::MasterWithoutKey => ReadEntry::MasterWithoutKey,
             },
         }
     }
@@ -334,6 +348,7 @@ impl TableEntry {
                 ReadEntry::Local => ReadPolicy::Local,
                 ReadEntry::Owner => ReadPolicy::Owner,
                 ReadEntry::RefuseWithoutKey => ReadPolicy::RefuseWithoutKey,
+                ReadEntry::MasterWithoutKey => ReadPolicy::MasterWithoutKey,
             },
         }
     }
@@ -367,6 +382,13 @@ mod tests {
     #[test]
     fn a_state_survives_its_document() {
         let state = sample::rich_state();
+        assert_eq!(read(&write(&state).unwrap()).unwrap(), state);
+    }
+
+    #[test]
+    fn a_group_that_is_only_observed_stays_so() {
+        let mut state = sample::state();
+        state.groups[0].policy.routing = crate::model::Routing::Observe;
         assert_eq!(read(&write(&state).unwrap()).unwrap(), state);
     }
 

@@ -14,6 +14,7 @@ mod document_entries;
 pub mod holding_room;
 mod key_document;
 pub mod past;
+mod policy_document;
 pub mod snapshots;
 pub mod store;
 pub mod write_gate;

@@ -3,9 +3,10 @@
 use crate::model::control_state::InstanceAddress;
 use crate::model::shard::OwnedRange;
 use crate::model::{
-    ControlState, Epoch, Extent, FencePosition, Forbid, ForbidKind, ForbidScope, ForbiddenKey, Group, GroupId,
-    HistoryEntry, Instance, KeyOverride, KeyStep, KeyType, MoveId, MovePart, MovePhase, MoveRecord, PlainKey,
-    ReadPolicy, Role, Shard, ShardMap, ShardRange, TableClass, TableRule, Transform, Unit, UnitId, WrongUnitPolicy,
+    ControlState, Denial, DenialCondition, Epoch, Extent, FencePosition, Forbid, ForbidKind, ForbidScope, ForbiddenKey,
+    Group, GroupId, GroupPolicy, HistoryEntry, Instance, KeyOverride, KeyStep, KeyType, MoveId, MovePart, MovePhase,
+    MoveRecord, PlainKey, ReadPolicy, Role, RoutineAccess, RoutineRule, Routing, Shard, ShardMap, ShardRange,
+    TableClass, TableRule, Transform, Unit, UnitId, WrongUnitPolicy,
 };
 
 /// Two units, one group: hz owns 0-4999 and the Global Zone, bj 5000-9999.
@@ -26,6 +27,7 @@ pub(crate) fn state() -> ControlState {
             global_master: UnitId(0),
             global_epoch: Epoch(1),
             schema_unit: None,
+            policy: GroupPolicy::default(),
         }],
         instances: vec![instance("hz-main-1", 0, 3306), instance("bj-main-1", 1, 3307)],
         default_group: GroupId(0),
@@ -33,6 +35,7 @@ pub(crate) fn state() -> ControlState {
         moves: Vec::new(),
         configured: Vec::new(),
         history: Vec::new(),
+        denials: Vec::new(),
     }
 }
 
@@ -69,6 +72,27 @@ pub(crate) fn rich_state() -> ControlState {
         address: InstanceAddress::Unix("run/hz-2.sock".to_owned()),
         ..instance("hz-main-2", 0, 0)
     });
+    group.policy = GroupPolicy {
+        routing: Routing::Enforce,
+        routines: [RoutineAccess::Read, RoutineAccess::Write]
+            .map(|access| RoutineRule {
+                name: format!("settle_{access:?}*").to_lowercase(),
+                tables: vec!["orders".to_owned()],
+                key_argument: Some(2),
+                access,
+            })
+            .into(),
+    };
+    for condition in [DenialCondition::Always, DenialCondition::Unrestricted] {
+        state.denials.push(Denial {
+            name: format!("{condition:?}"),
+            reason: "slow".to_owned(),
+            users: vec!["app".to_owned()],
+            statements: vec!["delete".to_owned()],
+            digests: vec![u64::MAX, 7],
+            condition,
+        });
+    }
     let range = |first, last| ShardRange { first: Shard(first), last: Shard(last) };
     for (scope, kind) in [
         (ForbidScope::Unit(UnitId(1)), ForbidKind::Writes),

@@ -43,6 +43,12 @@ pub enum Verb {
     Pins,
     /// Standing forbids
     Forbids,
+    /// Statements that are denied everywhere
+    Denials,
+    /// What was refused since the node started, with examples
+    Refusals,
+    /// What would have been done with statements of groups that are only observed
+    Observed,
     /// The epoch
     Epoch,
     /// Where a statement would go, and why; sends nothing
@@ -56,6 +62,9 @@ pub enum Verb {
         /// The session's user
         #[arg(long = "as-user", value_name = "USER")]
         as_user: Option<String>,
+        /// The values of its parameters, as in 6000,'text',NULL
+        #[arg(long, value_name = "VALUES")]
+        params: Option<String>,
         /// The statement
         sql: String,
     },
@@ -156,15 +165,19 @@ impl Verb {
             Verb::Sessions => vec![show("sessions")],
             Verb::Pins => vec![show("pins")],
             Verb::Forbids => vec![show("forbids")],
+            Verb::Denials => vec![show("denials")],
+            Verb::Refusals => vec![show("refusals")],
+            Verb::Observed => vec![show("observed")],
             Verb::Epoch => vec![show("epoch")],
-            Verb::Explain { unit, schema, as_user, sql } => {
+            Verb::Explain { unit, schema, as_user, params, sql } => {
                 let clause = |words: &str, name: &Option<String>| {
                     name.as_ref().map(|name| format!("{words} {} ", quoted(name))).unwrap_or_default()
                 };
                 let at = clause("AT UNIT", unit);
                 let within = clause("IN SCHEMA", schema);
                 let by = clause("AS USER", as_user);
-                vec![("route", format!("EXPLAIN ROUTE {at}{within}{by}{sql}"))]
+                let with = params.as_ref().map(|values| format!("WITH PARAMS ({values}) ")).unwrap_or_default();
+                vec![("route", format!("EXPLAIN ROUTE {at}{within}{by}{with}{sql}"))]
             }
             Verb::Forbid { scope, reason, kind, if_epoch } => {
                 let kind = match kind {
@@ -235,6 +248,9 @@ mod tests {
             Verb::Sessions,
             Verb::Pins,
             Verb::Forbids,
+            Verb::Denials,
+            Verb::Refusals,
+            Verb::Observed,
             Verb::Epoch,
             Verb::Reload,
             Verb::ReloadUsers,
@@ -265,14 +281,14 @@ mod tests {
             unit: Some("hz".to_owned()),
             schema: None,
             as_user: Some("app".to_owned()),
+            params: Some("6000, 'x'".to_owned()),
             sql: sql.to_owned(),
         };
-        let expected = Command::ExplainRoute {
-            unit: Some("hz".to_owned()),
-            schema: None,
-            user: Some("app".to_owned()),
-            sql: sql.to_owned(),
+        let expected = parse(&format!("EXPLAIN ROUTE AT UNIT hz AS USER app WITH PARAMS (6000, 'x') {sql}"));
+        let Ok(Command::ExplainRoute { parameters: Some(values), sql: taken, .. }) = &expected else {
+            panic!("{expected:?}")
         };
-        assert_eq!(parse(&verb.commands()[0].1), Ok(expected));
+        assert_eq!((values.len(), taken.as_str()), (2, sql));
+        assert_eq!(parse(&verb.commands()[0].1), expected);
     }
 }

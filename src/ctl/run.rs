@@ -84,7 +84,7 @@ async fn ask_all(options: &Options, password: &str) -> Result<(Option<u64>, Answ
 fn as_text(verb: &Verb, epoch: Option<u64>, answers: &Answers) -> String {
     let epoch = epoch.map_or("unknown".to_owned(), |epoch| epoch.to_string());
     match verb {
-        Verb::Explain { .. } => answers.iter().map(|(_, answered)| show::lines(answered)).collect(),
+        Verb::Explain { .. } => answers.iter().map(|(_, answered)| show::explanation(answered)).collect(),
         Verb::Epoch => format!("{epoch}\n"),
         Verb::Status => {
             let sections = answers.iter().filter(|(heading, _)| *heading != "epoch");
@@ -95,7 +95,16 @@ fn as_text(verb: &Verb, epoch: Option<u64>, answers: &Answers) -> String {
             let told: String = answers.iter().map(|(_, answered)| show::lines(answered)).collect();
             format!("{told}epoch {epoch}\n")
         }
-        Verb::Units | Verb::Groups | Verb::Instances | Verb::Pools | Verb::Sessions | Verb::Pins | Verb::Forbids => {
+        Verb::Units
+        | Verb::Groups
+        | Verb::Instances
+        | Verb::Pools
+        | Verb::Sessions
+        | Verb::Pins
+        | Verb::Forbids
+        | Verb::Denials
+        | Verb::Refusals
+        | Verb::Observed => {
             let tables: String = answers.iter().map(|(_, answered)| show::table(answered)).collect();
             format!("{tables}epoch {epoch}\n")
         }
@@ -177,10 +186,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn explain_prints_the_line_alone() {
+    async fn explain_prints_the_line_and_below_it_what_else_is_told() {
         let console = running(4).await;
         let (_, out, _) = call(console.address, &["explain", "--unit", "hz", "--schema", "shop", "SELECT 1"]).await;
-        assert_eq!(out, "unit 0 schema Some(\"shop\")\nSELECT 1\n");
+        assert_eq!(out, "unit 0 schema Some(\"shop\"): SELECT 1\n  class: None\n");
     }
 
     #[tokio::test]

@@ -54,7 +54,21 @@ fn cell(shown: Option<&Shown>) -> String {
     }
 }
 
-/// The first column alone, a line for each row: what EXPLAIN ROUTE told.
+/// What EXPLAIN ROUTE told: the line, and below it whatever else is not empty.
+pub fn explanation(answered: &Answered) -> String {
+    let mut text = lines(answered);
+    for row in &answered.rows {
+        for (name, shown) in answered.columns.iter().zip(row).skip(1) {
+            let value = cell(Some(shown));
+            if name != "epoch" && !value.is_empty() {
+                text.push_str(&format!("  {name}: {value}\n"));
+            }
+        }
+    }
+    text
+}
+
+/// The first column alone, a line for each row.
 pub fn lines(answered: &Answered) -> String {
     answered.rows.iter().map(|row| format!("{}\n", cell(row.first()))).collect()
 }

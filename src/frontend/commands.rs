@@ -195,11 +195,6 @@ fn fixed(class: StatementClass, effects: Vec<Effect>) -> Statement {
         repeatable: true,
         escape: None,
     };
-    let plan = Arc::new(Plan {
-        statements: vec![facts],
-        parameters: 0,
-        needs_parameters: false,
-        key_uses: vec![KeyUse::default()],
-    });
+    let plan = Arc::new(Plan { statements: vec![facts], key_uses: vec![KeyUse::default()], ..Plan::default() });
     Statement { plan, keys: smallvec::SmallVec::new(), hint: None }
 }

@@ -7,7 +7,7 @@ use crate::model::UnitId;
 use crate::net::balancer::Network;
 use crate::net::tls::{Certificate, ClientCertificates, TlsNeed};
 use crate::route::Grants;
-use crate::sql::Dialect;
+use crate::sql::{Dialect, ReadLevel};
 use crate::wire::capability::CompressionOffer;
 
 /// Where clients of one unit connect.
@@ -62,6 +62,8 @@ pub struct Limits {
     pub prepared_per_session: usize,
     /// How long a node that ends lets transactions and pinned sessions go on.
     pub drain_deadline: Duration,
+    /// How long a statement may run at a server; `None` for as long as it takes.
+    pub statement_deadline: Option<Duration>,
 }
 
 impl Default for Limits {
@@ -74,6 +76,7 @@ impl Default for Limits {
             plan_cache: 8 << 20,
             prepared_per_session: 16_382,
             drain_deadline: Duration::from_secs(30),
+            statement_deadline: None,
         }
     }
 }
@@ -107,6 +110,12 @@ pub struct User {
     pub grants: Grants,
     /// How many connections it may hold; `None` for the process limit alone.
     pub connections: Option<usize>,
+    /// The unit whose client it is, wherever it connects; `None` for the listener's.
+    pub unit: Option<String>,
+    /// How fresh its reads must be where no hint says.
+    pub level: ReadLevel,
+    /// How long a statement of its may run; `None` for the node's limit.
+    pub statement_deadline: Option<Duration>,
 }
 
 impl std::fmt::Debug for User {

@@ -16,7 +16,7 @@ use super::transaction::{Autocommit, Opening};
 use crate::control::WriteTicket;
 use crate::model::Snapshot;
 use crate::route::{Route, Target, TransactionStep};
-use crate::sql::Statement;
+use crate::sql::{Facts, Statement, StatementClass};
 use crate::wire::command::Command;
 use crate::wire::scanner::{EndKind, ReplyKind};
 
@@ -117,7 +117,7 @@ impl Session {
                     return Err(self.not_ready(held, refused, ticket, request).await);
                 }
             };
-            match self.exchange(&mut held, request, &opening, ahead).await {
+            match self.exchange_in_time(&mut held, request, statement, &opening, ahead).await {
                 Ok(relayed) => break relayed,
                 Err(RelayError::Backend { forwarded: false }) if self.may_send_again(&held, statement, route) => {
                     held = self.fresh_connection(held, snapshot, request).await?;
@@ -163,6 +163,35 @@ impl Session {
                 self.tell(broken).await
             }
         }
+    }
+
+    /// As [`Self::exchange`]. A statement that runs for longer than its user may let it is ended by KILL QUERY; the client gets the server's own
+    /// error, or the rest of the reply. The connection is this session's until the KILL is answered, so that it hits nobody else's statement.
+    async fn exchange_in_time(
+        &mut self,
+        held: &mut Held,
+        request: &Request,
+        statement: &Statement,
+        opening: &Opening,
+        ahead: Option<Vec<u8>>,
+    ) -> Result<Relayed, RelayError> {
+        let limit = self.user.user.statement_deadline.or(self.worker.node.limits.load().statement_deadline);
+        let Some(limit) = limit.filter(|_| may_be_cut_short(statement)) else {
+            return self.exchange(held, request, opening, ahead).await;
+        };
+        let (instance, thread) = (held.checkout.connection.instance, held.checkout.connection.thread_id);
+        let (killer, session) = (self.killer(instance), self.presence.entry.id);
+        let mut exchange = Box::pin(self.exchange(held, request, opening, ahead));
+        tokio::select! {
+            biased;
+            relayed = &mut exchange => return relayed,
+            () = tokio::time::sleep(limit) => {}
+        }
+        tracing::info!(session, ?limit, "a statement ran into its deadline");
+        if let Err(error) = killer.kill_query(thread).await {
+            tracing::warn!(session, ?error, "a statement that ran into its deadline could not be ended");
+        }
+        exchange.await
     }
 
     /// Sends the statement, with what travels ahead of it and what opens its transaction, and passes the reply on.
@@ -259,11 +288,19 @@ impl Session {
         let state = &snapshot.state;
         let schema_group = self.state.schema.as_deref().and_then(|schema| state.group_of_schema(schema));
         let group = schema_group.unwrap_or(state.default_group);
-        self.worker.node.catalog.refresh(group, self.listener.unit).await;
+        self.worker.node.catalog.refresh(group, self.home(snapshot)).await;
     }
 
     /// This session's shared parts, for tasks that outlive a statement.
     pub(super) fn node(&self) -> Arc<super::worker::Node> {
         Arc::clone(&self.worker.node)
     }
+}
+
+/// A COMMIT that is cut short may have committed or not, and half a DDL helps nobody: only reads and writes of rows have a deadline.
+fn may_be_cut_short(statement: &Statement) -> bool {
+    let is_of_rows = |facts: &Facts| {
+        matches!(facts.class, StatementClass::Read | StatementClass::LockingRead | StatementClass::Write(_))
+    };
+    statement.plan.statements.iter().all(is_of_rows)
 }

@@ -5,11 +5,13 @@
 
 pub mod abandon;
 pub mod answer;
+mod attributes;
 pub mod change_user;
 pub mod checkout;
 pub mod client;
 pub mod commands;
 pub mod config;
+mod counted;
 pub mod dispatch;
 pub mod drain;
 pub mod effects;
@@ -25,6 +27,7 @@ pub mod reading;
 pub mod registry;
 pub mod relay;
 pub mod session;
+pub mod tally;
 pub mod transaction;
 pub mod users;
 pub mod welcome;

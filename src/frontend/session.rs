@@ -9,6 +9,7 @@ use std::time::Duration;
 use smallvec::SmallVec;
 use thiserror::Error;
 
+use super::attributes;
 use super::client::{Client, ReadError, ReceivedCommand};
 use super::config::ListenerConfig;
 use super::error_reply;
@@ -22,8 +23,8 @@ use super::users::KnownUser;
 use super::worker::Worker;
 use crate::backend::gauge::InstanceGauge;
 use crate::backend::{PoolId, SessionState};
-use crate::model::{GroupId, InstanceId, Snapshot};
-use crate::route::{Decision, Rejection, SessionView, decide};
+use crate::model::{GroupId, InstanceId, Snapshot, UnitId};
+use crate::route::{Decision, Rejection, SessionView, Target, decide};
 use crate::sql::{Family, Hint, SqlContext, SqlRefusal, Statement};
 use crate::wire::capability::{Capabilities, CapabilityClass};
 use crate::wire::ok_packet::{OkPacket, encode_eof};
@@ -67,6 +68,8 @@ pub struct Session {
     pub(super) autocommit: Autocommit,
     /// Its transaction.
     pub(super) transaction: Transaction,
+    /// Where the open transaction would be if the observed group's rules were carried out.
+    pub(super) observed_at: Option<Target>,
     /// The connection it keeps, for its transaction, a pin, or what the last reply left.
     pub(super) held: Option<Box<Held>>,
     /// What was read from a connection given back before the client could ask.
@@ -116,6 +119,8 @@ pub(super) struct Request {
     pub text_at: usize,
     /// What the client sent along with the statement.
     pub attributes: QueryAttributes,
+    /// What of it is for Meridian.
+    pub hint: Option<Box<Hint>>,
 }
 
 /// Where the facts of a request come from.
@@ -217,6 +222,10 @@ impl Session {
         let node = Arc::clone(&self.worker.node);
         let mut catalog_tries = 0;
         let mut place = None;
+        request.hint = match attributes::hint_in(&request.attributes) {
+            Ok(hint) => hint,
+            Err(rejection) => return self.refuse(&rejection, &request).await,
+        };
         let finished = loop {
             let snapshot = node.snapshots.load();
             let statement = self.read_statement(&request, &snapshot);
@@ -225,6 +234,7 @@ impl Session {
                 Decision::Send(route) => {
                     let Some(ticket) = self.enter_gate(&route, &snapshot) else { continue };
                     drop(place);
+                    self.count_observed(&snapshot.state, &route, &statement, &request);
                     break self.carry(&mut request, &statement, &route, ticket, &snapshot).await;
                 }
                 Decision::Hold { id, .. } => match self.hold(id, &request).await {
@@ -239,6 +249,7 @@ impl Session {
                         self.refresh_catalog(&snapshot).await;
                         continue;
                     }
+                    self.count_refusal(&rejection, &statement, &request);
                     break self.refuse(&rejection, &request).await;
                 }
             }
@@ -273,7 +284,7 @@ impl Session {
         }
     }
 
-    pub(super) fn view<'a>(&'a self, snapshot: &Snapshot, request: &Request) -> SessionView<'a> {
+    pub(super) fn view<'a>(&'a self, snapshot: &Snapshot, request: &'a Request) -> SessionView<'a> {
         let schema_group = match &request.subject {
             Subject::Fixed(_, group) => *group,
             Subject::Text | Subject::Execute(_) => {
@@ -281,14 +292,25 @@ impl Session {
             }
         };
         SessionView {
-            unit: self.listener.unit,
+            unit: self.home(snapshot),
             schema_group,
+            attributes: request.hint.as_deref(),
             hint: &self.hint,
             transaction: self.transaction.view(self.autocommit),
             written: self.transaction.written(),
+            observed_at: self.observed_at,
             pin: self.held.as_deref().and_then(Held::pin_view),
+            user: &self.user.user.name,
             grants: self.user.user.grants,
+            level: self.user.user.level,
+            statement_bytes: request.command.packet.len(),
         }
+    }
+
+    /// The unit whose client this is: the user's own, else the listener's.
+    pub(super) fn home(&self, snapshot: &Snapshot) -> UnitId {
+        let own = self.user.user.unit.as_deref().and_then(|name| snapshot.state.unit_named(name));
+        own.unwrap_or(self.listener.unit)
     }
 
     async fn refuse(&mut self, rejection: &Rejection, request: &Request) -> Result<(), SessionEnd> {
@@ -341,7 +363,7 @@ impl Request {
     /// A command that is read as text and answered as a query, without attributes.
     pub fn new(command: ReceivedCommand) -> Request {
         let attributes = QueryAttributes::default();
-        Request { command, reply: ReplyKind::Query, subject: Subject::Text, text_at: 1, attributes }
+        Request { command, reply: ReplyKind::Query, subject: Subject::Text, text_at: 1, attributes, hint: None }
     }
 
     /// The payload, command byte included.
@@ -353,8 +375,8 @@ impl Request {
     pub fn text(&self) -> Cow<'_, [u8]> {
         match &self.subject {
             Subject::Text => match self.payload() {
-                Cow::Borrowed(payload) => Cow::Borrowed(payload.get(1..).unwrap_or_default()),
-                Cow::Owned(mut payload) => Cow::Owned(payload.split_off(payload.len().min(1))),
+                Cow::Borrowed(payload) => Cow::Borrowed(payload.get(self.text_at..).unwrap_or_default()),
+                Cow::Owned(mut payload) => Cow::Owned(payload.split_off(payload.len().min(self.text_at))),
             },
             Subject::Execute(execution) => Cow::Borrowed(&execution.text),
             Subject::Fixed(..) => Cow::Borrowed(&[]),

@@ -196,6 +196,7 @@ async fn begin(
         reading: Reading::of(&state, collation, &default_mode),
         state: Arc::new(state),
         hint: Hint::default(),
+        observed_at: None,
         autocommit: Autocommit::On,
         transaction: Transaction::None,
         held: None,
@@ -242,7 +243,7 @@ impl Session {
             return Ok(());
         };
         let group = snapshot.state.group_of_schema(&schema).unwrap_or(snapshot.state.default_group);
-        let target = Target { group, unit: self.listener.unit, role: Role::Primary };
+        let target = Target { group, unit: self.home(&snapshot), role: Role::Primary };
         let frame = CommandFrame { total: 0, parts: 1, length: 0, sequence: sequence.wrapping_sub(1) };
         let mut request = Request::new(ReceivedCommand { packet: Vec::new(), frame });
         request.reply = ReplyKind::Simple;

@@ -14,6 +14,7 @@ use crate::sql::PlanCache;
 
 use super::config::Limits;
 use super::registry::Registry;
+use super::tally::Tally;
 use super::users::Users;
 
 /// What all sessions of the process share.
@@ -35,6 +36,8 @@ pub struct Node {
     pub limits: ArcSwap<Limits>,
     /// Where DDL is told of.
     pub catalog: CatalogRequests,
+    /// What was refused, and what would have been.
+    pub tally: Tally,
     /// The key for caching_sha2_password on plain TCP.
     pub rsa: RsaKey,
 }

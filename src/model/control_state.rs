@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use thiserror::Error;
 
 use super::{
-    Epoch, Extent, Forbid, ForbidScope, Group, GroupId, HistoryEntry, InstanceId, KeyFault, MoveRecord, Scope, Shard,
-    TableClass, UnitId, key_type,
+    Denial, Epoch, Extent, Forbid, ForbidScope, Group, GroupId, HistoryEntry, InstanceId, KeyFault, MoveRecord, Scope,
+    Shard, TableClass, UnitId, key_type,
 };
 
 /// A region's full stack.
@@ -77,6 +77,8 @@ pub struct ControlState {
     pub configured: Vec<String>,
     /// The last changes, the oldest first.
     pub history: Vec<HistoryEntry>,
+    /// Statements that are refused everywhere.
+    pub denials: Vec<Denial>,
 }
 
 impl ControlState {

@@ -1,7 +1,9 @@
 //! A group: schemas that live together on the same instances in every unit, and how their tables are placed.
 
 use super::shard::{MOST_SHARDS, OwnedRange};
-use super::{Epoch, KeyOverride, KeyType, PlainKey, Shard, ShardMap, ShardRange, TableClass, TableRule, UnitId};
+use super::{
+    Epoch, GroupPolicy, KeyOverride, KeyType, PlainKey, Shard, ShardMap, ShardRange, TableClass, TableRule, UnitId,
+};
 
 /// Schemas that live together on the same instances in every unit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +26,8 @@ pub struct Group {
     pub global_epoch: Epoch,
     /// The unit where DDL on managed tables runs; by default the Global Zone master.
     pub schema_unit: Option<UnitId>,
+    /// Whether its rules are carried out, and its declared routines.
+    pub policy: GroupPolicy,
 }
 
 impl Group {

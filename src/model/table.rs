@@ -36,6 +36,8 @@ pub enum ReadPolicy {
     Owner,
     /// Refused for sharded tables when no key is found; as `Local` otherwise.
     RefuseWithoutKey,
+    /// For sharded tables, when no key is found, a replica of the Global Zone master's unit; as `Local` otherwise.
+    MasterWithoutKey,
 }
 
 /// The rule for one table, or for a name pattern with one trailing `*`.

@@ -182,6 +182,6 @@ impl<'a> Course<'a> {
             (Ticket::Needed, Reach::Scopes(scopes)) => scopes.into_vec(),
             (Ticket::Needed, Reach::AllShards(group)) => vec![Scope::Group(group)],
         };
-        Route { target: self.target, scopes, key: self.key, rule: self.rule, transaction }
+        Route { target: self.target, scopes, key: self.key, rule: self.rule, transaction, observed: None }
     }
 }

@@ -5,17 +5,28 @@ use smallvec::SmallVec;
 use super::course::{Access, Course, Query};
 use super::keys::ShardedRule;
 use super::{Decision, Rejection, SessionView};
-use super::{answer, ddl, escape, forbid, global, hint, hold, local_table, multi, pin, refused, sharded, tableless};
+use super::{
+    answer, ddl, deny, escape, forbid, global, hint, hold, local_table, multi, observe, pin, refused, sharded,
+    tableless,
+};
 use super::{transaction, wrong_unit};
 use crate::model::{ControlState, GroupId, Snapshot};
 use crate::sql::{Placement, Statement};
 
 /// What is to be done with `statement` in `session` under `snapshot`.
 pub fn decide(snapshot: &Snapshot, session: &SessionView<'_>, statement: &Statement) -> Decision {
-    decided(&snapshot.state, session, statement).unwrap_or_else(Decision::Reject)
+    let state = &snapshot.state;
+    match observe::group(state, session, statement) {
+        None => decided(state, session, statement).unwrap_or_else(Decision::Reject),
+        Some(group) => {
+            let would = decided(state, &observe::as_if(session), statement).unwrap_or_else(Decision::Reject);
+            observe::instead(state, session, statement, group, would)
+        }
+    }
 }
 
 fn decided(state: &ControlState, session: &SessionView<'_>, statement: &Statement) -> Result<Decision, Rejection> {
+    deny::check_length(session)?;
     if let Some(answer) = answer::of(session, statement) {
         return Ok(Decision::Answer(answer));
     }
@@ -27,6 +38,7 @@ fn decided(state: &ControlState, session: &SessionView<'_>, statement: &Statemen
             answer::check_packet(facts)?;
         }
         escape::check(&query)?;
+        deny::check(&query)?;
         let course = course_of(&query)?;
         forbid::check(&query, &course)?;
         wrong_unit::check(&query, &course)?;

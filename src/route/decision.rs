@@ -1,6 +1,6 @@
 //! What is to be done with a statement.
 
-use super::{Rejection, Target};
+use super::{Rejection, Target, Verdict};
 use crate::model::{MoveId, Scope, Shard};
 use crate::sql::KeyValue;
 
@@ -13,6 +13,8 @@ pub enum Rule {
     GlobalMaster,
     /// A read of managed tables from this unit's copy.
     LocalRead,
+    /// A read of a sharded table without key, from the copy of the Global Zone master's unit.
+    MasterRead,
     /// Local and unmanaged tables: this unit's primary.
     LocalTable,
     /// No table: the session schema's group, this unit's primary.
@@ -25,6 +27,8 @@ pub enum Rule {
     Pin,
     /// A hint named the unit.
     UnitHint,
+    /// The group is only observed: this unit's primary, as without Meridian.
+    Observe,
 }
 
 /// What happens to the session's transaction on the way.
@@ -54,6 +58,8 @@ pub struct Route {
     pub rule: Rule,
     /// The transaction's part.
     pub transaction: TransactionStep,
+    /// In a group that is only observed: what its rules would have done.
+    pub observed: Option<Box<Verdict>>,
 }
 
 /// What Meridian answers itself.

@@ -28,7 +28,7 @@ pub(super) fn course<'a>(query: &Query<'a>, group: GroupId, rule: &'a TableRule)
     Ok(match (query.hint.unit, rule.read) {
         (Some(unit), _) => Course { target: replica(unit), ticket: Ticket::Spared, rule: Rule::UnitHint, ..at_master },
         (None, ReadPolicy::Owner) => Course { freedom: Freedom::Copy, ..at_master },
-        (None, ReadPolicy::Local | ReadPolicy::RefuseWithoutKey) => Course {
+        (None, ReadPolicy::Local | ReadPolicy::RefuseWithoutKey | ReadPolicy::MasterWithoutKey) => Course {
             target: replica(query.session.unit),
             freedom: Freedom::Copy,
             ticket: Ticket::Spared,

@@ -3,7 +3,7 @@
 use super::course::Query;
 use super::{Rejection, SessionView};
 use crate::model::{ControlState, UnitId};
-use crate::sql::{KeyValue, ReadLevel, Statement};
+use crate::sql::{Hint, KeyValue, ReadLevel, Statement};
 
 /// What the hints of statement and session say together.
 #[derive(Clone, Copy, Debug)]
@@ -16,21 +16,48 @@ pub(super) struct Wanted<'a> {
     pub unit: Option<UnitId>,
 }
 
-/// The hints of `statement` over those of `session`. Errors: a unit that does not exist.
+/// The hints of `statement` (its comment and its query attributes, which must agree) over those of `session`, those over the user's.
+/// Errors: a unit that does not exist; comment and attributes disagree.
 pub(super) fn wanted<'a>(
     state: &ControlState,
     session: &SessionView<'a>,
     statement: &'a Statement,
 ) -> Result<Wanted<'a>, Rejection> {
-    let comment = statement.hint.as_deref();
-    let unit = comment.and_then(|hint| hint.unit.as_ref()).or(session.hint.unit.as_ref());
+    let (comment, attributes) = (statement.hint.as_deref(), session.attributes);
+    if let (Some(comment), Some(attributes)) = (comment, attributes) {
+        check_agreement(comment, attributes)?;
+    }
+    let of_statement = [comment, attributes];
+    let stated = || of_statement.iter().flatten();
+    let unit = stated().find_map(|hint| hint.unit.as_ref()).or(session.hint.unit.as_ref());
     Ok(Wanted {
-        key: comment.and_then(|hint| hint.key.as_ref()).or(session.hint.key.as_ref()),
-        level: comment.and_then(|hint| hint.level).or(session.hint.level).unwrap_or_default(),
+        key: stated().find_map(|hint| hint.key.as_ref()).or(session.hint.key.as_ref()),
+        level: stated().find_map(|hint| hint.level).or(session.hint.level).unwrap_or(session.level),
         unit: unit
             .map(|name| state.unit_named(name).ok_or_else(|| Rejection::HintUnknownUnit { unit: name.clone() }))
             .transpose()?,
     })
+}
+
+/// Both come with one statement, so neither can count over the other.
+fn check_agreement(comment: &Hint, attributes: &Hint) -> Result<(), Rejection> {
+    let disagree = |what| Err(Rejection::HintsDisagree { what });
+    if comment.key.as_ref().zip(attributes.key.as_ref()).is_some_and(|(one, other)| !is_same_key(one, other)) {
+        return disagree("key");
+    }
+    if comment.level.zip(attributes.level).is_some_and(|(one, other)| one != other) {
+        return disagree("level");
+    }
+    if comment.unit.as_ref().zip(attributes.unit.as_ref()).is_some_and(|(one, other)| one != other) {
+        return disagree("unit");
+    }
+    Ok(())
+}
+
+/// An attribute may be a number where the comment has its digits.
+fn is_same_key(one: &KeyValue, other: &KeyValue) -> bool {
+    one == other
+        || super::placement::text_of(one).trim_matches('\'') == super::placement::text_of(other).trim_matches('\'')
 }
 
 /// Errors: the hint expects another unit than `owner` to take the statement.

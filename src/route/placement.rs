@@ -218,7 +218,7 @@ fn fnv1a(bytes: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{KeyType, ShardMap};
+    use crate::model::{GroupPolicy, KeyType, ShardMap};
 
     fn group(key_types: Vec<KeyType>, count: u32) -> Group {
         Group {
@@ -231,6 +231,7 @@ mod tests {
             global_master: UnitId(0),
             global_epoch: crate::model::Epoch(1),
             schema_unit: None,
+            policy: GroupPolicy::default(),
         }
     }
 

@@ -72,6 +72,14 @@ kinds! {
         first: "unit 'hz'".to_owned(), second: "unit 'bj'".to_owned(), epoch: Epoch(7),
     };
     "packet-statement": Rejection::PacketStatement { .. } => Rejection::PacketStatement { what: "KILL" };
+    "hints-disagree": Rejection::HintsDisagree { .. } => Rejection::HintsDisagree { what: "key" };
+    "denied": Rejection::Denied { .. } => Rejection::Denied {
+        rule: "no-full-scan".to_owned(), reason: "it took the shop down".to_owned(),
+    };
+    "read-only-user": Rejection::ReadOnlyUser { .. } => Rejection::ReadOnlyUser { user: "report".to_owned() };
+    "statement-too-long": Rejection::StatementTooLong { .. } => Rejection::StatementTooLong {
+        bytes: 2_000_000, limit: 1_048_576, user: "report".to_owned(),
+    };
     "outdated": Rejection::Outdated { .. } => Rejection::Outdated { epoch: Epoch(7) };
     "sql-unreadable": Rejection::Sql(SqlRefusal::Unreadable { .. }) => sql(SqlRefusal::Unreadable { table: orders() });
     "sql-uncatalogued": Rejection::Sql(SqlRefusal::Uncatalogued { .. }) => sql(SqlRefusal::Uncatalogued {

@@ -212,6 +212,36 @@ pub enum Rejection {
         /// The statement.
         what: &'static str,
     },
+    /// The comment and the query attributes of one statement say different things.
+    #[error("the hint comment and the query attributes name different values for {what}; correct one of them")]
+    HintsDisagree {
+        /// `key`, `level` or `unit`.
+        what: &'static str,
+    },
+    /// A denial covers the statement.
+    #[error("this statement is denied by rule '{rule}' ({reason}); write it in another form or ask the operators")]
+    Denied {
+        /// The denial's name.
+        rule: String,
+        /// The operator's reason.
+        reason: String,
+    },
+    /// The user may only read.
+    #[error("user '{user}' may only read, without locks; use another user for this statement")]
+    ReadOnlyUser {
+        /// The user.
+        user: String,
+    },
+    /// The statement is longer than the user's statements may be.
+    #[error("a statement of {bytes} bytes is longer than the {limit} user '{user}' may send; send it in parts")]
+    StatementTooLong {
+        /// Its length.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+        /// The user.
+        user: String,
+    },
     /// The text was analysed under another epoch's tables.
     #[error("the tables' rules changed while this statement was under way, now epoch {epoch}; send it again")]
     Outdated {
@@ -229,6 +259,11 @@ impl Rejection {
             Rejection::Forbidden { .. } | Rejection::WrongUnit { .. } => 1290,
             // ER_LOCK_WAIT_TIMEOUT: what drivers and frameworks try again.
             Rejection::Moving { .. } => 1205,
+            // ER_SPECIFIC_ACCESS_DENIED_ERROR.
+            Rejection::Denied { .. } => 1227,
+            Rejection::ReadOnlyUser { .. } => 1290,
+            // ER_NET_PACKET_TOO_LARGE is of class 08: ER_TOO_LONG_STRING says the same of one statement.
+            Rejection::StatementTooLong { .. } => 1162,
             // ER_NO_PARTITION_FOR_GIVEN_VALUE.
             Rejection::KeyUnplaced { .. } => 1526,
             // ER_CANT_DO_THIS_DURING_AN_TRANSACTION.
@@ -249,6 +284,7 @@ impl Rejection {
             | Rejection::HintContradicts { .. }
             | Rejection::HintUnknownUnit { .. }
             | Rejection::HintNotOwner { .. }
+            | Rejection::HintsDisagree { .. }
             | Rejection::Pinned { .. } => 1105,
         }
     }
@@ -258,7 +294,7 @@ impl Rejection {
         match self.errno() {
             1146 => "42S02",
             1179 => "25000",
-            1227 | 1235 => "42000",
+            1162 | 1227 | 1235 => "42000",
             1792 => "25006",
             _ => "HY000",
         }
@@ -285,6 +321,10 @@ impl Rejection {
             | Rejection::KeyUnreadable { .. }
             | Rejection::HintContradicts { .. }
             | Rejection::HintUnknownUnit { .. }
+            | Rejection::HintsDisagree { .. }
+            | Rejection::Denied { .. }
+            | Rejection::ReadOnlyUser { .. }
+            | Rejection::StatementTooLong { .. }
             | Rejection::ReadOnlyTransaction
             | Rejection::Pinned { .. }
             | Rejection::PacketStatement { .. } => None,

@@ -1,7 +1,7 @@
 //! What a decision needs to know of the session.
 
 use crate::model::{ControlState, GroupId, Role, Scope, UnitId};
-use crate::sql::{Hint, PinReason};
+use crate::sql::{Hint, PinReason, ReadLevel};
 
 /// Where a statement runs: an instance of this group, unit and role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -77,28 +77,52 @@ pub struct PinView {
     pub reason: PinReason,
 }
 
-/// What the user may do beyond plain statements.
+/// What the user may do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Grants {
     /// SET GLOBAL, sql_log_bin, gtid_*, server_id, auto_increment_*.
     pub escapes: bool,
+    /// Whether it may write at all.
+    pub access: UserAccess,
+    /// The most bytes a statement of its may have; `None` for the packet limit alone.
+    pub max_statement: Option<usize>,
+}
+
+/// Whether a user may write.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UserAccess {
+    /// It may.
+    #[default]
+    ReadWrite,
+    /// It may only read, without locks; local tables too.
+    ReadOnly,
 }
 
 /// The session as one decision sees it.
 #[derive(Clone, Copy, Debug)]
 pub struct SessionView<'a> {
-    /// The unit of the listener the client connected to.
+    /// The unit of the listener the client connected to, or the user's own where it has one.
     pub unit: UnitId,
     /// The group that holds the session's schema, if one does.
     pub schema_group: Option<GroupId>,
+    /// What the query attributes `meridian_…` of this statement say, if it has any.
+    pub attributes: Option<&'a Hint>,
     /// What the session variables `@meridian_…` say.
     pub hint: &'a Hint,
     /// Its transaction.
     pub transaction: TransactionView,
     /// The scopes the open transaction holds tickets for.
     pub written: &'a [Scope],
+    /// Where the transaction would be open if the rules of its group, which is only observed, were carried out.
+    pub observed_at: Option<Target>,
     /// Its pin.
     pub pin: Option<PinView>,
+    /// Its user's name.
+    pub user: &'a str,
     /// Its user's grants.
     pub grants: Grants,
+    /// How fresh its user's reads must be where no hint says.
+    pub level: ReadLevel,
+    /// How many bytes the statement has.
+    pub statement_bytes: usize,
 }

@@ -65,11 +65,19 @@ fn read<'a>(
         (ReadPolicy::Owner, _, Some((placed, Ok(owner)))) if query.hint.unit.is_none() => {
             Ok(Course { freedom: Freedom::Copy, ..at_owner(group, sharded, placed, owner, Access::Read) })
         }
-        (ReadPolicy::Owner | ReadPolicy::Local | ReadPolicy::RefuseWithoutKey, _, owned) => {
+        (ReadPolicy::MasterWithoutKey, _, None) if matches!(found, Found::Nothing) => {
+            Ok(from_copy(query, group, sharded, sharded.group.global_master, Role::Replica, None, None))
+        }
+        (
+            ReadPolicy::Owner | ReadPolicy::Local | ReadPolicy::RefuseWithoutKey | ReadPolicy::MasterWithoutKey,
+            _,
+            owned,
+        ) => {
             // Without one owner no place is current; this unit's primary is the nearest to it.
             let role = if policy == ReadPolicy::Owner { Role::Primary } else { Role::Replica };
             let owner = owned.as_ref().and_then(|(_, owner)| owner.as_ref().ok().copied());
-            Ok(from_copy(query, group, sharded, role, owned.map(|(placed, _)| placed), owner))
+            let here = query.session.unit;
+            Ok(from_copy(query, group, sharded, here, role, owned.map(|(placed, _)| placed), owner))
         }
     }
 }
@@ -114,18 +122,20 @@ fn at_owner<'a>(
     }
 }
 
-/// From a copy: this unit's, or the unit's of the hint.
+/// From a copy: `copy`'s, or the unit's of the hint.
 fn from_copy<'a>(
     query: &Query<'_>,
     group: GroupId,
     sharded: &ShardedRule<'a>,
+    copy: UnitId,
     role: Role,
     placed: Option<&SmallVec<[Placed<'_>; 2]>>,
     owner: Option<UnitId>,
 ) -> Course<'a> {
     let (unit, freedom, rule) = match query.hint.unit {
         Some(unit) => (unit, Freedom::Bound, Rule::UnitHint),
-        None => (query.session.unit, Freedom::Copy, Rule::LocalRead),
+        None if copy == query.session.unit => (copy, Freedom::Copy, Rule::LocalRead),
+        None => (copy, Freedom::Copy, Rule::MasterRead),
     };
     Course {
         target: Target { group, unit, role },

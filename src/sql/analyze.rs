@@ -13,9 +13,10 @@ use super::lexed::{Lexed, Reading};
 use super::lexer;
 use super::literal;
 use super::resolve;
+use super::shape;
 use super::statement::{
     BoundKey, CharsetClass, Dialect, Effect, Facts, KeySource, KeyUse, KeyValue, Keys, PinReason, Placement, Plan,
-    SqlContext, SqlMode, SqlRefusal, Statement, StatementClass,
+    Shape, SqlContext, SqlMode, SqlRefusal, Statement, StatementClass,
 };
 use super::token::{self, Token};
 use crate::model::Catalog;
@@ -125,8 +126,9 @@ pub(super) fn plan(text: &[u8], lexed: &Lexed, context: &SqlContext<'_>, has_key
             },
         };
         let plan = Plan::of(vec![(unknown(placement), KeyUse::default())], lexed.parameters);
-        return Planned { plan, is_reusable: false };
+        return Planned { plan: Plan { digest: shape::of_lexed(lexed), ..plan }, is_reusable: false };
     }
+    let shapes: Vec<Shape> = parts.iter().map(|part| shape::of(part.tokens)).collect();
     let mut schema = context.schema.map(str::to_owned);
     let mut statements: Vec<(Facts, KeyUse)> = Vec::new();
     let mut changed_by: Option<String> = None;
@@ -159,7 +161,8 @@ pub(super) fn plan(text: &[u8], lexed: &Lexed, context: &SqlContext<'_>, has_key
         let facts = Facts { class: StatementClass::Show, effects: Vec::new(), ..unknown(Placement::Tableless) };
         statements.push((facts, KeyUse::default()));
     }
-    Planned { plan: Plan::of(statements, lexed.parameters), is_reusable }
+    let plan = Plan { shapes, digest: shape::of_lexed(lexed), ..Plan::of(statements, lexed.parameters) };
+    Planned { plan, is_reusable }
 }
 
 /// Behind a change of context even a managed name within what looks like a string may be a name.
@@ -181,7 +184,7 @@ impl Plan {
             .iter()
             .filter_map(sources)
             .any(|sources| sources.iter().any(|source| matches!(source, KeySource::Parameter(_))));
-        Plan { statements, parameters, needs_parameters, key_uses }
+        Plan { statements, parameters, needs_parameters, key_uses, shapes: Vec::new(), digest: 0 }
     }
 }
 

@@ -111,6 +111,21 @@ fn insert_kind(tokens: &[Token<'_>]) -> WriteKind {
     if (0..tokens.len()).any(is_update) { WriteKind::Change } else { WriteKind::Insert }
 }
 
+/// The word that says what a statement does, lower case; empty where there is none.
+pub(super) fn verb(tokens: &[Token<'_>]) -> String {
+    let word = first_word(tokens);
+    match word.as_str() {
+        // MariaDB's SET STATEMENT … FOR statement does what the inner one does.
+        "set" if tokens.get(1).is_some_and(|token| token.is("statement")) => tokens
+            .iter()
+            .position(|token| token.is("for"))
+            .and_then(|at| tokens.get(at + 1..).filter(|inner| !inner.is_empty()))
+            .map_or(word, verb),
+        "with" | "(" => verb_below_with(tokens).map_or(word, |token| token.name().to_ascii_lowercase()),
+        _ => word,
+    }
+}
+
 /// SELECT, WITH, VALUES, TABLE or `(`.
 fn query(work: &Work<'_>, tokens: &[Token<'_>]) -> Found {
     if let Some(heading) = session::connection_id(work, tokens) {

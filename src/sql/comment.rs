@@ -23,7 +23,7 @@ impl Lexer<'_> {
             (Some(b'+'), _) => self.optimizer_hint(),
             _ => {
                 let end = self.comment_end(start + 2);
-                if let Some(offset) = memmem::find(&self.text[start..end], b"meridian:") {
+                if let Some(offset) = hint_in(&self.text[start..end]) {
                     self.out.hints.push(((start + offset) as u32, (end.saturating_sub(2)) as u32));
                 }
                 self.at = end;
@@ -91,4 +91,10 @@ impl Lexer<'_> {
         self.ends_in_word = false;
         self.at = end;
     }
+}
+
+/// Where `meridian:` or `meridian_` first stands in a comment.
+fn hint_in(comment: &[u8]) -> Option<usize> {
+    const NAME: &[u8] = b"meridian";
+    memmem::find_iter(comment, NAME).find(|offset| matches!(comment.get(offset + NAME.len()), Some(b':' | b'_')))
 }

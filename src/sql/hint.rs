@@ -1,10 +1,14 @@
-//! Hints: `/*meridian: key=6000, level=strong, unit=bj*/` and the session variables of the same names.
+//! Hints: `/*meridian: key=6000, level=strong, unit=bj*/`, the comments that tools write (`/*meridian_key='6000',traceparent='…'*/`, see
+//! <https://google.github.io/sqlcommenter/spec/>; Rails writes `:` for `=` unless told otherwise), and the session variables of the same names.
 //!
 //! An unreadable hint is an error, never ignored: someone relies on it.
 
 use super::statement::{Effect, Hint, KeyValue, ReadLevel, SqlRefusal};
 
-/// Reads the hint comments of a text, given from `meridian:` to their ends. Errors: the part that cannot be read.
+/// How the names of our tags begin in a comment that a tool writes.
+const TAG: &str = "meridian_";
+
+/// Reads the hint comments of a text, given from `meridian:` or `meridian_` to their ends. Errors: the part that cannot be read.
 pub(super) fn read(text: &[u8], places: &[(u32, u32)]) -> Result<Option<Box<Hint>>, SqlRefusal> {
     if places.is_empty() {
         return Ok(None);
@@ -16,6 +20,10 @@ pub(super) fn read(text: &[u8], places: &[(u32, u32)]) -> Result<Option<Box<Hint
             before.ends_with(b"/*") || before.trim_ascii_end().ends_with(b"/*")
         };
         let body = String::from_utf8_lossy(&text[start as usize..end as usize]);
+        if body.starts_with(TAG) {
+            read_tags(&body, &mut hint)?;
+            continue;
+        }
         read_one(body.trim_start_matches("meridian:"), starts_comment, &mut hint)?;
     }
     Ok(Some(Box::new(hint)))
@@ -41,6 +49,43 @@ fn read_one(body: &str, starts_comment: bool, hint: &mut Hint) -> Result<(), Sql
         }
     }
     Ok(())
+}
+
+/// Tags `name='value'` with URL-encoded values, apart by commas; those of others are skipped. A word of ours without a value is none of them.
+fn read_tags(body: &str, hint: &mut Hint) -> Result<(), SqlRefusal> {
+    for tag in body.split(',').map(str::trim).filter(|tag| tag.starts_with(TAG)) {
+        let bad = || SqlRefusal::BadHint { found: tag.to_owned() };
+        let Some(end) = tag.find(['=', ':']) else { continue };
+        let name = &tag[TAG.len()..end];
+        if !name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_') {
+            continue;
+        }
+        let value = decoded(unquoted(&tag[end + 1..])).ok_or_else(bad)?;
+        match name {
+            "key" => merge(&mut hint.key, key(&value).ok_or_else(bad)?, tag)?,
+            "level" => merge(&mut hint.level, level(&value).ok_or_else(bad)?, tag)?,
+            "unit" if !value.is_empty() => merge(&mut hint.unit, value, tag)?,
+            _ => return Err(bad()),
+        }
+    }
+    Ok(())
+}
+
+/// The text behind `%`-escapes; `None` for one that is none.
+fn decoded(value: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(value.len());
+    let mut rest = value.bytes();
+    while let Some(byte) = rest.next() {
+        match byte {
+            b'%' => {
+                let mut digit = || char::from(rest.next()?).to_digit(16);
+                let (high, low) = (digit()?, digit()?);
+                bytes.push(u8::try_from(high * 16 + low).ok()?);
+            }
+            plain => bytes.push(plain),
+        }
+    }
+    String::from_utf8(bytes).ok()
 }
 
 fn merge<T: PartialEq>(known: &mut Option<T>, value: T, part: &str) -> Result<(), SqlRefusal> {

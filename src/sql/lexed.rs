@@ -69,7 +69,7 @@ pub(super) struct Lexed {
     pub(super) slots: Vec<Slot>,
     /// How many `?` there are.
     pub(super) parameters: usize,
-    /// Places of comments that contain `meridian:`, from that word to the comment's end.
+    /// Places of comments that contain `meridian:` or `meridian_`, from that word to the comment's end.
     pub(super) hints: Vec<(u32, u32)>,
     /// The server may read the text in another way than this pass did.
     pub(super) ambiguous: bool,

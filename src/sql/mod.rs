@@ -26,6 +26,7 @@ mod hint;
 mod named_lock;
 mod session;
 mod set;
+mod shape;
 mod token;
 
 // The depth of data statements.
@@ -43,8 +44,9 @@ pub use analyze::{acts, analyze};
 pub use hint::{key as hint_key, level as hint_level};
 pub use named_lock::lock_names;
 pub use plan_cache::PlanCache;
+pub use shape::{digest, readable};
 pub use statement::{
     BeginOptions, BoundKey, CharsetClass, Completion, Dialect, Effect, Facts, Family, Hint, KeyReading, KeySource,
-    KeyUse, KeyValue, Keys, PinReason, Placement, Plan, ReadLevel, SqlContext, SqlMode, SqlRefusal, Statement,
+    KeyUse, KeyValue, Keys, PinReason, Placement, Plan, ReadLevel, Shape, SqlContext, SqlMode, SqlRefusal, Statement,
     StatementClass, WriteKind,
 };

@@ -433,7 +433,7 @@ pub struct Facts {
 }
 
 /// What is known about one packet's text, for all texts of the same shape.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
     /// One entry per statement of the packet; never empty.
     pub statements: Vec<Facts>,
@@ -443,6 +443,19 @@ pub struct Plan {
     pub needs_parameters: bool,
     /// How the key sources of each statement are read, in the order of `statements`.
     pub key_uses: Vec<KeyUse>,
+    /// How each statement begins and is restricted, in the order of `statements`; none for a text that was not planned.
+    pub shapes: Vec<Shape>,
+    /// The digest of the whole text: what it is without its literals, comments and white space, in lower case.
+    pub digest: u64,
+}
+
+/// How one statement begins and whether it is restricted, for denials and reports.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Shape {
+    /// Its verb, lower case: the word that says what it does, behind common table expressions.
+    pub verb: Box<str>,
+    /// A SELECT from a table, UPDATE or DELETE that has neither WHERE nor LIMIT of its own.
+    pub is_unrestricted: bool,
 }
 
 /// How the key values of one statement are read and tested.

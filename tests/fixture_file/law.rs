@@ -1,6 +1,6 @@
 //! What must hold of every decision, whatever the statement and the session: the law of routing, told apart from the rules that keep it.
 
-use meridian::model::{ControlState, Extent, ForbidKind, ForbidScope, Role, Scope, UnitId};
+use meridian::model::{ControlState, Extent, ForbidKind, ForbidScope, Role, Routing, Scope, UnitId};
 use meridian::route::{Decision, Route, SessionView, TransactionAccess, TransactionStep, TransactionView};
 use meridian::sql::{PinReason, Placement, Statement, StatementClass};
 
@@ -16,6 +16,10 @@ pub fn broken(
     };
     [
         (scopes_are_sent_to_their_owner(state, route), "a scope is sent to the primary of its one owner"),
+        (
+            observed_stays_home(state, session, route),
+            "only what is observed goes without rules, and to its own unit's primary",
+        ),
         (managed_writes_have_scopes(statement, route), "a write of managed tables names its scopes"),
         (forbids_hold(state, statement, route), "a write of a forbidden unit is not sent"),
         (
@@ -54,8 +58,15 @@ fn scopes_are_sent_to_their_owner(state: &ControlState, route: &Route) -> bool {
     })
 }
 
+fn observed_stays_home(state: &ControlState, session: &SessionView<'_>, route: &Route) -> bool {
+    let at_home = route.target.unit == session.unit && route.target.role == Role::Primary && route.scopes.is_empty();
+    let is_observed = state.group(route.target.group).policy.routing == Routing::Observe;
+    route.observed.is_none() || (at_home && is_observed)
+}
+
 fn managed_writes_have_scopes(statement: &Statement, route: &Route) -> bool {
-    !route.scopes.is_empty()
+    route.observed.is_some()
+        || !route.scopes.is_empty()
         || !statement.plan.statements.iter().any(|facts| {
             let is_managed = matches!(
                 facts.placement,

@@ -41,7 +41,7 @@ pub struct Case {
 }
 
 /// Every word a case may be set by.
-const WORDS: [&str; 14] = [
+const WORDS: [&str; 18] = [
     "snapshot",
     "unit",
     "schema",
@@ -50,6 +50,10 @@ const WORDS: [&str; 14] = [
     "pin",
     "at-group",
     "grants",
+    "user",
+    "user-level",
+    "observed-at",
+    "attributes",
     "params",
     "mode",
     "charset",
@@ -62,8 +66,20 @@ impl Case {
     /// Whether the statement can be sent to the demo as it is, by a client of `unit` in `schema`, and is expected to succeed:
     /// it is routed to a server, in the demo's world, and needs nothing ahead of it.
     pub fn runs_alone(&self) -> bool {
-        let needs =
-            ["transaction", "pin", "params", "grants", "mode", "charset", "hint-session", "analysed-under", "live"];
+        let needs = [
+            "transaction",
+            "pin",
+            "params",
+            "grants",
+            "user",
+            "user-level",
+            "attributes",
+            "mode",
+            "charset",
+            "hint-session",
+            "analysed-under",
+            "live",
+        ];
         self.snapshot == "two-units"
             && self.expectation.starts_with("SEND ")
             && needs.iter().all(|word| self.setting(word).is_none())

@@ -1,8 +1,8 @@
 //! The session a case is sent from, as its settings tell.
 
 use meridian::model::{ControlState, GroupId, Role, Scope, Shard, UnitId};
-use meridian::route::{Grants, PinView, SessionView, Target, TransactionAccess, TransactionView};
-use meridian::sql::{CharsetClass, Hint, KeyValue, PinReason, SqlMode, hint_key, hint_level};
+use meridian::route::{Grants, PinView, SessionView, Target, TransactionAccess, TransactionView, UserAccess};
+use meridian::sql::{CharsetClass, Hint, KeyValue, PinReason, ReadLevel, SqlMode, hint_key, hint_level};
 
 use super::Case;
 
@@ -15,9 +15,14 @@ pub struct Session {
     schema_group: Option<GroupId>,
     hint: Hint,
     transaction: TransactionView,
+    observed_at: Option<Target>,
     pin: Option<PinView>,
     grants: Grants,
     written: Vec<Scope>,
+    user: String,
+    attributes: Option<Hint>,
+    level: ReadLevel,
+    statement_bytes: usize,
 }
 
 impl Session {
@@ -31,13 +36,18 @@ impl Session {
             schema,
             hint: words("hint-session").map(|words| hint(case, &words)).unwrap_or_default(),
             transaction: words("transaction").map_or(TransactionView::None, |words| transaction(case, state, &words)),
+            observed_at: words("observed-at")
+                .map(|words| target(case, state, &mut words.iter().map(|word| (*word).to_owned()))),
             pin: words("pin").map(|words| pin(case, state, &words)),
             written: words("written").map(|words| written(case, state, &words)).unwrap_or_default(),
             grants: match case.setting("grants") {
                 None => Grants::default(),
-                Some("escapes") => Grants { escapes: true },
-                Some(other) => panic!("{}: unknown grant '{other}'", case.name),
+                Some(words) => grants(case, words),
             },
+            user: case.setting("user").unwrap_or("app").to_owned(),
+            attributes: words("attributes").map(|words| hint(case, &words)),
+            level: case.setting("user-level").map_or(ReadLevel::default(), |level| hint_level(level).unwrap()),
+            statement_bytes: case.sql.len(),
         }
     }
 
@@ -49,10 +59,29 @@ impl Session {
             hint: &self.hint,
             transaction: self.transaction,
             written: &self.written,
+            observed_at: self.observed_at,
             pin: self.pin,
             grants: self.grants,
+            user: &self.user,
+            attributes: self.attributes.as_ref(),
+            level: self.level,
+            statement_bytes: self.statement_bytes,
         }
     }
+}
+
+/// `escapes`, `read-only`, `max-statement=20`, each at will.
+fn grants(case: &Case, words: &str) -> Grants {
+    let mut grants = Grants::default();
+    for word in words.split_whitespace() {
+        match word.split_once('=') {
+            None if word == "escapes" => grants.escapes = true,
+            None if word == "read-only" => grants.access = UserAccess::ReadOnly,
+            Some(("max-statement", bytes)) => grants.max_statement = Some(bytes.parse().unwrap()),
+            Some(_) | None => panic!("{}: unknown grant '{word}'", case.name),
+        }
+    }
+    grants
 }
 
 /// The session's sql_mode: `ansi-quotes`, `no-backslash-escapes`, `ignore-space`.

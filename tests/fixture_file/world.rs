@@ -7,12 +7,13 @@ use std::sync::Arc;
 use meridian::model::control_state::InstanceAddress;
 use meridian::model::shard::OwnedRange;
 use meridian::model::{
-    Catalog, CatalogColumn, CatalogTable, ColumnDescription, ColumnValues, ControlState, Epoch, Extent, Forbid,
-    ForbidKind, ForbidScope, ForbiddenKey, Group, GroupId, Instance, KeyOverride, KeyStep, KeyType, MoveId, MovePart,
-    MovePhase, MoveRecord, PlainKey, ReadPolicy, Role, Shard, ShardMap, ShardRange, Snapshot, TableClass, TableKind,
-    TableRule, Transform, Unit, UnitId, WrongUnitPolicy,
+    Catalog, CatalogColumn, CatalogTable, ColumnDescription, ColumnValues, ControlState, Denial, DenialCondition,
+    Epoch, Extent, Forbid, ForbidKind, ForbidScope, ForbiddenKey, Group, GroupId, GroupPolicy, Instance, KeyOverride,
+    KeyStep, KeyType, MoveId, MovePart, MovePhase, MoveRecord, PlainKey, ReadPolicy, Role, RoutineAccess, RoutineRule,
+    Routing, Shard, ShardMap, ShardRange, Snapshot, TableClass, TableKind, TableRule, Transform, Unit, UnitId,
+    WrongUnitPolicy,
 };
-use meridian::sql::{Dialect, Family};
+use meridian::sql::{Dialect, Family, digest};
 use serde::Deserialize;
 
 /// A snapshot and the servers that read the text.
@@ -68,6 +69,8 @@ struct WorldFile {
     forbids: Vec<ForbidFile>,
     #[serde(default)]
     moves: Vec<MoveFile>,
+    #[serde(default)]
+    denials: Vec<DenialFile>,
     /// `schema -> table -> columns`; a column is `name`, or `name number`.
     catalog: BTreeMap<String, BTreeMap<String, TableFile>>,
     #[serde(default)]
@@ -81,6 +84,11 @@ struct GroupFile {
     schemas: Vec<String>,
     global_master: String,
     schema_unit: Option<String>,
+    /// Its rules are only looked at.
+    #[serde(default)]
+    observe: bool,
+    #[serde(default)]
+    routines: Vec<RoutineFile>,
     #[serde(default)]
     shard_count: u32,
     #[serde(default)]
@@ -216,6 +224,7 @@ impl WorldFile {
             moves: self.moves.iter().map(|moved| moved.record(&unit)).collect(),
             configured: Vec::new(),
             history: Vec::new(),
+            denials: self.denials.iter().map(DenialFile::denial).collect(),
             groups,
         }
     }
@@ -340,6 +349,62 @@ impl GroupFile {
             global_master: unit(&self.global_master),
             global_epoch: Epoch(epoch),
             schema_unit: self.schema_unit.as_deref().map(unit),
+            policy: GroupPolicy {
+                routing: if self.observe { Routing::Observe } else { Routing::Enforce },
+                routines: self.routines.iter().map(RoutineFile::rule).collect(),
+            },
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RoutineFile {
+    name: String,
+    #[serde(default)]
+    tables: Vec<String>,
+    key_argument: Option<usize>,
+    #[serde(default)]
+    reads: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DenialFile {
+    name: String,
+    reason: String,
+    #[serde(default)]
+    users: Vec<String>,
+    #[serde(default)]
+    statements: Vec<String>,
+    /// Texts of the denied shapes.
+    #[serde(default)]
+    texts: Vec<String>,
+    #[serde(default)]
+    unrestricted: bool,
+}
+
+impl RoutineFile {
+    fn rule(&self) -> RoutineRule {
+        RoutineRule {
+            name: self.name.clone(),
+            tables: self.tables.clone(),
+            key_argument: self.key_argument,
+            access: if self.reads { RoutineAccess::Read } else { RoutineAccess::Write },
+        }
+    }
+}
+
+impl DenialFile {
+    fn denial(&self) -> Denial {
+        let dialect = Dialect { family: Family::MariaDb, version: 101_119 };
+        Denial {
+            name: self.name.clone(),
+            reason: self.reason.clone(),
+            users: self.users.clone(),
+            statements: self.statements.clone(),
+            digests: self.texts.iter().map(|text| digest(text.as_bytes(), dialect)).collect(),
+            condition: if self.unrestricted { DenialCondition::Unrestricted } else { DenialCondition::Always },
         }
     }
 }
@@ -414,6 +479,7 @@ impl RuleFile {
                 "" | "local" => ReadPolicy::Local,
                 "owner" => ReadPolicy::Owner,
                 "refuse-without-key" => ReadPolicy::RefuseWithoutKey,
+                "master-without-key" => ReadPolicy::MasterWithoutKey,
                 other => panic!("table '{}': read '{other}'", self.name),
             },
         }

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::model::{
-    Catalog, CatalogColumn, CatalogTable, ColumnValues, ControlState, Epoch, Group, GroupId, KeyType, ReadPolicy,
-    Shard, ShardMap, ShardRange, TableClass, TableKind, TableRule, Transform, Unit, UnitId, WrongUnitPolicy,
+    Catalog, CatalogColumn, CatalogTable, ColumnValues, ControlState, Epoch, Group, GroupId, GroupPolicy, KeyType,
+    ReadPolicy, Shard, ShardMap, ShardRange, TableClass, TableKind, TableRule, Transform, Unit, UnitId,
+    WrongUnitPolicy,
 };
 use crate::sql::*;
 
@@ -69,6 +70,7 @@ pub(super) fn world() -> World {
         global_master: UnitId(0),
         global_epoch: Epoch(1),
         schema_unit: None,
+        policy: GroupPolicy::default(),
     };
     let state = ControlState {
         epoch: Epoch(1),
@@ -94,6 +96,7 @@ pub(super) fn world() -> World {
         moves: vec![],
         configured: vec![],
         history: vec![],
+        denials: Vec::new(),
     };
     let orders = [("id", true), ("user_id", true), ("note", false)];
     let app = BTreeMap::from([

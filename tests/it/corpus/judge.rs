@@ -4,8 +4,8 @@
 //! by itself, where a write grows the binary log. The rest is run so that the statements behind it find their tables.
 
 use meridian::model::{
-    Catalog, ControlState, Epoch, Group, GroupId, ReadPolicy, Shard, ShardMap, ShardRange, TableClass, TableRule, Unit,
-    UnitId, WrongUnitPolicy, shard::OwnedRange,
+    Catalog, ControlState, Epoch, Group, GroupId, GroupPolicy, ReadPolicy, Shard, ShardMap, ShardRange, TableClass,
+    TableRule, Unit, UnitId, WrongUnitPolicy, shard::OwnedRange,
 };
 use meridian::monitor::catalog::read_group;
 use meridian::sql::{
@@ -236,6 +236,7 @@ fn state() -> ControlState {
             global_master: UnitId(0),
             global_epoch: Epoch(1),
             schema_unit: None,
+            policy: GroupPolicy::default(),
         }],
         instances: vec![],
         default_group: GroupId(0),
@@ -243,6 +244,7 @@ fn state() -> ControlState {
         moves: Vec::new(),
         configured: Vec::new(),
         history: Vec::new(),
+        denials: Vec::new(),
     }
 }
 

@@ -13,7 +13,9 @@ use std::time::Duration;
 use meridian::model::{Catalog, Group, Scope, Snapshot, UnitId};
 use meridian::monitor::catalog::read_group;
 use meridian::route::{Decision, Grants, Rejection, SessionView, TransactionView, decide};
-use meridian::sql::{CharsetClass, Dialect, Family, Hint, KeyValue, PlanCache, SqlContext, SqlMode, Statement};
+use meridian::sql::{
+    CharsetClass, Dialect, Family, Hint, KeyValue, PlanCache, ReadLevel, SqlContext, SqlMode, Statement,
+};
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Params, Value};
 use tokio::time::Instant;
@@ -237,6 +239,11 @@ impl Trial {
             pin: None,
             grants: Grants::default(),
             written: &[],
+            observed_at: None,
+            attributes: None,
+            user: "app",
+            level: ReadLevel::default(),
+            statement_bytes: text.len(),
         };
         match decide(&self.snapshot, &session, &statement) {
             Decision::Send(route) => Some(route.scopes),

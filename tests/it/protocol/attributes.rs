@@ -55,3 +55,32 @@ async fn prepared(client: &mut Raw, has_component: bool) {
     let said = client.ask(&again, ReplyKind::Query).await;
     assert_eq!(said.errno(), None, "{}", said.message());
 }
+
+#[tokio::test]
+async fn attributes_of_meridians_own_are_hints_of_one_statement() {
+    let Some(unit) = OneUnit::start(Kind::Mysql9, |_| {}).await else { return };
+    let mut client = Raw::connect(unit.port(), Some("plain"), usual(Kind::Mysql9)).await;
+    let named = |name: &str, value: &str, text: &str| {
+        let mut payload = b"\x03\x01\x01\x00\x01\xfe\x00".to_vec();
+        for part in [name, value] {
+            payload.push(u8::try_from(part.len()).unwrap());
+            payload.extend_from_slice(part.as_bytes());
+        }
+        payload.extend_from_slice(text.as_bytes());
+        payload
+    };
+    let said = client.ask(&named("meridian_unit", "nowhere", "SELECT 1"), ReplyKind::Query).await;
+    assert!(said.errno() == Some(1105) && said.message().contains("unit 'nowhere'"), "{}", said.message());
+    assert_eq!(client.value("SELECT 1").await, "1", "an attribute belongs to one statement");
+    let said = client.ask(&named("meridian_kye", "7", "SELECT 1"), ReplyKind::Query).await;
+    assert!(
+        said.errno() == Some(1105) && said.message().contains("'meridian_kye' cannot be read"),
+        "{}",
+        said.message()
+    );
+    let text = "/*meridian: key=8*/ SELECT 1";
+    let said = client.ask(&named("meridian_key", "7", text), ReplyKind::Query).await;
+    assert!(said.errno() == Some(1105) && said.message().contains("different values for key"), "{}", said.message());
+    let said = client.ask(&named("meridian_key", "8", text), ReplyKind::Query).await;
+    assert_eq!(said.first_value().as_deref(), Some("1"));
+}

@@ -11,6 +11,7 @@ mod forbids;
 mod keys;
 mod packets;
 mod pins;
+mod policies;
 mod pools;
 mod reads_and_writes;
 mod sent_fixtures;
