@@ -15,6 +15,7 @@ use super::instance::STOP_PATIENCE;
 use super::layout::{Accounts, Layout, UnitLayout};
 use super::meridian_config::{self, CONSOLE_PASSWORD, CONSOLE_USER};
 use super::state_file::{Files, State};
+use super::template::Servers;
 use super::world::World;
 use super::{DemoError, guide, ports, process, tour};
 
@@ -77,6 +78,12 @@ struct StartArgs {
     /// The schema
     #[arg(long, default_value = "shop")]
     schema: String,
+    /// Oracle MySQL in place of MariaDB: the `mysqld` on the path, or the one `scripts/mysql9` gets
+    #[arg(long)]
+    mysql: bool,
+    /// Oracle MySQL in place of MariaDB: this server program
+    #[arg(long, value_name = "PATH")]
+    mysqld: Option<PathBuf>,
     /// Leave the files (logs, data) when the demo ends
     #[arg(long)]
     keep: bool,
@@ -212,6 +219,11 @@ fn layout_of(arguments: &StartArgs) -> Layout {
             app_user: arguments.user.clone(),
             app_password: arguments.password.clone(),
             schema: arguments.schema.clone(),
+        },
+        servers: match &arguments.mysqld {
+            Some(server) => Servers::Mysql(Some(server.clone())),
+            None if arguments.mysql => Servers::Mysql(None),
+            None => Servers::MariaDb,
         },
     }
 }

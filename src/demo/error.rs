@@ -48,6 +48,9 @@ pub enum DemoError {
     /// No demo runs here.
     #[error("no demo is running in {0}; start one with 'meridian demo'")]
     NotRunning(PathBuf),
+    /// No Oracle MySQL server.
+    #[error("no mysqld of Oracle MySQL is found; name one with --mysqld, or let scripts/mysql9 get one")]
+    NoMysql,
     /// A program of the packages is missing.
     #[error("{program} is not installed; on a Debian-like machine: apt-get install {package}")]
     MissingProgram {

@@ -21,7 +21,7 @@ pub fn text(layout: &Layout, state: &State, directory: &Path) -> String {
         );
     }
     for instance in &state.instances {
-        let _ = writeln!(text, "  {:<10} {:<8} MariaDB on port {}", instance.name, instance.role, instance.port);
+        let _ = writeln!(text, "  {:<10} {:<8} database on port {}", instance.name, instance.role, instance.port);
     }
     let _ = writeln!(text, "  files: {}", directory.display());
     if let [center, other, ..] = layout.units.as_slice() {

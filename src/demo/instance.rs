@@ -1,4 +1,4 @@
-//! One MariaDB server: its directory, its options, its start and its end.
+//! One database server: its directory, its options, its start and its end.
 //!
 //! It knows nothing of units' relations (that is `replication.rs`) nor of tables (`schema.rs`).
 
@@ -10,10 +10,11 @@ use std::time::Duration;
 use crate::model::Role;
 
 use super::DemoError;
+use super::mysql;
 use super::process::Supervised;
 use super::root_access::{RootAccess, socket_in};
 use super::server_user::ServerUser;
-use super::template::{LOG_FILE_SIZE, Template, last_lines};
+use super::template::{Family, LOG_FILE_SIZE, Template, last_lines};
 
 /// How long a server may take from its start to its first answer.
 const START_DEADLINE: Duration = Duration::from_secs(60);
@@ -46,7 +47,7 @@ pub struct InstanceSettings {
     pub options: Vec<String>,
 }
 
-/// A running MariaDB server. Dropping it kills the server.
+/// A running server. Dropping it kills the server.
 #[derive(Debug)]
 pub struct Instance {
     settings: InstanceSettings,
@@ -63,9 +64,9 @@ impl Instance {
         if socket.as_os_str().len() > SOCKET_PATH_LIMIT {
             return Err(DemoError::SocketPath(socket));
         }
-        let user = ServerUser::detect();
+        let user = template.user();
         make_directory(template, &directory, &user)?;
-        let arguments = arguments(&settings, &directory, &user);
+        let arguments = arguments(template, &settings, &directory, &user);
         let process = Supervised::spawn(template.server(), &arguments, &directory.join("error.log"))?;
         let mut instance = Instance { settings, directory, process };
         instance.wait_until_it_answers().await?;
@@ -149,7 +150,7 @@ fn make_directory(template: &Template, directory: &Path, user: &ServerUser) -> R
     user.take(directory)
 }
 
-fn arguments(settings: &InstanceSettings, directory: &Path, user: &ServerUser) -> Vec<OsString> {
+fn arguments(template: &Template, settings: &InstanceSettings, directory: &Path, user: &ServerUser) -> Vec<OsString> {
     let path = |option: &str, file: PathBuf| {
         let mut argument = OsString::from(format!("--{option}="));
         argument.push(file);
@@ -169,14 +170,22 @@ fn arguments(settings: &InstanceSettings, directory: &Path, user: &ServerUser) -
     let mut plain = vec![
         format!("--port={}", settings.port),
         format!("--server-id={}", settings.server_id),
-        format!("--gtid-domain-id={}", settings.domain),
         format!("--auto-increment-increment={}", settings.id_stride),
         format!("--auto-increment-offset={}", settings.domain),
         read_only.to_owned(),
-        LOG_FILE_SIZE.to_owned(),
     ];
-    plain.extend(FIXED_OPTIONS.map(str::to_owned));
-    plain.extend(settings.ignored.iter().map(|(channel, table)| format!("--{channel}.replicate-ignore-table={table}")));
+    let ignored = settings.ignored.iter();
+    match template.family() {
+        Family::MariaDb => {
+            plain.extend([format!("--gtid-domain-id={}", settings.domain), LOG_FILE_SIZE.to_owned()]);
+            plain.extend(FIXED_OPTIONS.map(str::to_owned));
+            plain.extend(ignored.map(|(channel, table)| format!("--{channel}.replicate-ignore-table={table}")));
+        }
+        Family::Mysql => {
+            plain.extend(mysql::options(template.server()));
+            plain.extend(ignored.map(|(channel, table)| format!("--replicate-ignore-table={channel}:{table}")));
+        }
+    }
     plain.extend(user.option());
     plain.extend(settings.options.iter().cloned());
     arguments.extend(plain.into_iter().map(OsString::from));

@@ -3,6 +3,7 @@
 use crate::model::Role;
 
 use super::DemoError;
+use super::template::Servers;
 
 /// Accounts and the schema of the world.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +29,7 @@ pub struct UnitLayout {
     pub console_port: u16,
 }
 
-/// One MariaDB instance of the world.
+/// One instance of the world.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InstanceLayout {
     /// Its name, for example `hz-main-1`.
@@ -59,6 +60,8 @@ pub struct Layout {
     pub units: Vec<UnitLayout>,
     /// Accounts and schema.
     pub accounts: Accounts,
+    /// Which servers they are.
+    pub servers: Servers,
 }
 
 impl Layout {
@@ -113,6 +116,7 @@ mod tests {
         Layout {
             units: vec![unit("hz", 1, ports[0], ports[1]), unit("bj", 2, ports[2], ports[3])],
             accounts: Accounts { app_user: "app".into(), app_password: "it's".into(), schema: schema.into() },
+            servers: Servers::MariaDb,
         }
     }
 

@@ -35,7 +35,8 @@ fn config_text(layout: &Layout, state: &State, server_version: &str) -> String {
     for unit in &layout.units {
         let _ = write!(text, "\n[[unit]]\nname = {}\n", quoted(unit.name));
     }
-    text.push_str(&group_text(layout, center));
+    let family = if server_version.contains("MariaDB") { "mariadb" } else { "mysql" };
+    text.push_str(&group_text(layout, center, family));
     for instance in &state.instances {
         let _ = write!(
             text,
@@ -52,7 +53,7 @@ fn config_text(layout: &Layout, state: &State, server_version: &str) -> String {
         let name = quoted(unit.name);
         let _ = write!(
             text,
-            "\n[[listener]]\nunit = {name}\naddress = \"127.0.0.1:{}\"\nfamily = \"mariadb\"\nserver_version = {}\n\
+            "\n[[listener]]\nunit = {name}\naddress = \"127.0.0.1:{}\"\nfamily = \"{family}\"\nserver_version = {}\n\
              \n[[console]]\nunit = {name}\naddress = \"127.0.0.1:{}\"\n\
              accounts = [{{ name = \"{CONSOLE_USER}\", password = \"{CONSOLE_PASSWORD}\", role = \"admin\" }}]\n",
             unit.mysql_port,
@@ -63,9 +64,9 @@ fn config_text(layout: &Layout, state: &State, server_version: &str) -> String {
     text
 }
 
-fn group_text(layout: &Layout, center: &str) -> String {
+fn group_text(layout: &Layout, center: &str, family: &str) -> String {
     let mut text = format!(
-        "\n[[group]]\nname = \"{GROUP}\"\nfamily = \"mariadb\"\nschemas = [{}]\nshards = 10000\nglobal_master = {}\n\
+        "\n[[group]]\nname = \"{GROUP}\"\nfamily = \"{family}\"\nschemas = [{}]\nshards = 10000\nglobal_master = {}\n\
          \n[[group.key_type]]\nname = \"user\"\ntransform = \"mod\"\nmodulus = 10000\n",
         quoted(&layout.accounts.schema),
         quoted(center)
@@ -105,7 +106,7 @@ mod tests {
     fn a_password_with_quotes_survives_the_file() {
         let unit = |name, number| UnitLayout { name, number, mysql_port: 4406, console_port: 4416 };
         let accounts = Accounts { app_user: "app".into(), app_password: "a\"b'c\\d".into(), schema: "shop".into() };
-        let layout = Layout { units: vec![unit("hz", 1), unit("bj", 2)], accounts };
+        let layout = Layout { units: vec![unit("hz", 1), unit("bj", 2)], accounts, servers: Default::default() };
         let users: toml::Table = users_text(&layout).parse().unwrap();
         assert_eq!(users["user"][0]["password"].as_str(), Some("a\"b'c\\d"));
         let config: toml::Table =

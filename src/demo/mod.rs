@@ -12,6 +12,7 @@ mod guide;
 pub mod instance;
 pub mod layout;
 pub mod meridian_config;
+pub mod mysql;
 pub mod ports;
 pub mod process;
 pub mod replication;

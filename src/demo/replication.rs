@@ -8,6 +8,7 @@ use mysql_async::prelude::Queryable;
 
 use super::DemoError;
 use super::root_access::RootAccess;
+use super::template::Family;
 
 /// The account replicas log in with.
 pub const USER: &str = "repl";
@@ -34,11 +35,31 @@ pub fn grant() -> String {
 
 /// Lets `replica` follow the server at `port` through `channel`, from the replica's own position on. Errors: the server's.
 pub async fn follow(replica: &RootAccess, channel: &str, port: u16) -> Result<(), DemoError> {
+    if family_of(replica).await? == Family::Mysql {
+        let change = format!(
+            "CHANGE REPLICATION SOURCE TO SOURCE_HOST='127.0.0.1', SOURCE_PORT={port}, SOURCE_USER='{USER}', \
+             SOURCE_PASSWORD='{PASSWORD}', SOURCE_AUTO_POSITION=1, GET_SOURCE_PUBLIC_KEY=1, SOURCE_CONNECT_RETRY=1, \
+             SOURCE_HEARTBEAT_PERIOD=1 FOR CHANNEL '{channel}'"
+        );
+        return replica.run(&[change, format!("START REPLICA FOR CHANNEL '{channel}'")]).await;
+    }
     let change = format!(
         "CHANGE MASTER '{channel}' TO MASTER_HOST='127.0.0.1', MASTER_PORT={port}, MASTER_USER='{USER}', \
          MASTER_PASSWORD='{PASSWORD}', MASTER_USE_GTID=slave_pos, MASTER_CONNECT_RETRY=1, MASTER_HEARTBEAT_PERIOD=1"
     );
     replica.run(&[change, format!("START SLAVE '{channel}'")]).await
+}
+
+/// Lets a running MySQL channel leave out the tables that `ignored`, as `(channel, schema.table)`, names for it: the option at the server's
+/// start counts only for channels that were there already. Errors: the server's.
+pub async fn ignore_tables(replica: &RootAccess, channel: &str, ignored: &[(String, String)]) -> Result<(), DemoError> {
+    let tables: Vec<&str> = ignored.iter().filter(|(of, _)| of == channel).map(|(_, table)| table.as_str()).collect();
+    let statements = [
+        format!("STOP REPLICA SQL_THREAD FOR CHANNEL '{channel}'"),
+        format!("CHANGE REPLICATION FILTER REPLICATE_IGNORE_TABLE=({}) FOR CHANNEL '{channel}'", tables.join(",")),
+        format!("START REPLICA SQL_THREAD FOR CHANNEL '{channel}'"),
+    ];
+    replica.run(&statements).await
 }
 
 /// Waits until `replica` has applied everything `source` has written or applied so far, except what comes from `replica`'s own domain when
@@ -49,6 +70,9 @@ pub async fn wait_until_applied(
     own_domain: Option<u32>,
     patience: Duration,
 ) -> Result<(), DemoError> {
+    if family_of(source).await? == Family::Mysql {
+        return wait_until_executed(source, replica, patience).await;
+    }
     let position = position_of(source).await?;
     let position = own_domain.map_or(position.clone(), |domain| without_domain(&position, domain));
     if position.is_empty() {
@@ -65,8 +89,30 @@ pub async fn wait_until_applied(
         name: replica.name().to_owned(),
         position,
         seconds: patience.as_secs(),
-        status: channels_of(&mut admin).await,
+        status: channels_of(&mut admin, "SHOW ALL SLAVES STATUS").await,
     })
+}
+
+/// As [`wait_until_applied`], by MySQL's GTID sets: what the replica wrote itself it has already.
+async fn wait_until_executed(source: &RootAccess, replica: &RootAccess, patience: Duration) -> Result<(), DemoError> {
+    let position = source.value("SELECT @@GLOBAL.gtid_executed").await?.unwrap_or_default().replace('\n', "");
+    let wait = format!("SELECT WAIT_FOR_EXECUTED_GTID_SET('{position}', {})", patience.as_secs());
+    if replica.value(&wait).await?.as_deref() == Some("0") {
+        return Ok(());
+    }
+    let mut admin = replica.connect().await?;
+    Err(DemoError::NotCaughtUp {
+        name: replica.name().to_owned(),
+        position,
+        seconds: patience.as_secs(),
+        status: channels_of(&mut admin, "SHOW REPLICA STATUS").await,
+    })
+}
+
+/// The family of a running server. Errors: the server's.
+async fn family_of(server: &RootAccess) -> Result<Family, DemoError> {
+    let version = server.value("SELECT VERSION()").await?.unwrap_or_default();
+    Ok(if version.contains("MariaDB") { Family::MariaDb } else { Family::Mysql })
 }
 
 /// The GTID position of everything `server` has in its binlog. Errors: the server's.
@@ -81,15 +127,18 @@ fn without_domain(position: &str, domain: u32) -> String {
     parts.join(",")
 }
 
-async fn channels_of(admin: &mut mysql_async::Conn) -> String {
-    let rows: Vec<mysql_async::Row> = match admin.query("SHOW ALL SLAVES STATUS").await {
+async fn channels_of(admin: &mut mysql_async::Conn, question: &str) -> String {
+    let rows: Vec<mysql_async::Row> = match admin.query(question).await {
         Ok(rows) => rows,
         Err(error) => return error.to_string(),
     };
     let columns = [
         "Connection_name",
+        "Channel_Name",
         "Slave_IO_Running",
         "Slave_SQL_Running",
+        "Replica_IO_Running",
+        "Replica_SQL_Running",
         "Last_IO_Error",
         "Last_SQL_Error",
         "Gtid_Slave_Pos",
@@ -97,7 +146,12 @@ async fn channels_of(admin: &mut mysql_async::Conn) -> String {
     let value = |row: &mysql_async::Row, column: &str| -> String {
         row.get_opt::<String, _>(column).and_then(Result::ok).unwrap_or_default()
     };
-    let channel = |row: &mysql_async::Row| columns.map(|column| format!("{column}={}", value(row, column))).join(" ");
+    let told = |row: &mysql_async::Row, column: &str| {
+        let value = value(row, column);
+        if value.is_empty() { None } else { Some(format!("{column}={value}")) }
+    };
+    let channel =
+        |row: &mysql_async::Row| columns.iter().filter_map(|column| told(row, column)).collect::<Vec<_>>().join(" ");
     rows.iter().map(channel).collect::<Vec<String>>().join("; ")
 }
 

@@ -5,14 +5,24 @@
 
 use super::layout::{Accounts, LOCAL_TABLE};
 use super::replication;
+use super::template::Family;
 
 /// The account of Meridian's monitor and catalog.
 pub const MONITOR_USER: &str = "meridian_monitor";
 /// Its password.
 pub const MONITOR_PASSWORD: &str = "monitorpw";
 
-/// The accounts of one instance, made on each for itself. None of them may write where `read_only` is on.
+/// The accounts of one MariaDB instance, made on each for itself. None of them may write where `read_only` is on.
 pub fn accounts(accounts: &Accounts) -> Vec<String> {
+    accounts_of(accounts, Family::MariaDb)
+}
+
+/// The accounts of one instance of this family.
+pub fn accounts_of(accounts: &Accounts, family: Family) -> Vec<String> {
+    let monitoring = match family {
+        Family::MariaDb => "BINLOG MONITOR, REPLICA MONITOR",
+        Family::Mysql => "REPLICATION CLIENT",
+    };
     let (user, schema) = (&accounts.app_user, &accounts.schema);
     let password = accounts.app_password.replace('\\', "\\\\").replace('\'', "''");
     vec![
@@ -24,7 +34,7 @@ pub fn accounts(accounts: &Accounts) -> Vec<String> {
         format!("GRANT {APP_GRANTS} ON {schema}.* TO {user}@'%'"),
         format!("CREATE USER {MONITOR_USER}@'%' IDENTIFIED BY '{MONITOR_PASSWORD}'"),
         // SELECT everywhere is what shows it all of information_schema: columns, views, triggers, foreign keys, routines.
-        format!("GRANT SELECT, PROCESS, SHOW VIEW, BINLOG MONITOR, REPLICA MONITOR ON *.* TO {MONITOR_USER}@'%'"),
+        format!("GRANT SELECT, PROCESS, SHOW VIEW, {monitoring} ON *.* TO {MONITOR_USER}@'%'"),
     ]
 }
 

@@ -27,7 +27,7 @@ pub struct State {
     pub schema: String,
     /// Where Meridian listens.
     pub units: Vec<UnitEntry>,
-    /// The MariaDB servers; complete only when all have been started.
+    /// The servers; complete only when all have been started.
     pub instances: Vec<InstanceEntry>,
 }
 
@@ -53,7 +53,7 @@ pub struct UnitEntry {
     pub console_port: u16,
 }
 
-/// One MariaDB server.
+/// One database server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InstanceEntry {
@@ -139,7 +139,7 @@ mod tests {
         let base = tempfile::tempdir().unwrap();
         assert!(matches!(State::read(base.path()), Err(DemoError::NotRunning(_))));
         let accounts = Accounts { app_user: "a".into(), app_password: "b".into(), schema: "c".into() };
-        let mut state = State::new(&Layout { units: Vec::new(), accounts }, Files::Remove);
+        let mut state = State::new(&Layout { units: Vec::new(), accounts, servers: Default::default() }, Files::Remove);
         state.write(base.path()).unwrap();
         assert_eq!(State::read(base.path()).unwrap(), state);
         state.version = VERSION + 1;

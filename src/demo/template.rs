@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use rustix::fs::FlockOperation;
 
 use super::DemoError;
+use super::mysql;
 use super::server_user::ServerUser;
 
 /// Grows when what a template holds changes.
@@ -21,15 +22,55 @@ pub const LOG_FILE_SIZE: &str = "--innodb-log-file-size=16M";
 const CLOSE_ACCOUNTS: &str = "DELETE FROM mysql.global_priv WHERE User = '' OR (User = 'root' AND Host <> 'localhost');\n\
                               DELETE FROM mysql.proxies_priv WHERE Host <> 'localhost';\n";
 
+/// Which servers stand in the world.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Servers {
+    /// The machine's MariaDB.
+    #[default]
+    MariaDb,
+    /// Oracle MySQL: this `mysqld`, or whichever is found.
+    Mysql(Option<PathBuf>),
+}
+
+/// The family a server is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// MariaDB.
+    MariaDb,
+    /// Oracle MySQL.
+    Mysql,
+}
+
 /// A template and the server it is for.
 #[derive(Clone, Debug)]
 pub struct Template {
     data: PathBuf,
     server: PathBuf,
     version: String,
+    family: Family,
 }
 
 impl Template {
+    /// The template for these servers, made if it is not there. Errors: they are not here, or cannot be initialised.
+    pub fn prepare_for(servers: &Servers) -> Result<Template, DemoError> {
+        match servers {
+            Servers::MariaDb => Template::prepare(),
+            Servers::Mysql(named) => Template::prepare_mysql(named.as_deref()),
+        }
+    }
+
+    fn prepare_mysql(named: Option<&Path>) -> Result<Template, DemoError> {
+        let cache = cache_directory();
+        std::fs::create_dir_all(&cache).map_err(DemoError::file("create", &cache))?;
+        let (server, version) = mysql::find(named, &cache)?;
+        let data = cache.join(mysql::template_name(&version));
+        let _lock = locked(&cache.join("mysql-template.lock"))?;
+        if !data.exists() {
+            mysql::initialise(&server, &data)?;
+        }
+        Ok(Template { data, server, version, family: Family::Mysql })
+    }
+
     /// Finds the local MariaDB and its template, which is made if it is not there. Errors: no MariaDB here, or it cannot be initialised.
     pub fn prepare() -> Result<Template, DemoError> {
         let server = find_program("mariadbd", "mariadb-server")?;
@@ -38,19 +79,30 @@ impl Template {
         let cache = cache_directory();
         std::fs::create_dir_all(&cache).map_err(DemoError::file("create", &cache))?;
         let data = cache.join(format!("mariadb-{version}-{FORMAT}"));
-        let lock_path = cache.join("mariadb.lock");
-        let lock = File::create(&lock_path).map_err(DemoError::file("open", &lock_path))?;
-        rustix::fs::flock(&lock, FlockOperation::LockExclusive)
-            .map_err(|error| DemoError::file("lock", &lock_path)(error.into()))?;
+        let _lock = locked(&cache.join("mariadb.lock"))?;
         if !data.exists() {
             initialise(&install, &data)?;
         }
-        Ok(Template { data, server, version })
+        Ok(Template { data, server, version, family: Family::MariaDb })
     }
 
     /// The server program.
     pub fn server(&self) -> &Path {
         &self.server
+    }
+
+    /// The server's family.
+    pub fn family(&self) -> Family {
+        self.family
+    }
+
+    /// Under which user the servers run. MySQL's stays ours: its program may lie where no other user can go.
+    pub fn user(&self) -> ServerUser {
+        match self.family {
+            Family::MariaDb => ServerUser::detect(),
+            Family::Mysql if rustix::process::geteuid().is_root() => ServerUser::Root,
+            Family::Mysql => ServerUser::Ourselves,
+        }
     }
 
     /// The server's version, for example `10.11.19-MariaDB`.
@@ -62,6 +114,13 @@ impl Template {
     pub fn copy_to(&self, data: &Path, user: &ServerUser) -> Result<(), DemoError> {
         copy_tree(&self.data, data, user)
     }
+}
+
+fn locked(path: &Path) -> Result<File, DemoError> {
+    let lock = File::create(path).map_err(DemoError::file("open", path))?;
+    rustix::fs::flock(&lock, FlockOperation::LockExclusive)
+        .map_err(|error| DemoError::file("lock", path)(error.into()))?;
+    Ok(lock)
 }
 
 /// Where things are kept that are expensive to make and the same for every run.

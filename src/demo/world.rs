@@ -12,9 +12,9 @@ use crate::model::Role;
 use super::DemoError;
 use super::instance::{Instance, InstanceSettings};
 use super::layout::{ID_STRIDE, InstanceLayout, LOCAL_TABLE, Layout};
-use super::replication::{LOCAL_CHANNEL, channel_from, follow, wait_until_applied};
+use super::replication::{LOCAL_CHANNEL, channel_from, follow, ignore_tables, wait_until_applied};
 use super::state_file::{InstanceEntry, State};
-use super::template::Template;
+use super::template::{Family, Template};
 use super::{ports, schema};
 
 /// How long replication may take to carry the world's few rows.
@@ -25,6 +25,7 @@ const CATCH_UP: Duration = Duration::from_secs(60);
 pub struct World {
     layout: Layout,
     version: String,
+    family: Family,
     instances: Vec<Instance>,
 }
 
@@ -37,8 +38,9 @@ impl World {
         state: &mut State,
         progress: impl Fn(&str),
     ) -> Result<World, DemoError> {
-        progress("finding MariaDB and its template");
-        let template = tokio::task::spawn_blocking(Template::prepare)
+        progress("finding the servers and their template");
+        let servers = layout.servers.clone();
+        let template = tokio::task::spawn_blocking(move || Template::prepare_for(&servers))
             .await
             .map_err(|error| DemoError::Serve(error.to_string()))??;
         progress(&format!("starting {} servers of {}", layout.instances().len(), template.version()));
@@ -47,7 +49,8 @@ impl World {
         state.instances = entries(layout, directory, &settings);
         state.write(directory)?;
         let instances = start_all(&template, directory, settings).await?;
-        let world = World { layout: layout.clone(), version: template.version().to_owned(), instances };
+        let (version, family) = (template.version().to_owned(), template.family());
+        let world = World { layout: layout.clone(), version, family, instances };
         world.set_up(progress).await?;
         Ok(world)
     }
@@ -95,12 +98,16 @@ impl World {
     async fn set_up(&self, progress: impl Fn(&str)) -> Result<(), DemoError> {
         let (accounts, schema) = (&self.layout.accounts, self.layout.accounts.schema.as_str());
         for (_, instance) in self.instances() {
-            instance.root().run(&schema::accounts(accounts)).await?;
+            instance.root().run(&schema::accounts_of(accounts, self.family)).await?;
         }
         progress("starting replication: each replica from its primary, the primaries from each other");
         for (target, to) in self.primaries() {
             for (source, from) in self.primaries().filter(|(source, _)| source.unit != target.unit) {
-                follow(&to.root(), &channel_from(source.unit), from.port()).await?;
+                let channel = channel_from(source.unit);
+                follow(&to.root(), &channel, from.port()).await?;
+                if self.family == Family::Mysql {
+                    ignore_tables(&to.root(), &channel, &to.settings().ignored).await?;
+                }
             }
         }
         for (replica, to) in self.replicas() {
