@@ -80,7 +80,7 @@ pub fn acts(query: &[u8], dialect: Dialect) -> bool {
     let mut lexed = Lexed::default();
     lexer::lex(query, Reading { mode: SqlMode::default(), charset: CharsetClass::Utf8, dialect }, &mut lexed);
     let catalog = Catalog::default();
-    let within = Within { schema: None, catalog: &catalog };
+    let within = Within { schema: None, catalog: &catalog, declared: &[] };
     let traces = effects::traces_in(within, &token::tokens(&lexed.normalised[..lexed.tokens_end]));
     lexed.ambiguous || traces.is_active || traces.is_unknown
 }

@@ -8,9 +8,11 @@ use super::effects::{self, Traces};
 use super::keys;
 use super::parse;
 use super::resolve::{self, Access, Class, Resolved};
+use super::routine;
 use super::statement::{Effect, Facts, KeyUse, Keys, PinReason, Placement, SqlRefusal, StatementClass, WriteKind};
 use super::structure::{Column, Level, Name, Structure};
 use super::token::{Token, name_at};
+use crate::model::RoutineAccess;
 
 /// A query: a plain read, or one that locks or acts.
 pub(super) fn read(work: &Work<'_>, tokens: &[Token<'_>]) -> Found {
@@ -219,13 +221,29 @@ pub(super) fn routine_placement(work: &Work<'_>, tokens: &[Token<'_>], routine: 
 
 /// CALL.
 pub(super) fn call(work: &Work<'_>, tokens: &[Token<'_>]) -> Found {
-    let routine = match name_at(tokens, 1) {
-        Some((name, _)) => name.table.to_lowercase(),
-        None => String::new(),
-    };
+    let name = name_at(tokens, 1);
+    let routine = name.as_ref().map(|(name, _)| name.table.to_lowercase()).unwrap_or_default();
     let traces = effects::traces(&work.context, tokens);
-    let placement = routine_placement(work, tokens, &routine);
-    let mut found = found(StatementClass::Write(WriteKind::Change), placement, KeyUse::default(), traces);
+    // What calls a function or a sequence besides is more than its declaration says.
+    let is_plain = |arguments: &[Token<'_>]| {
+        let traces = effects::traces(&work.context, arguments);
+        traces.routine.is_none() && traces.sequences.is_empty() && !arguments.iter().any(|token| token.is("select"))
+    };
+    let declared = name
+        .filter(|(_, end)| is_plain(&tokens[*end..]))
+        .and_then(|(name, end)| routine::call(work, tokens, &name, end));
+    let (class, placement, key_use) = match declared {
+        Some((placement, key_use, RoutineAccess::Write)) => {
+            (StatementClass::Write(WriteKind::Change), placement, key_use)
+        }
+        Some((placement, key_use, RoutineAccess::Read)) => (StatementClass::Read, placement, key_use),
+        None => {
+            let placement = routine_placement(work, tokens, &routine);
+            (StatementClass::Write(WriteKind::Change), placement, KeyUse::default())
+        }
+    };
+    let mut found = found(class, placement, key_use, traces);
+    found.facts.repeatable = false;
     if !found.facts.effects.contains(&Effect::Pin(PinReason::Routine)) {
         found.facts.effects.push(Effect::Pin(PinReason::Routine));
     }

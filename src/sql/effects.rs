@@ -3,10 +3,11 @@
 //! Functions and variables with a meaning for the session. SET has a file of its own.
 
 use super::functions::{self, Function};
+use super::routine;
 use super::statement::{Effect, PinReason, SqlContext};
 use super::structure::Name;
 use super::token::{Token, TokenKind, name_at};
-use crate::model::Catalog;
+use crate::model::{Catalog, RoutineRule};
 
 /// What a data statement does besides reading and writing rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,7 +44,8 @@ const BEFORE_COLUMN_LIST: [&str; 11] = [
 
 /// The traces of a data statement.
 pub(super) fn traces(context: &SqlContext<'_>, tokens: &[Token<'_>]) -> Traces {
-    traces_in(Within { schema: context.schema, catalog: context.catalog }, tokens)
+    let declared = routine::declared(context);
+    traces_in(Within { schema: context.schema, catalog: context.catalog, declared }, tokens)
 }
 
 /// What calls are resolved in.
@@ -51,6 +53,8 @@ pub(super) fn traces(context: &SqlContext<'_>, tokens: &[Token<'_>]) -> Traces {
 pub(super) struct Within<'a> {
     pub(super) schema: Option<&'a str>,
     pub(super) catalog: &'a Catalog,
+    /// The declared routines of the schema's group.
+    pub(super) declared: &'a [RoutineRule],
 }
 
 /// The traces of tokens that no session sent.
@@ -135,6 +139,10 @@ fn call(context: Within<'_>, tokens: &[Token<'_>], index: usize, traces: &mut Tr
     let name = tokens[index].name().to_lowercase();
     let has_arguments = !tokens.get(index + 2).is_some_and(|next| next.is_symbol(")"));
     if is_stored(context, tokens, index, &name) {
+        if !tokens[index].is_qualified && routine::is_computation(context.declared, &name) {
+            traces.is_pure = false;
+            return;
+        }
         traces.is_active = true;
         traces.pin(PinReason::Routine);
         traces.routine.get_or_insert(name);

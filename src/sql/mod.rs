@@ -34,6 +34,7 @@ mod clauses;
 mod keys;
 mod parse;
 mod resolve;
+mod routine;
 mod structure;
 
 #[cfg(test)]
