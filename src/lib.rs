@@ -8,7 +8,7 @@
 //! | [`sql`] | READ: SQL text -> the few facts routing needs; the plan cache |
 //! | [`route`] | DECIDE: `Snapshot` + `SessionView` + `Statement` -> `Decision`; one rule, one file |
 //! | [`wire`] | SPEAK: packets <-> bytes, sans-IO: framing, the scanner that finds a reply's end, handshake, flags |
-//! | [`net`] | CARRY: sockets, TLS, login on both sides |
+//! | [`net`] | CARRY: sockets, TLS, compression, login on both sides |
 //! | [`control`] | AGREE: the control document and its store, `apply` (pure), snapshots, the write gate |
 //! | [`backend`] | REACH: connections to instances, pools, what is replayed on them, prepared statements per connection |
 //! | [`frontend`] | SERVE: listener, session (the hot path), relay, dispatch, observe |

@@ -39,7 +39,7 @@ use crate::frontend::users::Users;
 use crate::frontend::worker::Node;
 use crate::model::{InstanceId, UnitId};
 use crate::monitor::health::Board;
-use crate::monitor::{ProbeAccount, catalog, watch_catalog, watch_health};
+use crate::monitor::{ProbeAccount, ProbeTls, catalog, watch_catalog, watch_health};
 use crate::net::rsa_key::{RsaError, RsaKey};
 use crate::net::tls::{ClientTls, ServerProof, TlsError, TlsNeed};
 use crate::operations::NodeOperations;
@@ -122,7 +122,11 @@ impl Server {
         );
         let store = Arc::new(FileStore::open(&config.node.state_file).map_err(StartError::from)?);
         let controller = Arc::new(Controller::start(store, config.state.clone(), config.hold).await?);
-        let account = ProbeAccount { user: config.monitor.user.clone(), password: config.monitor.password.clone() };
+        let account = ProbeAccount {
+            user: config.monitor.user.clone(),
+            password: config.monitor.password.clone(),
+            tls: ProbeTls::of(&config.backend),
+        };
         let (catalog_requests, inbox) = CatalogRequests::channel();
         let node = Arc::new(build_node(&config, &controller, catalog_requests)?);
         let home = config.listeners.first().map_or(UnitId(0), |listener| listener.unit);

@@ -115,6 +115,11 @@ impl Client {
         Poll::Ready(Ok(()))
     }
 
+    /// Keeps what was read too early: it is the beginning of the next command.
+    pub fn put_back(&mut self, bytes: &[u8]) {
+        self.ahead.splice(..0, bytes.iter().copied());
+    }
+
     /// Sends packets of Meridian's own.
     pub async fn send(&mut self, packets: &[u8]) -> io::Result<()> {
         self.stream.write_all(packets).await?;

@@ -7,10 +7,10 @@ use super::error_reply;
 use super::prepared::malformed;
 use super::reading::Reading;
 use super::session::{Request, Session, SessionEnd, Subject};
-use super::transaction::{Autocommit, Transaction};
+use super::transaction::Autocommit;
 use crate::backend::SessionState;
 use crate::model::GroupId;
-use crate::sql::{Effect, Facts, Hint, KeyUse, Placement, Plan, Statement, StatementClass};
+use crate::sql::{Effect, Facts, Hint, KeyUse, PinReason, Placement, Plan, Statement, StatementClass};
 use crate::wire::capability::Capabilities;
 use crate::wire::command::Command;
 use crate::wire::query_attributes::text_of_query;
@@ -28,6 +28,11 @@ impl Session {
         match kind {
             Command::Query => self.query(request).await,
             Command::StmtExecute => self.execute(request).await,
+            // Nobody else knows the command, so nobody else is offered it.
+            Command::StmtBulkExecute if !self.capabilities.contains(Capabilities::BULK_OPERATIONS) => {
+                self.send(&error_reply::text(&error_reply::unknown_command(), sequence)).await
+            }
+            Command::StmtBulkExecute => self.bulk_execute(request).await,
             Command::StmtPrepare => self.prepare(request).await,
             Command::StmtFetch => self.fetch(request).await,
             Command::StmtReset => self.reset_statement(request).await,
@@ -65,8 +70,7 @@ impl Session {
             | Command::BinlogDumpGtid
             | Command::RegisterReplica
             | Command::Clone
-            | Command::SubscribeGroupReplication
-            | Command::StmtBulkExecute => {
+            | Command::SubscribeGroupReplication => {
                 self.send(&error_reply::text(&error_reply::not_carried(kind.name()), sequence)).await
             }
             // Servers know them by name only.
@@ -156,19 +160,28 @@ impl Session {
     pub(super) async fn reset_session(&mut self) {
         let transaction = std::mem::take(&mut self.transaction);
         if let Some(mut held) = self.held.take().map(|held| *held) {
+            if held.pins.contains(PinReason::Xa) {
+                // A reset would leave a prepared branch with the connection.
+                held.checkout.connection.taint();
+                let tickets = transaction.into_tickets();
+                self.abandon(held, tickets);
+                return self.forget_session();
+            }
             let reset = held.checkout.connection.reset().await;
             match reset {
                 Ok(()) => self.let_go(super::held::Held::new(held.checkout, held.target)).await,
                 Err(error) => {
                     tracing::warn!(error = &error as &dyn std::error::Error, "the connection could not be reset");
-                    let tickets = match transaction {
-                        Transaction::Open(open) => open.tickets,
-                        Transaction::None | Transaction::Queued(_) => smallvec::SmallVec::new(),
-                    };
+                    let tickets = transaction.into_tickets();
                     self.abandon(held, tickets);
                 }
             }
         }
+        self.forget_session();
+    }
+
+    /// What the session itself remembers is as good as new; its schema stays.
+    fn forget_session(&mut self) {
         self.state = Arc::new(SessionState { schema: self.state.schema.clone(), ..SessionState::default() });
         let default_mode = self.worker.node.snapshots.load().catalog.default_sql_mode.clone();
         self.reading = Reading::of(&self.state, self.collation, &default_mode);

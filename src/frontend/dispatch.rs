@@ -233,7 +233,7 @@ impl Session {
         // Even after a failed write the server may have said why (a packet too large for it): so the reply is read.
         drop(flushed);
         let expected = Expected { swallow: along.len(), kind: request.reply };
-        relay(&self.worker, &mut self.client.stream, connection, expected).await
+        relay(&self.worker, &mut self.client, connection, expected).await
     }
 
     /// A read may go again if nothing of it can have had an effect and the connection may have died while idle.

@@ -200,7 +200,10 @@ impl Session {
         let transaction = std::mem::take(&mut self.transaction);
         if let Some(mut held) = self.held.take().map(|held| *held) {
             let kept_state = transaction.is_open() || !held.pins.is_empty();
-            if !self.presence.entry.runs_no_more() && !kept_state {
+            if held.pins.contains(PinReason::Xa) {
+                // A reset would leave a prepared branch with the connection; closing lets go of it.
+                self.abandon(held, transaction.into_tickets());
+            } else if !self.presence.entry.runs_no_more() && !kept_state {
                 // A KILL is on its way to this connection: closed, so that it hits nobody else.
                 drop(held);
             } else if !kept_state {

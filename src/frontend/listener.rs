@@ -216,3 +216,44 @@ async fn serve(worker: Rc<Worker>, arrival: Arrival) {
     }
     drop(permit);
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::model::UnitId;
+    use crate::net::tls::{ClientCertificates, TlsNeed};
+    use crate::sql::{Dialect, Family};
+    use crate::wire::capability::CompressionOffer;
+
+    #[test]
+    fn certificates_are_read_again_and_bad_ones_leave_the_old() {
+        let folder = tempfile::tempdir().unwrap();
+        let (chain, key) = (folder.path().join("chain.pem"), folder.path().join("key.pem"));
+        let write = || {
+            let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+            std::fs::write(&chain, made.cert.pem()).unwrap();
+            std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        };
+        write();
+        let certificate = Certificate::Files { chain: chain.clone(), key: key.clone() };
+        let config = ListenerConfig {
+            unit: UnitId(0),
+            address: ([127, 0, 0, 1], 0).into(),
+            dialect: Dialect { family: Family::MariaDb, version: 101_119 },
+            server_version: "10.11.19-MariaDB".to_owned(),
+            tls: ListenerTls::On { need: TlsNeed::Preferred, certificate, clients: ClientCertificates::Unasked },
+            compression: CompressionOffer::Offered,
+            balancers: Vec::new(),
+        };
+        let listener = Listener::new(config).unwrap();
+        let first = listener.acceptor().unwrap();
+        write();
+        listener.renew_certificates(listener.read_certificates().unwrap());
+        let second = listener.acceptor().unwrap();
+        assert!(!Arc::ptr_eq(first.config(), second.config()));
+        std::fs::write(&key, "no key").unwrap();
+        assert!(listener.read_certificates().is_err());
+        assert!(Arc::ptr_eq(second.config(), listener.acceptor().unwrap().config()));
+    }
+}

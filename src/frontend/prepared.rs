@@ -11,7 +11,8 @@ use crate::backend::{CollectedReply, Connection, ConnectionError};
 use crate::fault::ClientText;
 use crate::model::Role;
 use crate::route::{Decision, Target, decide};
-use crate::sql::{KeyValue, PinReason, Placement};
+use crate::sql::{KeyValue, PinReason, Placement, Statement};
+use crate::wire::bulk::{self, BulkParameters};
 use crate::wire::command::Command;
 use crate::wire::command_reader::CommandFrame;
 use crate::wire::execute::{
@@ -51,12 +52,28 @@ pub(super) struct Execution {
     /// The statement's text.
     pub text: Arc<[u8]>,
     /// The values, as far as routing reads them.
-    pub parameters: Vec<KeyValue>,
+    pub parameters: Values,
     payload: Vec<u8>,
     statement: Prepared,
 }
 
+/// The values of an execution.
+pub(super) enum Values {
+    /// Of COM_STMT_EXECUTE.
+    Row(Vec<KeyValue>),
+    /// Of COM_STMT_BULK_EXECUTE.
+    Rows(Vec<Vec<KeyValue>>),
+}
+
 impl Execution {
+    /// The statement with the keys of all its rows.
+    pub fn bind(&self, statement: &Statement) -> Statement {
+        match &self.parameters {
+            Values::Row(values) => statement.bind(values),
+            Values::Rows(rows) => statement.bind_rows(rows),
+        }
+    }
+
     /// Prepares the statement on `connection` if it is not, and gives the packet that executes it there.
     ///
     /// Errors: the connection's, or the server's refusal to prepare.
@@ -74,7 +91,10 @@ impl Execution {
         if let Some(known) = connection.prepared.get(&self.statement.key) {
             if let Some(types) = self.statement.types.as_ref().filter(|types| known.types.as_ref() != Some(types)) {
                 let form = ExecuteForm::of(connection_flags);
-                payload = with_types(&payload, self.statement.parameters, form, types).unwrap_or(payload);
+                payload = match &self.parameters {
+                    Values::Row(_) => with_types(&payload, self.statement.parameters, form, types).unwrap_or(payload),
+                    Values::Rows(_) => bulk::with_types(&payload, types),
+                };
             }
             known.types.clone_from(&self.statement.types);
         }
@@ -230,6 +250,28 @@ impl Session {
         let statement = Prepared { long_data, ..statement.clone() };
         let text = Arc::clone(&statement.key.text);
         // A cursor the statement still has open is closed by executing it anew; the server does that itself.
+        let parameters = Values::Row(parameters);
+        request.subject = Subject::Execute(Box::new(Execution { text, parameters, payload, statement }));
+        self.run_statement(request).await
+    }
+
+    /// COM_STMT_BULK_EXECUTE: all rows have one owner, or none of them is sent.
+    pub(super) async fn bulk_execute(&mut self, mut request: Request) -> Result<(), SessionEnd> {
+        let payload = request.payload().into_owned();
+        let sequence = request.reply_sequence();
+        let id = statement_id(&payload).unwrap_or_default();
+        let Some(statement) = self.prepared.find(id) else {
+            return self.send(&error_reply::text(&error_reply::unknown_statement(id, "EXECUTE"), sequence)).await;
+        };
+        if statement.parameters == 0 {
+            return self.send(&error_reply::text(&nothing_to_repeat(), sequence)).await;
+        }
+        let Ok((rows, types)) = read_rows(&payload, statement) else {
+            return self.send(&error_reply::text(&malformed("COM_STMT_BULK_EXECUTE"), sequence)).await;
+        };
+        statement.types = types;
+        let (statement, text) = (statement.clone(), Arc::clone(&statement.key.text));
+        let parameters = Values::Rows(rows);
         request.subject = Subject::Execute(Box::new(Execution { text, parameters, payload, statement }));
         self.run_statement(request).await
     }
@@ -321,17 +363,29 @@ fn read_parameters(
     if statement.parameters == 0 {
         return Ok((Vec::new(), None, attributes));
     }
-    let values = parsed.values().map(|value| {
-        value.map(|value| match value {
-            ParameterValue::Null => KeyValue::Null,
-            ParameterValue::Integer(integer) => KeyValue::Integer(integer),
-            ParameterValue::Bytes(bytes) => KeyValue::Text(bytes.into()),
-            ParameterValue::LongData | ParameterValue::Other => KeyValue::Unreadable,
-        })
-    });
-    let values = values.collect::<Result<Vec<_>, _>>()?;
+    let values = parsed.values().map(|value| value.map(key_value)).collect::<Result<Vec<_>, _>>()?;
     let types = parsed.new_types().map(Arc::from).or_else(|| statement.types.clone());
     Ok((values, types, attributes))
+}
+
+/// A value as routing reads it.
+fn key_value(value: ParameterValue<'_>) -> KeyValue {
+    match value {
+        ParameterValue::Null => KeyValue::Null,
+        ParameterValue::Integer(integer) => KeyValue::Integer(integer),
+        ParameterValue::Bytes(bytes) => KeyValue::Text(bytes.into()),
+        ParameterValue::LongData | ParameterValue::Other => KeyValue::Unreadable,
+    }
+}
+
+/// The rows of a bulk execution as routing reads them, and their types for later executions.
+type ReadRows = (Vec<Vec<KeyValue>>, Option<Arc<[u8]>>);
+
+fn read_rows(payload: &[u8], statement: &Prepared) -> Result<ReadRows, ExecuteError> {
+    let parsed = BulkParameters::parse(payload, statement.parameters, statement.types.as_deref())?;
+    let rows = parsed.rows().map(|row| row.map(|values| values.into_iter().map(key_value).collect()));
+    let types = parsed.new_types().map(Arc::from).or_else(|| statement.types.clone());
+    Ok((rows.collect::<Result<_, _>>()?, types))
 }
 
 impl PreparedStatements {
@@ -368,6 +422,15 @@ fn too_many_statements() -> ClientText {
         errno: 1461,
         sqlstate: "42000",
         message: "Can't create more prepared statements on this connection: close some first".to_owned(),
+    }
+}
+
+/// A bulk execution of a statement without parameters, in MariaDB's words.
+fn nothing_to_repeat() -> ClientText {
+    ClientText {
+        errno: 1295,
+        sqlstate: "HY000",
+        message: "This command is not supported in the prepared statement protocol yet".to_owned(),
     }
 }
 

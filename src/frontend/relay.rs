@@ -12,9 +12,9 @@ use std::task::{Context, Poll, ready};
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
+use super::client::Client;
 use super::worker::Worker;
 use crate::backend::Connection;
-use crate::net::stream::Stream;
 use crate::wire::infile_scanner::InfileScanner;
 use crate::wire::scanner::{EndKind, ReplyEnd, ReplyKind, ResponseScanner, ScanError, ScanEvent};
 
@@ -74,7 +74,7 @@ enum Step {
 /// One reply on its way.
 struct Relay<'a> {
     worker: &'a Worker,
-    client: &'a mut Stream,
+    client: &'a mut Client,
     connection: &'a mut Connection,
     scanner: ResponseScanner,
     expected: Expected,
@@ -88,7 +88,7 @@ struct Relay<'a> {
 /// tickets and transactions wait for.
 pub async fn relay(
     worker: &Worker,
-    client: &mut Stream,
+    client: &mut Client,
     connection: &mut Connection,
     expected: Expected,
 ) -> Result<Relayed, RelayError> {
@@ -164,7 +164,7 @@ impl Relay<'_> {
         }
         self.forwarded = true;
         while self.unsent.is_empty() && !bytes.is_empty() {
-            match Pin::new(&mut *self.client).poll_write(context, bytes) {
+            match Pin::new(&mut self.client.stream).poll_write(context, bytes) {
                 Poll::Ready(Ok(0) | Err(_)) => {
                     self.client_state = ClientState::Gone;
                     return;
@@ -203,6 +203,8 @@ impl Relay<'_> {
             let fed = file.feed(bytes);
             self.connection.stream.write_all(&bytes[..fed.forward]).await.map_err(backend_gone)?;
             if fed.ended.is_some() {
+                // What the client sent behind its file without waiting are commands.
+                self.client.put_back(&bytes[fed.forward..]);
                 return self.connection.stream.flush().await.map_err(backend_gone);
             }
         }

@@ -262,7 +262,7 @@ impl Session {
     pub(super) fn read_statement(&self, request: &Request, snapshot: &Snapshot) -> Statement {
         match &request.subject {
             Subject::Text => self.analyze(&request.payload()[request.text_at..], snapshot),
-            Subject::Execute(execution) => self.analyze(&execution.text, snapshot).bind(&execution.parameters),
+            Subject::Execute(execution) => execution.bind(&self.analyze(&execution.text, snapshot)),
             Subject::Fixed(statement, _) => statement.clone(),
         }
     }

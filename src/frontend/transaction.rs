@@ -120,6 +120,14 @@ impl Transaction {
         }
     }
 
+    /// The tickets of its writes, if it was open.
+    pub fn into_tickets(self) -> SmallVec<[WriteTicket; 1]> {
+        match self {
+            Transaction::Open(open) => open.tickets,
+            Transaction::None | Transaction::Queued(_) => SmallVec::new(),
+        }
+    }
+
     /// The statement it was to open with was not sent: what was taken for it waits for the next one.
     pub fn put_back(&mut self, opening: Opening) {
         if matches!(self, Transaction::None) && !opening.packets.is_empty() {

@@ -8,4 +8,4 @@ pub mod probe;
 
 pub use catalog::watch_catalog;
 pub use health::watch_health;
-pub use probe::ProbeAccount;
+pub use probe::{ProbeAccount, ProbeTls};

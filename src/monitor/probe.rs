@@ -1,11 +1,13 @@
 //! The monitor's own connections: control-plane queries, never a client's.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use mysql_async::{Conn, OptsBuilder};
+use mysql_async::{ClientIdentity, Conn, OptsBuilder, SslOpts};
 use thiserror::Error;
 use tokio::time::timeout;
 
+use crate::backend::{self, BackendTls};
 use crate::model::InstanceAddress;
 
 /// How long a probe may take before the instance counts as not answering.
@@ -18,6 +20,44 @@ pub struct ProbeAccount {
     pub user: String,
     /// Its password.
     pub password: String,
+    /// How its connections over TCP are encrypted; `None`: not at all.
+    pub tls: Option<ProbeTls>,
+}
+
+/// How the monitor's connections are encrypted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProbeTls {
+    proof: BackendTls,
+    authority: Option<PathBuf>,
+    identity: Option<(PathBuf, PathBuf)>,
+}
+
+impl ProbeTls {
+    /// As clients' connections are. `preferred` is taken for `disabled`: the driver cannot do without once it was asked for.
+    pub fn of(config: &backend::Config) -> Option<ProbeTls> {
+        match config.tls {
+            BackendTls::Disabled | BackendTls::Preferred => None,
+            proof @ (BackendTls::Required | BackendTls::VerifyCa | BackendTls::VerifyIdentity) => {
+                Some(ProbeTls { proof, authority: config.tls_authority.clone(), identity: config.tls_identity.clone() })
+            }
+        }
+    }
+
+    fn options(&self) -> SslOpts {
+        let identity =
+            self.identity.as_ref().map(|(chain, key)| ClientIdentity::new(chain.clone().into(), key.clone().into()));
+        let options = SslOpts::default().with_client_identity(identity);
+        // The driver wants some authority even where it verifies nothing: its own list, if none is named.
+        let options = match &self.authority {
+            Some(file) => options.with_root_certs(vec![file.clone().into()]).with_disable_built_in_roots(true),
+            None => options,
+        };
+        match self.proof {
+            BackendTls::VerifyIdentity => options,
+            // The driver cannot verify an authority without the name.
+            _ => options.with_danger_accept_invalid_certs(true),
+        }
+    }
 }
 
 impl std::fmt::Debug for ProbeAccount {
@@ -45,7 +85,9 @@ pub async fn connect(address: &InstanceAddress, account: &ProbeAccount) -> Resul
         .prefer_socket(Some(false))
         .stmt_cache_size(Some(0));
     let options = match address {
-        InstanceAddress::Tcp(host, port) => options.ip_or_hostname(host.clone()).tcp_port(*port),
+        InstanceAddress::Tcp(host, port) => {
+            options.ip_or_hostname(host.clone()).tcp_port(*port).ssl_opts(account.tls.as_ref().map(ProbeTls::options))
+        }
         InstanceAddress::Unix(path) => options.socket(Some(path.clone())).prefer_socket(Some(true)),
     };
     in_time(Conn::new(options)).await

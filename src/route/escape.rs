@@ -2,13 +2,10 @@
 
 use super::Rejection;
 use super::course::Query;
-use crate::sql::{SqlRefusal, StatementClass};
+use crate::sql::SqlRefusal;
 
-/// Errors: the statement is an escape and the user has no grant for it; XA.
+/// Errors: the statement is an escape and the user has no grant for it.
 pub(super) fn check(query: &Query<'_>) -> Result<(), Rejection> {
-    if query.facts.class == StatementClass::Xa {
-        return Err(Rejection::Sql(SqlRefusal::Xa));
-    }
     match &query.facts.escape {
         Some(what) if !query.session.grants.escapes => Err(Rejection::Sql(SqlRefusal::Escape { what: what.clone() })),
         Some(_) | None => Ok(()),

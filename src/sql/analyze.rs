@@ -251,6 +251,21 @@ impl Statement {
         Statement { plan: Arc::clone(&self.plan), keys, hint: self.hint.clone() }.tested()
     }
 
+    /// As [`Statement::bind`], for one execution with many rows of values: the keys of all of them count.
+    pub fn bind_rows(&self, rows: &[Vec<KeyValue>]) -> Statement {
+        let Some((first, others)) = rows.split_first() else { return self.bind(&[]) };
+        let mut whole = self.bind(first);
+        for row in others {
+            let bound = self.bind(row);
+            whole.keys.extend(bound.keys);
+            // A row that is refused by itself has a plan of its own.
+            if !Arc::ptr_eq(&bound.plan, &self.plan) {
+                whole.plan = bound.plan;
+            }
+        }
+        whole
+    }
+
     /// Refuses statements that assign another value to the routing key column than the one that restricts them.
     fn tested(mut self) -> Statement {
         for (index, usage) in self.plan.key_uses.iter().enumerate() {

@@ -81,7 +81,7 @@ pub(super) fn facts(work: &Work<'_>, tokens: &[Token<'_>]) -> Found {
         }
         "kill" => session::kill(work, tokens),
         "lock" | "unlock" | "flush" => session::locks(work, tokens),
-        "xa" => session::xa(work),
+        "xa" => session::xa(work, tokens),
         "create" | "alter" | "drop" | "rename" | "truncate" | "import" => ddl::schema(work, tokens),
         "analyze" | "optimize" | "repair" | "check" | "checksum" => ddl::maintenance(work, tokens),
         "prepare" | "execute" | "deallocate" => session::prepared(work, tokens),

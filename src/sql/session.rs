@@ -215,13 +215,18 @@ pub(super) fn locks(work: &Work<'_>, tokens: &[Token<'_>]) -> Found {
     found(StatementClass::TableLocks, placement, pinned)
 }
 
-/// XA.
-pub(super) fn xa(work: &Work<'_>) -> Found {
+/// XA: only where no table is managed, since a prepared branch outlives its session and every ticket.
+pub(super) fn xa(work: &Work<'_>, tokens: &[Token<'_>]) -> Found {
     let managed = work.session_group().is_some_and(|group| work.context.state.group(group).has_managed_tables())
         || work.context.state.groups.iter().any(|group| group.has_managed_tables());
     let placement =
         if managed { Placement::Refused(SqlRefusal::Xa) } else { Placement::Local { group: work.session_group() } };
-    found(StatementClass::Xa, placement, vec![Effect::Pin(PinReason::Xa)])
+    let effects = match tokens.get(1) {
+        Some(verb) if verb.is_any(&["commit", "rollback"]) => vec![Effect::Unpin(PinReason::Xa)],
+        Some(verb) if verb.is("recover") => Vec::new(),
+        Some(_) | None => vec![Effect::Pin(PinReason::Xa)],
+    };
+    found(StatementClass::Xa, placement, effects)
 }
 
 /// PREPARE, EXECUTE and DEALLOCATE as SQL text: what is prepared must not reach managed tables, for at EXECUTE nobody reads it.

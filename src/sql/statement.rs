@@ -145,7 +145,7 @@ pub enum SqlRefusal {
         /// The variable or statement.
         what: String,
     },
-    /// XA, which is carried once branches are bound to instances.
+    /// XA where tables are managed: a branch is not bound to its owner yet.
     Xa,
     /// In a multi-statement packet: USE, SET sql_mode, SET NAMES or PREPARE ahead of a managed table.
     ContextChange {

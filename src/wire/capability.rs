@@ -163,7 +163,7 @@ const ATTRIBUTES_SINCE: u32 = 80_023;
 /// From which version of MySQL on there is zstd.
 const ZSTD_SINCE: u32 = 80_018;
 
-/// What everyone is offered. Not carried, hence never offered: NO_SCHEMA, several factors, bulk execution and progress
+/// What everyone is offered. Not carried, hence never offered: NO_SCHEMA, several factors and progress
 /// reports; and optional and cached metadata, because a server leaves out what it sent before on the same connection, where it may have sent
 /// it to another session.
 const COMMON: u64 = Capabilities::FOUND_ROWS.0
@@ -195,7 +195,7 @@ pub fn offered(offer: &Offer) -> Capabilities {
             Capabilities::CLIENT_MYSQL | Capabilities::QUERY_ATTRIBUTES
         }
         Family::MySql => Capabilities::CLIENT_MYSQL,
-        Family::MariaDb => Capabilities::EXTENDED_METADATA,
+        Family::MariaDb => Capabilities::EXTENDED_METADATA | Capabilities::BULK_OPERATIONS,
     };
     let encryption = match offer.tls {
         TlsOffer::Offered => Capabilities::SSL,
@@ -230,7 +230,8 @@ impl CapabilityClass {
             | Capabilities::SESSION_TRACK.0
             | Capabilities::DEPRECATE_EOF.0
             | Capabilities::QUERY_ATTRIBUTES.0
-            | Capabilities::EXTENDED_METADATA.0,
+            | Capabilities::EXTENDED_METADATA.0
+            | Capabilities::BULK_OPERATIONS.0,
     );
 
     /// The class of a client that negotiated `capabilities`.
@@ -261,7 +262,6 @@ mod tests {
         let not_carried = Capabilities::MULTI_FACTOR
             | Capabilities::OPTIONAL_RESULTSET_METADATA
             | Capabilities::PROGRESS
-            | Capabilities::BULK_OPERATIONS
             | Capabilities::CACHE_METADATA;
         for offer in [MYSQL, MARIADB] {
             assert_eq!(offered(&offer) & not_carried, Capabilities::NONE);

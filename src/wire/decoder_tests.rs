@@ -4,6 +4,7 @@
 use proptest::prelude::*;
 
 use super::auth_switch::AuthSwitch;
+use super::bulk::BulkParameters;
 use super::capability::{Capabilities, Family};
 use super::change_user::ChangeUser;
 use super::command_reader::next_command;
@@ -27,6 +28,9 @@ proptest! {
                 prop_assert!(parameters.values().count() <= count);
                 let _ = parameters.attributes();
             }
+        }
+        if let Ok(parameters) = BulkParameters::parse(&bytes, count, None) {
+            prop_assert!(parameters.rows().count() <= bytes.len());
         }
         if let Ok((at, _)) = text_of_query(&bytes, Capabilities::QUERY_ATTRIBUTES) {
             prop_assert!(at <= bytes.len());

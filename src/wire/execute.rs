@@ -30,6 +30,9 @@ pub enum ExecuteError {
     /// A type whose length on the wire is unknown.
     #[error("a parameter of unknown type {0}")]
     UnknownType(u8),
+    /// A row of a bulk execution with a value that is none of those known.
+    #[error("a bulk parameter with indicator {0}")]
+    UnknownIndicator(u8),
     /// Query attributes in several sets.
     #[error("query attributes in several sets")]
     SeveralSets,

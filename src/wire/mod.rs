@@ -3,6 +3,7 @@
 //! Sans-IO: no socket, clock, lock or log, and nothing of ours is imported. Start at [`packet`], then [`scanner`].
 
 pub mod auth_switch;
+pub mod bulk;
 pub mod capability;
 pub mod change_user;
 pub mod command;
@@ -31,6 +32,7 @@ mod decoder_tests;
 mod replay_tests;
 
 pub use auth_switch::AuthSwitch;
+pub use bulk::BulkParameters;
 pub use capability::{Capabilities, CapabilityClass, CompressionOffer, Family, Offer, TlsOffer, offered};
 pub use change_user::ChangeUser;
 pub use command::Command;

@@ -1,5 +1,7 @@
 //! Encryption and proof towards instances, and what load balancers say of clients.
 
+use std::time::Duration;
+
 use meridian::demo::root_access::RootAccess;
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
@@ -7,7 +9,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::node::{Kind, Node, OneUnit, app_options};
-use crate::scenarios::expect::{rows, value};
+use crate::scenarios::expect::{rows, until, value};
 
 /// A user of Meridian's that runs under an account of its own. Logging in to a schema that the catalog does not know yet takes a connection to
 /// the instance, so an account that is not reached shows at once.
@@ -62,6 +64,25 @@ async fn mysql9_is_reached_over_tls_with_the_authority_and_the_certificate_it_as
     // Its certificate carries no host's name.
     let named = node(format!("tls = \"verify_identity\"\ntls_authority = \"{folder}ca.pem\"\n")).await;
     assert!(client_of(&named, "encrypted").await.is_err(), "it is not who it should be");
+    // The monitor encrypts as well: the node starts over an account that must, and sees the tables of the schema.
+    let strict = ["ALTER USER meridian_monitor@'%' REQUIRE X509".to_owned()];
+    unit.root().run(&strict).await.unwrap();
+    unit.wait_until_replicated().await;
+    let verified = node(format!(
+        "tls = \"verify_ca\"\ntls_authority = \"{folder}ca.pem\"\ntls_certificate = \"{folder}client-cert.pem\"\n\
+         tls_key = \"{folder}client-key.pem\"\n"
+    ))
+    .await;
+    let console = mysql_async::OptsBuilder::default().ip_or_hostname("127.0.0.1").prefer_socket(Some(false));
+    let console = console.tcp_port(verified.console_port("hz")).user(Some("admin")).pass(Some("adminpw"));
+    let mut console = Conn::new(console).await.unwrap();
+    until("the monitor reaches the primary", Duration::from_secs(30), async || {
+        rows(&mut console, "SHOW INSTANCES")
+            .await
+            .iter()
+            .any(|row| row["instance"] == "hz-main-1" && row["health"] == "healthy")
+    })
+    .await;
     let open = node(String::new()).await;
     assert!(client_of(&open, "encrypted").await.is_err(), "the account is not reached without encryption");
 }

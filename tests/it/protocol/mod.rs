@@ -3,8 +3,12 @@
 //! Where statements go is not asked here.
 
 mod attributes;
+mod bulk;
 mod commands;
 mod compression;
 mod encryption;
+mod local_files;
 mod raw;
+mod results;
 mod users;
+mod xa;

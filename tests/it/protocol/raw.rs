@@ -94,11 +94,50 @@ impl Raw {
         self.receive(kind).await
     }
 
+    /// A statement that loads a local file: these pieces of it are sent when they are asked for, and `behind` in the same write.
+    pub async fn load(&mut self, text: &str, pieces: &[&[u8]], behind: &[u8]) -> Reply {
+        self.send_query(text).await;
+        let mut scanner = ResponseScanner::new(ReplyKind::Query, self.capabilities.into());
+        let mut bytes = Vec::new();
+        loop {
+            let mut byte = [0];
+            self.stream.read_exact(&mut byte).await.unwrap();
+            bytes.extend_from_slice(&byte);
+            match scanner.feed(&byte).unwrap().event {
+                None => {}
+                Some(ScanEvent::End(end)) => return Reply { bytes, end },
+                Some(ScanEvent::LocalInfile) => {
+                    let mut sequence = scanner.next_sequence().unwrap();
+                    for piece in pieces {
+                        let mut packet = Vec::with_capacity(piece.len() + 4);
+                        write_packet(&mut packet, &mut sequence, piece);
+                        self.stream.write_all(&packet).await.unwrap();
+                    }
+                    let mut end = Vec::new();
+                    write_packet(&mut end, &mut sequence, b"");
+                    self.stream.write_all(&[&end, behind].concat()).await.unwrap();
+                    self.stream.flush().await.unwrap();
+                }
+            }
+        }
+    }
+
+    /// Sends a COM_QUERY.
+    pub async fn send_query(&mut self, text: &str) {
+        let head: &[u8] = if self.capabilities.contains(Capabilities::QUERY_ATTRIBUTES) { &[3, 0, 1] } else { &[3] };
+        self.send(&[head, text.as_bytes()].concat()).await;
+    }
+
+    /// Prepares a statement; gives its id.
+    pub async fn prepare(&mut self, text: &str) -> [u8; 4] {
+        let reply = self.ask(&[b"\x16", text.as_bytes()].concat(), ReplyKind::Prepare).await;
+        reply.end.prepared.unwrap_or_else(|| panic!("{text}: {}", reply.message())).statement_id.to_le_bytes()
+    }
+
     /// A COM_QUERY and its reply.
     pub async fn query(&mut self, text: &str) -> Reply {
-        let head: &[u8] = if self.capabilities.contains(Capabilities::QUERY_ATTRIBUTES) { &[3, 0, 1] } else { &[3] };
-        let payload = [head, text.as_bytes()].concat();
-        self.ask(&payload, ReplyKind::Query).await
+        self.send_query(text).await;
+        self.receive(ReplyKind::Query).await
     }
 
     /// The first value of a query.
