@@ -128,6 +128,14 @@ impl Session {
         if !statement.first().asks_previous || self.held.is_some() || self.transaction.is_open() {
             return None;
         }
+        if let Some(found) = self.found_rows
+            && let Some(heading) = found_rows_alone(&request.text())
+        {
+            // It gave one row itself.
+            self.found_rows = Some(1);
+            self.left_behind = Some(LeftBehind { row_count: -1, warnings: None });
+            return Some(self.value(&heading, found.to_string(), request));
+        }
         let left = self.left_behind.clone()?;
         let text = String::from_utf8_lossy(&request.payload()[request.text_at..])
             .trim()
@@ -186,6 +194,24 @@ impl Session {
     }
 }
 
+/// The heading of a SELECT of FOUND_ROWS() and nothing else, with or without an alias.
+fn found_rows_alone(text: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(text).ok()?.trim().trim_end_matches(';').trim_end();
+    let (select, item) = text.split_at_checked(6)?;
+    let item = item.strip_prefix(|c: char| c.is_whitespace())?.trim_start();
+    let (call, alias) = item.split_at_checked("FOUND_ROWS()".len())?;
+    if !select.eq_ignore_ascii_case("SELECT") || !call.eq_ignore_ascii_case("FOUND_ROWS()") {
+        return None;
+    }
+    let words: Vec<&str> = alias.split_whitespace().collect();
+    let is_name = |word: &str| word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    match words.as_slice() {
+        [] => Some(call.to_owned()),
+        [as_, name] if as_.eq_ignore_ascii_case("AS") && is_name(name) => Some((*name).to_owned()),
+        _ => None,
+    }
+}
+
 /// COMMIT RELEASE and ROLLBACK RELEASE end the session.
 pub(super) fn end_of_release(statement: &Statement) -> Result<(), SessionEnd> {
     match statement.first().class {
@@ -193,5 +219,26 @@ pub(super) fn end_of_release(statement: &Statement) -> Result<(), SessionEnd> {
             Err(SessionEnd::Left)
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_found_rows_alone_is_answered() {
+        let heading = |text: &str| found_rows_alone(text.as_bytes());
+        assert_eq!(heading("select Found_Rows() ; ").as_deref(), Some("Found_Rows()"));
+        assert_eq!(heading("SELECT FOUND_ROWS() AS total").as_deref(), Some("total"));
+        for other in [
+            "SELECT FOUND_ROWS(), 1",
+            "SELECT FOUND_ROWS() + 1",
+            "SELECT 1",
+            "SELECT FOUND_ROWS() AS `a b`",
+            "SET @a = FOUND_ROWS()",
+        ] {
+            assert_eq!(heading(other), None, "{other}");
+        }
     }
 }

@@ -135,6 +135,7 @@ impl Session {
             held.insert_id = InsertId::Moved;
             held.checkout.connection.last_insert_id = None;
         }
+        self.note_found_rows(relayed, statement);
         // SHOW WARNINGS leaves what it shows: it can be asked again.
         if !failed && held.shown.is_some() && statements.iter().all(asks_diagnostics) {
             held.last_reply = held.shown;
@@ -150,6 +151,18 @@ impl Session {
         }
         self.left_behind = Some(LeftBehind { row_count: left.row_count, warnings: None });
         held.last_reply = left.is_askable().then_some(left);
+    }
+
+    /// A SELECT that gave its rows at once has told how many it found; anything else has not, or has changed nothing about it.
+    fn note_found_rows(&mut self, relayed: &Relayed, statement: &Statement) {
+        let end = &relayed.end;
+        let reads =
+            statement.first().class == StatementClass::Read || statement.first().class == StatementClass::LockingRead;
+        self.found_rows = match statement.plan.statements.as_slice() {
+            [alone] if alone.leaves_found_rows => None,
+            [_] if reads && end.kind == EndKind::Eof && end.seen_status & status::CURSOR_EXISTS == 0 => Some(end.rows),
+            _ => None,
+        };
     }
 
     /// The flags tell whether a cursor is open, and when it has given its last row.

@@ -78,6 +78,8 @@ pub struct Session {
     pub(super) shown: Shown,
     /// What LAST_INSERT_ID() must say on a connection that did not run the INSERT.
     pub(super) last_insert_id: u64,
+    /// What FOUND_ROWS() must say on a connection that did not run the SELECT; `None` where only that connection knows.
+    pub(super) found_rows: Option<u64>,
     /// Its prepared statements.
     pub(super) prepared: PreparedStatements,
     /// The pools it has used, so that no key is built per query.

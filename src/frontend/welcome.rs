@@ -203,6 +203,7 @@ async fn begin(
         left_behind: None,
         shown: Shown::default(),
         last_insert_id: 0,
+        found_rows: None,
         prepared: Default::default(),
         pools: smallvec::SmallVec::new(),
     };

@@ -93,6 +93,8 @@ pub struct ReplyEnd {
     pub affected_rows: u64,
     /// The last insert id that was not 0.
     pub insert_id: u64,
+    /// Rows of the last result that had any.
+    pub rows: u64,
     /// Results that ended without an error.
     pub results: u32,
     /// What COM_STMT_PREPARE gave.

@@ -97,6 +97,7 @@ impl ResponseScanner {
                 warnings: 0,
                 affected_rows: 0,
                 insert_id: 0,
+                rows: 0,
                 results: 0,
                 prepared: None,
             },
@@ -158,6 +159,7 @@ impl ResponseScanner {
                 break;
             }
             sequence = sequence.wrapping_add(1);
+            self.end.rows += 1;
             at += HEADER + length;
             if at > bytes.len() {
                 self.phase = Phase::Body { left: at - bytes.len() };
@@ -256,7 +258,11 @@ impl ResponseScanner {
                 if found & status::CURSOR_EXISTS != 0 { Ok(self.result_ended(EndKind::Eof)) } else { Ok(Place::Rows) }
             }
             Place::Rows | Place::Definitions if self.is_terminator(first, length) => self.terminator(payload, length),
-            Place::Rows | Place::Definitions => Ok(self.place),
+            Place::Rows => {
+                self.end.rows += 1;
+                Ok(self.place)
+            }
+            Place::Definitions => Ok(self.place),
             Place::PrepareFirst if first == 0x00 => self.prepared(payload, length),
             Place::PrepareDefinitions { left, then_columns } => Ok(self.after_definitions(left - 1, then_columns)),
             Place::PrepareEof { then_columns } if first == 0xFE => {
@@ -330,6 +336,7 @@ impl ResponseScanner {
     fn column_count(&mut self, payload: &[u8]) -> Result<Place, ScanError> {
         let mut reader = PayloadReader::new(payload);
         let count = reader.lenenc()?;
+        self.end.rows = 0;
         let definitions_follow = !self.flags.optional_metadata || reader.u8()? != 0;
         Ok(if definitions_follow { self.after_columns(count) } else { self.after_columns(0) })
     }

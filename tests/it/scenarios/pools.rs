@@ -133,6 +133,12 @@ async fn found_rows_are_those_of_the_session_s_own_query_even_when_others_wait()
     other.query_drop("SELECT id FROM product LIMIT 1").await.unwrap();
     let found: usize = value(&mut one, "SELECT FOUND_ROWS()").await.parse().unwrap();
     assert!(found >= all, "{found} of {all}");
+    // Without the hint they are the rows that were given; the connection goes back, and what another session finds on it is not ours.
+    let two: Vec<u32> = one.query("SELECT id FROM product ORDER BY id LIMIT 2").await.unwrap();
+    assert_eq!(two.len(), 2);
+    other.query_drop("SELECT id FROM product LIMIT 1").await.unwrap();
+    assert_eq!(value(&mut one, "SELECT FOUND_ROWS()").await, "2");
+    assert_eq!(value(&mut one, "SELECT FOUND_ROWS() AS found").await, "1", "of the question itself");
 }
 
 #[tokio::test]
