@@ -15,6 +15,7 @@
 //! | [`monitor`] | MEASURE: health with hysteresis, the catalog of the servers' schemas |
 //! | [`admin`], [`ctl`] | the operators' console, and its command line |
 //! | [`config`] | TOML -> each component's own configuration, checked whole before a port opens |
+//! | [`offline`] | without a node: `meridian explain`, `meridian lint-sql` |
 //! | [`demo`] | the world on one machine |
 //! | [`server`], [`operations`] | the wiring |
 //! | [`fault`], [`shutdown`], [`telemetry`] | three small tools |
@@ -24,7 +25,7 @@
 //! A module imports only from lower rows; `tests/layers.rs` holds the table.
 //!
 //! ```text
-//! 6  main  server  operations  config  ctl  demo     wiring
+//! 6  main  server  operations  config  ctl  offline  demo     wiring
 //! 5  admin                               operators' surfaces
 //! 4  frontend  monitor                   services; they do not know each other
 //! 3  control  backend                    the shared truth; reaching MySQL; they do not know each other
@@ -75,6 +76,7 @@ pub mod frontend;
 pub mod model;
 pub mod monitor;
 pub mod net;
+pub mod offline;
 pub mod operations;
 pub mod route;
 pub mod server;

@@ -6,6 +6,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use meridian::config::{self, Config};
 use meridian::demo::{self, DemoArgs};
+use meridian::offline::world::OfflineError;
+use meridian::offline::{self, Outcome};
 use meridian::server::Server;
 use meridian::{ctl, telemetry};
 
@@ -34,6 +36,10 @@ enum Command {
     },
     /// Ask a node's console
     Ctl(Box<ctl::Options>),
+    /// Say where the statements of a file would go, and why; sends nothing
+    Explain(Box<offline::ExplainOptions>),
+    /// Count what a real workload would meet: a file of SQL, a slow log or a general log
+    LintSql(Box<offline::LintOptions>),
     /// Run a node until SIGTERM or Ctrl-C
     Serve {
         /// The configuration file
@@ -56,6 +62,8 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }),
         Command::Ctl(options) => run_ctl(&options),
+        Command::Explain(options) => tell("explain", offline::explain::run(&options, &mut std::io::stdout().lock())),
+        Command::LintSql(options) => tell("lint-sql", offline::lint::run(&options, &mut std::io::stdout().lock())),
         Command::Serve { config, takeover } => serve(config, takeover),
         Command::Demo(arguments) => run_demo(*arguments),
         Command::Version => {
@@ -71,6 +79,19 @@ fn load(file: PathBuf) -> Result<Config, u8> {
         eprintln!("{errors}");
         2
     })
+}
+
+/// The exit code of what was printed, or of why it could not be.
+fn tell(command: &str, printed: Result<std::io::Result<Outcome>, OfflineError>) -> ExitCode {
+    match printed {
+        Ok(Ok(Outcome::Fine)) => ExitCode::SUCCESS,
+        // The reader of our output may be gone (`| head`); there is nobody left to tell.
+        Ok(Ok(Outcome::Refused) | Err(_)) => ExitCode::FAILURE,
+        Err(error) => {
+            failure(command, &error);
+            ExitCode::from(2)
+        }
+    }
 }
 
 fn serve(file: PathBuf, takeover: bool) -> ExitCode {

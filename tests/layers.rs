@@ -47,6 +47,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("ctl", &["model", "admin", "api", "config"]),
+    ("offline", &["model", "sql", "route", "frontend", "config"]),
     ("demo", &["model", "config", "ctl", "telemetry"]),
     ("clock", &[]),
     ("shutdown", &[]),
@@ -73,7 +74,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("etcd_client", &["src/control/store/etcd.rs"]),
     ("mysql_async", &["src/monitor/", "src/cutover/", "src/ctl/", "src/demo/", "src/admin/tests.rs"]),
     ("toml", &["src/config/", "src/demo/meridian_config.rs"]),
-    ("clap", &["src/main.rs", "src/ctl/", "src/demo/"]),
+    ("clap", &["src/main.rs", "src/ctl/", "src/offline/options.rs", "src/demo/"]),
     ("tracing_subscriber", &["src/telemetry.rs"]),
 ];
 

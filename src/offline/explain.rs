@@ -1,0 +1,31 @@
+//! `meridian explain`: each statement of a file with its route.
+
+use std::io::{self, Write};
+
+use super::options::{ExplainOptions, Outcome};
+use super::world::{OfflineError, World};
+use crate::route::Decision;
+
+/// Prints the route of every statement to `out`. Errors: files that cannot be read; `out` cannot be written.
+pub fn run(options: &ExplainOptions, out: &mut impl Write) -> Result<io::Result<Outcome>, OfflineError> {
+    let mut world = World::open(options)?;
+    let (statements, _) = World::statements(options, None)?;
+    Ok(print(&mut world, &statements, out))
+}
+
+fn print(world: &mut World, statements: &[String], out: &mut impl Write) -> io::Result<Outcome> {
+    let mut outcome = Outcome::Fine;
+    for sql in statements {
+        let (_, decision, told) = world.explained(sql);
+        if matches!(decision, Decision::Reject(_)) {
+            outcome = Outcome::Refused;
+        }
+        writeln!(out, "{sql};")?;
+        writeln!(out, "--> {}", told.route)?;
+        let facts = [("class", told.class), ("key from", told.key_from), ("level", told.level), ("table", told.table)];
+        let facts = facts.iter().filter(|(_, value)| !value.is_empty());
+        let facts: Vec<String> = facts.map(|(name, value)| format!("{name} {value}")).collect();
+        writeln!(out, "    {}, digest {}\n", facts.join(", "), told.digest)?;
+    }
+    Ok(outcome)
+}
