@@ -72,7 +72,7 @@ async fn battery(connection: &mut Conn) -> Vec<String> {
     let date = || Value::Date(2024, 1, 2, 3, 4, 5, 6);
     let rows = (0..5u64).map(|n| (n, n as f64 / 3.0, date(), Value::Time(false, 1, 2, 3, 4, 5)));
     connection.exec_batch(typed, rows).await.unwrap();
-    // MariaDB's bulk execution, which Meridian does not offer, leaves a gap between the ids.
+    // MariaDB's bulk execution leaves a gap between the ids.
     connection.query_drop("ALTER TABLE driven AUTO_INCREMENT = 1000").await.unwrap();
     seen.push(all(connection.exec_iter("SELECT * FROM driven ORDER BY id", ()).await).await);
     seen.push(all(connection.query_iter("SELECT * FROM driven ORDER BY id").await).await);
