@@ -123,7 +123,7 @@ UPDATE orders SET amount = 3 WHERE user_id = @u;
 
 -- case: a subquery as value
 UPDATE orders SET amount = 3 WHERE user_id = (SELECT 6000);
---> REJECT 1105 HY000 a write of sharded table 'orders' names no routing key; restrict 'user_id' to a value or give /*meridian: key=…*/
+--> SEND bj primary rule=owner key=6000 shard=6000 scopes=shard:main:6000 transaction=autocommit
 
 -- case: a subquery as list
 UPDATE orders SET amount = 3 WHERE user_id IN (SELECT id FROM product);
@@ -131,11 +131,11 @@ UPDATE orders SET amount = 3 WHERE user_id IN (SELECT id FROM product);
 
 -- case: a row
 UPDATE orders SET amount = 3 WHERE (user_id, id) = (6000, 1);
---> REJECT 1105 HY000 a write of sharded table 'orders' names no routing key; restrict 'user_id' to a value or give /*meridian: key=…*/
+--> SEND bj primary rule=owner key=6000 shard=6000 scopes=shard:main:6000 transaction=autocommit
 
 -- case: rows in a list
 UPDATE orders SET amount = 3 WHERE (user_id, id) IN ((6000, 1), (6001, 2));
---> REJECT 1105 HY000 a write of sharded table 'orders' names no routing key; restrict 'user_id' to a value or give /*meridian: key=…*/
+--> SEND bj primary rule=owner key=6000 shard=6000 scopes=shard:main:6000,shard:main:6001 transaction=autocommit
 
 -- case: a key too large for any integer type
 UPDATE orders SET amount = 3 WHERE user_id = 99999999999999999999999999999999999999999999;
@@ -179,7 +179,7 @@ UPDATE orders SET user_id = 6000, amount = 3 WHERE user_id = 6000;
 
 -- case: the key column assigned itself
 UPDATE orders SET user_id = user_id WHERE user_id = 6000;
---> REJECT 1235 42000 the routing key 'user_id' of sharded table 'orders' cannot be changed by UPDATE; insert the row under its new key and delete the old one
+--> SEND bj primary rule=owner key=6000 shard=6000 scopes=shard:main:6000 transaction=autocommit
 
 -- case: UPDATE IGNORE
 UPDATE LOW_PRIORITY IGNORE orders SET amount = 3 WHERE user_id = 6000;

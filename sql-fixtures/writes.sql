@@ -189,7 +189,7 @@ UPDATE orders SET amount = 3 WHERE user_id > 6000;
 
 -- case: BETWEEN is no key
 UPDATE orders SET amount = 3 WHERE user_id BETWEEN 6000 AND 6001;
---> REJECT 1105 HY000 a write of sharded table 'orders' names no routing key; restrict 'user_id' to a value or give /*meridian: key=…*/
+--> SEND bj primary rule=owner key=6000 shard=6000 scopes=shard:main:6000,shard:main:6001 transaction=autocommit
 
 -- case: an update of the routing key is refused
 UPDATE orders SET user_id = 50 WHERE user_id = 6000;

@@ -76,6 +76,7 @@ fn key_from(session: &SessionView<'_>, statement: &Statement) -> String {
         Some(KeySource::Literal(_) | KeySource::Constant(_)) => "literal".to_owned(),
         Some(KeySource::Group(_)) => "list of literals".to_owned(),
         Some(KeySource::Parameter(number)) => format!("parameter {}", number + 1),
+        Some(KeySource::Between(_)) => "range".to_owned(),
         None => String::new(),
     }
 }

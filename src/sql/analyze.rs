@@ -180,11 +180,17 @@ impl Plan {
     /// A plan of these statements.
     pub(super) fn of(statements: Vec<(Facts, KeyUse)>, parameters: usize) -> Plan {
         let (statements, key_uses): (Vec<Facts>, Vec<KeyUse>) = statements.into_iter().unzip();
-        let needs_parameters = statements
-            .iter()
-            .filter_map(sources)
-            .any(|sources| sources.iter().any(|source| matches!(source, KeySource::Parameter(_))));
+        let needs_parameters = statements.iter().filter_map(sources).any(|sources| sources.iter().any(is_bound_later));
         Plan { statements, parameters, needs_parameters, key_uses, shapes: Vec::new(), digest: 0 }
+    }
+}
+
+/// Whether the key comes with the execution.
+fn is_bound_later(source: &KeySource) -> bool {
+    match source {
+        KeySource::Parameter(_) => true,
+        KeySource::Between(between) => between.is_bound_later(),
+        KeySource::Literal(_) | KeySource::Group(_) | KeySource::Constant(_) => false,
     }
 }
 
@@ -214,20 +220,30 @@ pub(super) fn statement(
                 keys.push(BoundKey { statement, value });
             }
         };
+        let literal_at = |slot: &super::lexed::Slot, number: u32| {
+            let literal = lexed.literals.get((slot.first + number * slot.step) as usize);
+            literal.map_or(KeyValue::Unreadable, |literal| literal::value(text, *literal, reading, context.mode))
+        };
         for source in sources {
             match source {
                 KeySource::Literal(slot) | KeySource::Group(slot) => match lexed.slots.get(*slot) {
-                    Some(slot) => {
-                        for number in 0..slot.count {
-                            let literal = lexed.literals.get((slot.first + number * slot.step) as usize);
-                            add(literal.map_or(KeyValue::Unreadable, |literal| {
-                                literal::value(text, *literal, reading, context.mode)
-                            }));
-                        }
-                    }
+                    Some(slot) => (0..slot.count).for_each(|number| add(literal_at(slot, number))),
                     None => add(KeyValue::Unreadable),
                 },
                 KeySource::Constant(value) => add(value.clone()),
+                KeySource::Between(between) => {
+                    let end = |source: &KeySource| match source {
+                        KeySource::Literal(slot) => lexed.slots.get(*slot).map(|slot| literal_at(slot, 0)),
+                        KeySource::Constant(value) => Some(value.clone()),
+                        KeySource::Parameter(_) | KeySource::Group(_) | KeySource::Between(_) => None,
+                    };
+                    match (end(&between.low), end(&between.high)) {
+                        (Some(low), Some(high)) => between.keys(&low, &high).into_iter().for_each(&mut add),
+                        // Known at the execution only; a literal beside a parameter is not kept for then.
+                        _ if !between.is_bound_later() => add(KeyValue::Unreadable),
+                        _ => continue,
+                    }
+                }
                 KeySource::Parameter(_) => continue,
             }
         }
@@ -242,10 +258,22 @@ impl Statement {
         let mut keys = self.keys.clone();
         for (index, facts) in self.plan.statements.iter().enumerate() {
             let reading = self.plan.key_uses.get(index).map(|usage| usage.reading).unwrap_or_default();
+            let given = |number: usize| {
+                let given = parameters.get(number).cloned().unwrap_or(KeyValue::Unreadable);
+                literal::understood(given, reading)
+            };
+            let mut add = |value| keys.push(BoundKey { statement: index as u16, value });
             for source in sources(facts).unwrap_or_default() {
-                let KeySource::Parameter(number) = source else { continue };
-                let given = parameters.get(*number).cloned().unwrap_or(KeyValue::Unreadable);
-                keys.push(BoundKey { statement: index as u16, value: literal::understood(given, reading) });
+                match source {
+                    KeySource::Parameter(number) => add(given(*number)),
+                    KeySource::Between(between) => match (&between.low, &between.high) {
+                        (KeySource::Parameter(low), KeySource::Parameter(high)) => {
+                            between.keys(&given(*low), &given(*high)).into_iter().for_each(&mut add);
+                        }
+                        _ => continue,
+                    },
+                    KeySource::Literal(_) | KeySource::Group(_) | KeySource::Constant(_) => continue,
+                }
             }
         }
         Statement { plan: Arc::clone(&self.plan), keys, hint: self.hint.clone() }.tested()

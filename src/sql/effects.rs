@@ -168,6 +168,11 @@ fn call(context: Within<'_>, tokens: &[Token<'_>], index: usize, traces: &mut Tr
             traces.pin(PinReason::InsertIdSet);
         }
         "last_insert_id" | "found_rows" | "row_count" => traces.asks_previous = true,
+        "default" => {
+            // In MariaDB a column's default may be the next number of a sequence.
+            traces.is_active = true;
+            traces.is_pure = false;
+        }
         "nextval" | "setval" => {
             traces.is_active = true;
             traces.is_pure = false;

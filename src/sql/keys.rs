@@ -2,6 +2,9 @@
 //!
 //! A key counts only if it restricts *every* row of the table that the statement can touch; when in doubt there is none.
 
+use std::sync::Arc;
+
+use super::between::{self, Between};
 use super::resolve::{self, Class, Resolved};
 use super::statement::{CharsetClass, KeyReading, KeySource, KeyUse, KeyValue, Keys, SqlContext, SqlRefusal};
 use super::structure::{Column, Condition, Insert, Level, Name, Operand, Selected, Source, Structure};
@@ -15,7 +18,8 @@ pub(super) fn keys(context: &SqlContext<'_>, structure: &Structure) -> Result<(K
             let Some(name) = &table.name else { continue };
             for base in resolve::tables(context, name) {
                 let Some(key) = key_column(context, &base) else { continue };
-                let values = if base.by_view { None } else { restriction(context, level, index, &key) };
+                let values = if base.by_view { None } else { restriction(context, structure, level, index, &key) };
+                collected.cuts = between::cuts(context, &base);
                 collected.add(values, reading(context, &base, &key, Use::Compared));
             }
         }
@@ -34,7 +38,8 @@ pub(super) fn keys(context: &SqlContext<'_>, structure: &Structure) -> Result<(K
                     collected.add(Some(vec![value.clone()]), reading(context, &base, &key, Use::Stored));
                     collected.must_agree = Some(refusal);
                 }
-                Operand::Null | Operand::Other => return Err(refusal),
+                Operand::Itself => continue,
+                Operand::Null | Operand::Range(..) | Operand::Other => return Err(refusal),
             }
         }
     }
@@ -67,6 +72,8 @@ struct Collected {
     is_unrestricted: bool,
     is_inconsistent: bool,
     must_agree: Option<SqlRefusal>,
+    /// Where the shards of the keys change that are added next.
+    cuts: Option<Arc<[i128]>>,
 }
 
 impl Collected {
@@ -81,16 +88,24 @@ impl Collected {
             None => self.is_inconsistent = true,
         }
         for value in values {
-            let source = match value {
-                Operand::Slot(slot) => KeySource::Literal(slot),
-                Operand::Run(slot) => KeySource::Group(slot),
-                Operand::Parameter(number) => KeySource::Parameter(number),
-                Operand::Null => KeySource::Constant(KeyValue::Null),
-                Operand::Other => KeySource::Constant(KeyValue::Unreadable),
-            };
+            let source = self.source(value);
             if !self.sources.contains(&source) {
                 self.sources.push(source);
             }
+        }
+    }
+
+    fn source(&self, value: Operand) -> KeySource {
+        match value {
+            Operand::Slot(slot) => KeySource::Literal(slot),
+            Operand::Run(slot) => KeySource::Group(slot),
+            Operand::Parameter(number) => KeySource::Parameter(number),
+            Operand::Null => KeySource::Constant(KeyValue::Null),
+            Operand::Range(low, high) => {
+                let (low, high) = (self.source(*low), self.source(*high));
+                KeySource::Between(Box::new(Between { low, high, cuts: self.cuts.clone() }))
+            }
+            Operand::Itself | Operand::Other => KeySource::Constant(KeyValue::Unreadable),
         }
     }
 
@@ -123,7 +138,8 @@ impl Collected {
                     Some(Selected::Value(value)) => self.add(Some(vec![value.clone()]), stored),
                     Some(Selected::Column(column)) => {
                         let level = &structure.levels[*level];
-                        let found = selected_values(context, level, column).ok_or_else(unreadable)?;
+                        self.cuts = between::cuts(context, &base);
+                        let found = selected_values(context, structure, level, column).ok_or_else(unreadable)?;
                         // The values are those the selected column is compared with, and are stored in the key.
                         self.add(Some(found), stored);
                     }
@@ -218,24 +234,41 @@ fn merged(first: KeyReading, second: KeyReading) -> Option<KeyReading> {
 type Place = (usize, String);
 
 /// The values that table `index` of `level` is restricted to through `column`.
-fn restriction(context: &SqlContext<'_>, level: &Level, index: usize, column: &str) -> Option<Vec<Operand>> {
+fn restriction(
+    context: &SqlContext<'_>,
+    structure: &Structure,
+    level: &Level,
+    index: usize,
+    column: &str,
+) -> Option<Vec<Operand>> {
     let own = &level.tables[index].optional_on;
     let conditions: Vec<&Condition> = level.conditions.iter().chain(own).collect();
-    values_of(context, level, &conditions, (index, column.to_owned()))
+    values_of(context, structure, level, &conditions, (index, column.to_owned()))
 }
 
 /// The values a column that a SELECT hands on can have.
-fn selected_values(context: &SqlContext<'_>, level: &Level, column: &Column) -> Option<Vec<Operand>> {
+fn selected_values(
+    context: &SqlContext<'_>,
+    structure: &Structure,
+    level: &Level,
+    column: &Column,
+) -> Option<Vec<Operand>> {
     let place = place_of(context, level, column)?;
     // A column of the optional side of an outer join may also be NULL.
     if !level.tables[place.0].optional_on.is_empty() {
         return None;
     }
     let conditions: Vec<&Condition> = level.conditions.iter().collect();
-    values_of(context, level, &conditions, place)
+    values_of(context, structure, level, &conditions, place)
 }
 
-fn values_of(context: &SqlContext<'_>, level: &Level, conditions: &[&Condition], place: Place) -> Option<Vec<Operand>> {
+fn values_of(
+    context: &SqlContext<'_>,
+    structure: &Structure,
+    level: &Level,
+    conditions: &[&Condition],
+    place: Place,
+) -> Option<Vec<Operand>> {
     let mut atoms = Vec::new();
     for condition in conditions {
         flatten(condition, &mut atoms);
@@ -259,7 +292,17 @@ fn values_of(context: &SqlContext<'_>, level: &Level, conditions: &[&Condition],
         }
         next += 1;
     }
-    atoms.iter().find_map(|atom| values_in(context, level, atom, &equal))
+    // The fewest values are the sharpest: a single one before a list, a list before a range.
+    let found = atoms.iter().filter_map(|atom| values_in(context, structure, level, atom, &equal));
+    found.min_by_key(|values| values.iter().map(breadth).sum::<usize>())
+}
+
+fn breadth(value: &Operand) -> usize {
+    match value {
+        Operand::Run(_) => 100,
+        Operand::Range(..) => 1_000,
+        Operand::Slot(_) | Operand::Parameter(_) | Operand::Null | Operand::Itself | Operand::Other => 1,
+    }
 }
 
 fn flatten<'c>(condition: &'c Condition, atoms: &mut Vec<&'c Condition>) {
@@ -269,7 +312,13 @@ fn flatten<'c>(condition: &'c Condition, atoms: &mut Vec<&'c Condition>) {
     }
 }
 
-fn values_in(context: &SqlContext<'_>, level: &Level, atom: &Condition, equal: &[Place]) -> Option<Vec<Operand>> {
+fn values_in(
+    context: &SqlContext<'_>,
+    structure: &Structure,
+    level: &Level,
+    atom: &Condition,
+    equal: &[Place],
+) -> Option<Vec<Operand>> {
     match atom {
         Condition::In(column, values) => {
             let place = place_of(context, level, column)?;
@@ -280,9 +329,31 @@ fn values_in(context: &SqlContext<'_>, level: &Level, atom: &Condition, equal: &
             for branch in branches {
                 let mut atoms = Vec::new();
                 flatten(branch, &mut atoms);
-                all.extend(atoms.iter().find_map(|atom| values_in(context, level, atom, equal))?);
+                all.extend(atoms.iter().find_map(|atom| values_in(context, structure, level, atom, equal))?);
             }
             Some(all)
+        }
+        Condition::Between(column, low, high) => {
+            let place = place_of(context, level, column)?;
+            let is_readable = ![low, high].into_iter().any(|end| *end == Operand::Other);
+            (equal.contains(&place) && is_readable)
+                .then(|| vec![Operand::Range(Box::new(low.clone()), Box::new(high.clone()))])
+        }
+        Condition::InQuery(column, inner) => {
+            let place = place_of(context, level, column)?;
+            let inner = structure.levels.get(*inner)?;
+            match inner.selected.as_deref()? {
+                [Selected::Value(value)] if equal.contains(&place) && *value != Operand::Other => {
+                    Some(vec![value.clone()])
+                }
+                [Selected::Column(selected)] if equal.contains(&place) => {
+                    let given = place_of(context, inner, selected)?;
+                    let first = type_of(context, level, &equal[0])?;
+                    let is_same = type_of(context, inner, &given).is_some_and(|given| passes_on(first, given));
+                    is_same.then(|| selected_values(context, structure, inner, selected))?
+                }
+                _ => None,
+            }
         }
         Condition::All(_) | Condition::Same(..) | Condition::Opaque => None,
     }
@@ -290,14 +361,17 @@ fn values_in(context: &SqlContext<'_>, level: &Level, atom: &Condition, equal: &
 
 /// Equal columns pass a key on only if both are read alike.
 fn same_type(context: &SqlContext<'_>, level: &Level, first: &Place, second: &Place) -> bool {
-    let of = |place: &Place| {
-        let name = level.tables[place.0].name.as_ref()?;
-        match &resolve::tables(context, name)[..] {
-            [base] if !base.by_view => Some(reading(context, base, &place.1, Use::Compared)),
-            _ => None,
-        }
-    };
+    let of = |place: &Place| type_of(context, level, place);
     matches!((of(first), of(second)), (Some(first), Some(second)) if passes_on(first, second))
+}
+
+/// How keys of a column are read, if it is a table's own.
+fn type_of(context: &SqlContext<'_>, level: &Level, place: &Place) -> Option<KeyReading> {
+    let name = level.tables[place.0].name.as_ref()?;
+    match &resolve::tables(context, name)[..] {
+        [base] if !base.by_view => Some(reading(context, base, &place.1, Use::Compared)),
+        _ => None,
+    }
 }
 
 /// Whether an equality of two columns is one of the keys they are read as.

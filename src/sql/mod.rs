@@ -30,6 +30,8 @@ mod shape;
 mod token;
 
 // The depth of data statements.
+mod between;
+mod bounds;
 mod clauses;
 mod keys;
 mod parse;
@@ -42,6 +44,7 @@ mod structure;
 mod cases;
 
 pub use analyze::{acts, analyze};
+pub use between::Between;
 pub use hint::{key as hint_key, level as hint_level};
 pub use named_lock::lock_names;
 pub use plan_cache::PlanCache;

@@ -12,25 +12,15 @@ use sqlparser::dialect::MySqlDialect;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Token as ParserToken;
 
+use super::bounds::{self, Bounds};
 use super::clauses::skipped;
 use super::structure::{Column, Condition, Insert, Level, Name, Operand, Selected, Source, Structure, TableUse};
 use super::token::{Token, TokenKind};
 
-/// More tokens than this are not parsed: a miss stays short.
-const MOST_TOKENS: usize = 20_000;
-/// More operators than this are not parsed: the parser builds a tree as deep as a chain of them is long.
-const MOST_OPERATORS: usize = 3_000;
 /// More tables than this in one FROM the servers refuse themselves (61).
 const MOST_TABLES: usize = 64;
 /// How deep expressions and subqueries may nest.
 const DEEPEST: usize = 50;
-
-/// Nested deeper, nothing is parsed: in parentheses, or by joins that wait for their ON.
-const DEEPEST_NESTING: usize = 60;
-/// Up to this many the stack at hand is enough.
-const SHALLOW_NESTING: usize = 6;
-/// What the deepest nesting takes of the stack, in a debug build with room to spare; never touched, it costs address space only.
-const STACK: usize = 32 << 20;
 
 /// Why a statement has no structure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,37 +28,12 @@ pub(super) struct Unparsed;
 
 /// The structure of one SELECT, INSERT, REPLACE, UPDATE or DELETE. Errors: anything that is not wholly understood.
 pub(super) fn structure(tokens: &[Token<'_>]) -> Result<Structure, Unparsed> {
-    if tokens.len() > MOST_TOKENS || tokens.iter().filter(|token| is_operator(token)).count() > MOST_OPERATORS {
-        return Err(Unparsed);
-    }
-    let nesting = nesting(tokens);
-    if nesting > DEEPEST_NESTING {
-        return Err(Unparsed);
-    }
-    if nesting > SHALLOW_NESTING {
+    match bounds::of(tokens) {
+        Bounds::Beyond => Err(Unparsed),
         // The parser guards expressions and subqueries against running out of stack, but not joins in parentheses.
-        return stacker::maybe_grow(STACK, STACK, || read(tokens));
+        Bounds::Deep => stacker::maybe_grow(bounds::STACK, bounds::STACK, || read(tokens)),
+        Bounds::Shallow => read(tokens),
     }
-    read(tokens)
-}
-
-/// How deep parentheses nest, and joins that wait for their ON (`a JOIN b JOIN c ON … ON …`).
-fn nesting(tokens: &[Token<'_>]) -> usize {
-    let (mut depth, mut deepest, mut waiting) = (0usize, 0, 0usize);
-    for token in tokens {
-        if token.is_symbol("(") {
-            depth += 1;
-            deepest = deepest.max(depth);
-        } else if token.is_symbol(")") {
-            depth = depth.saturating_sub(1);
-        } else if token.is_any(&["join", "straight_join"]) {
-            waiting += 1;
-            deepest = deepest.max(depth + waiting);
-        } else if token.is_any(&["on", "using"]) {
-            waiting = waiting.saturating_sub(1);
-        }
-    }
-    deepest
 }
 
 fn read(tokens: &[Token<'_>]) -> Result<Structure, Unparsed> {
@@ -80,39 +45,17 @@ fn read(tokens: &[Token<'_>]) -> Result<Structure, Unparsed> {
     if parser.peek_token().token != ParserToken::EOF {
         return Err(Unparsed);
     }
-    let mut reader = Reader { found: Structure::default(), selects: 0, common: Vec::new(), has_loose_operators };
+    let mut reader = Reader {
+        found: Structure::default(),
+        queries: Vec::new(),
+        selects: 0,
+        common: Vec::new(),
+        has_loose_operators,
+    };
     reader.statement(&statement)?;
     let selects = tokens.iter().filter(|token| token.is("select")).count();
     // A SELECT this reader did not come by hides in a corner of the tree that it does not know.
     if reader.selects == selects { Ok(reader.found) } else { Err(Unparsed) }
-}
-
-fn is_operator(token: &Token<'_>) -> bool {
-    const WORDS: [&str; 22] = [
-        "and",
-        "or",
-        "xor",
-        "union",
-        "except",
-        "intersect",
-        "div",
-        "mod",
-        "like",
-        "not",
-        "is",
-        "in",
-        "between",
-        "collate",
-        "regexp",
-        "rlike",
-        "escape",
-        "member",
-        "sounds",
-        "at",
-        "interval",
-        "binary",
-    ];
-    (token.kind == TokenKind::Symbol && !matches!(token.bytes, b"," | b"(" | b")" | b".")) || token.is_any(&WORDS)
 }
 
 /// Our tokens as the parser's, without what does not bear on structure and what the parser does not know.
@@ -202,6 +145,8 @@ fn symbol(bytes: &[u8]) -> ParserToken {
 
 struct Reader {
     found: Structure,
+    /// The levels of plain queries, by their place in the tree.
+    queries: Vec<(*const Query, usize)>,
     selects: usize,
     /// Names of common table expressions in sight, lower case.
     common: Vec<String>,
@@ -225,7 +170,9 @@ impl Reader {
                     let AssignmentTarget::ColumnName(target) = &assignment.target else { return Err(Unparsed) };
                     self.expression(&assignment.value)?;
                     let column = column_of(target)?;
-                    self.found.assignments.push((column, operand(&assignment.value)));
+                    let is_same = plain_column(&assignment.value).as_ref() == Some(&column);
+                    let value = if is_same { Operand::Itself } else { operand(&assignment.value) };
+                    self.found.assignments.push((column, value));
                 }
                 for item in &update.order_by {
                     self.expression(&item.expr)?;
@@ -333,14 +280,7 @@ impl Reader {
         }
         let first = self.query(query)?;
         let selected = match &*query.body {
-            SetExpr::Select(select) => select
-                .projection
-                .iter()
-                .map(|item| match item {
-                    SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => Some(selected(expr)),
-                    _ => None,
-                })
-                .collect(),
+            SetExpr::Select(select) => projection(select),
             _ => return Ok(Source::Opaque),
         };
         Ok(Source::Select(first, selected))
@@ -359,6 +299,10 @@ impl Reader {
         }
         let first = self.found.levels.len();
         self.body(&query.body)?;
+        // Only the rows of a plain SELECT are all its level tells of.
+        if matches!(*query.body, SetExpr::Select(_)) {
+            self.queries.push((std::ptr::from_ref(query), first));
+        }
         if let Some(order) = &query.order_by
             && let sqlparser::ast::OrderByKind::Expressions(items) = &order.kind
         {
@@ -419,6 +363,7 @@ impl Reader {
             self.tables(level, tables)?;
         }
         self.filter(level, select.selection.as_ref())?;
+        self.found.levels[level].selected = projection(select);
         for item in &select.projection {
             if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item {
                 self.expression(expr)?;
@@ -611,7 +556,7 @@ impl Reader {
             Expr::BinaryOp { op: BinaryOperator::Or, .. } if !self.has_loose_operators => {
                 Condition::Any(self.flat(expr, &BinaryOperator::Or))
             }
-            Expr::BinaryOp { left, op: BinaryOperator::Eq, right } => equality(left, right),
+            Expr::BinaryOp { left, op: BinaryOperator::Eq, right } => self.equal(left, right),
             // `<=>` finds NULL too, so only a literal is a key there.
             Expr::BinaryOp { left, op: BinaryOperator::Spaceship, right } => match equality(left, right) {
                 Condition::In(column, values) if matches!(values[..], [Operand::Slot(_)]) => {
@@ -621,10 +566,34 @@ impl Reader {
             },
             Expr::InList { expr, list, negated: false } => match plain_column(expr) {
                 Some(column) => Condition::In(column, list.iter().map(|item| run(operand(item))).collect()),
+                None => row_in(expr, list),
+            },
+            Expr::InSubquery { expr, subquery, negated: false } => {
+                plain_column(expr).map_or(Condition::Opaque, |column| self.in_query(column, subquery))
+            }
+            Expr::Between { expr, negated: false, low, high } => match plain_column(expr) {
+                Some(column) => Condition::Between(column, operand(low), operand(high)),
                 None => Condition::Opaque,
             },
             _ => Condition::Opaque,
         }
+    }
+
+    fn equal(&self, left: &Expr, right: &Expr) -> Condition {
+        match (left, right) {
+            (Expr::Subquery(query), column) | (column, Expr::Subquery(query)) => {
+                plain_column(column).map_or(Condition::Opaque, |column| self.in_query(column, query))
+            }
+            (Expr::Tuple(left), Expr::Tuple(right)) if left.len() == right.len() => {
+                Condition::All(left.iter().zip(right).map(|(left, right)| self.equal(left, right)).collect())
+            }
+            _ => equality(left, right),
+        }
+    }
+
+    fn in_query(&self, column: Column, query: &Query) -> Condition {
+        let known = self.queries.iter().find(|(place, _)| std::ptr::eq(*place, query));
+        known.map_or(Condition::Opaque, |&(_, level)| Condition::InQuery(column, level))
     }
 
     fn flat(&self, expr: &Expr, wanted: &BinaryOperator) -> Vec<Condition> {
@@ -640,6 +609,23 @@ impl Reader {
         found.reverse();
         found
     }
+}
+
+/// `(a, b) IN ((1, 2), (3, 4))` restricts each of its columns.
+fn row_in(row: &Expr, list: &[Expr]) -> Condition {
+    let Expr::Tuple(columns) = row else { return Condition::Opaque };
+    let of = |position: usize| -> Option<Condition> {
+        let column = plain_column(&columns[position])?;
+        let values: Option<Vec<Operand>> = list
+            .iter()
+            .map(|item| match item {
+                Expr::Tuple(values) if values.len() == columns.len() => Some(operand(&values[position])),
+                _ => None,
+            })
+            .collect();
+        Some(Condition::In(column, values?))
+    };
+    Condition::All((0..columns.len()).filter_map(of).collect())
 }
 
 fn equality(left: &Expr, right: &Expr) -> Condition {
@@ -707,6 +693,15 @@ fn run(operand: Operand) -> Operand {
         Operand::Slot(slot) => Operand::Run(slot),
         other => other,
     }
+}
+
+/// What a SELECT gives, column by column; `None` if a `*` is among it.
+fn projection(select: &Select) -> Option<Vec<Selected>> {
+    let of = |item: &SelectItem| match item {
+        SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => Some(selected(expr)),
+        _ => None,
+    };
+    select.projection.iter().map(of).collect()
 }
 
 fn selected(expr: &Expr) -> Selected {

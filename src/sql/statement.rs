@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use super::between::Between;
 use crate::model::{Catalog, ControlState, GroupId, TextRules};
 
 /// Whose grammar a text is in.
@@ -88,6 +89,8 @@ pub enum KeySource {
     Group(usize),
     /// A value fixed by the text itself.
     Constant(KeyValue),
+    /// All keys from one to another.
+    Between(Box<Between>),
 }
 
 /// The keys of a sharded statement.

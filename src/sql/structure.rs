@@ -20,6 +20,10 @@ pub(super) enum Operand {
     Parameter(usize),
     /// NULL.
     Null,
+    /// All from the first to the second.
+    Range(Box<Operand>, Box<Operand>),
+    /// What the column holds already.
+    Itself,
     /// Anything else.
     Other,
 }
@@ -42,6 +46,10 @@ pub(super) enum Condition {
     In(Column, Vec<Operand>),
     /// Two columns are equal.
     Same(Column, Column),
+    /// The column is one of what the only column of this level's SELECT holds.
+    InQuery(Column, usize),
+    /// The column lies between these, inclusively.
+    Between(Column, Operand, Operand),
     /// Something that says nothing about keys.
     Opaque,
 }
@@ -62,6 +70,8 @@ pub(super) struct TableUse {
 pub(super) struct Level {
     pub(super) tables: Vec<TableUse>,
     pub(super) conditions: Vec<Condition>,
+    /// What its SELECT gives, if that is told by the text alone.
+    pub(super) selected: Option<Vec<Selected>>,
 }
 
 /// Where the rows of an INSERT come from.

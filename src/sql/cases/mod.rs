@@ -5,6 +5,7 @@
 mod bodies;
 mod keys;
 mod placement;
+mod ranges;
 mod robust;
 mod session;
 mod world;

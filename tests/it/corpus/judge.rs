@@ -102,7 +102,11 @@ impl Judge<'_> {
             Outcome::Error(_) | Outcome::Lost => {}
         }
         if outcome != Outcome::Lost && is_unknown(statement.first()) {
-            if std::str::from_utf8(text).is_ok() { report.unknown(file, text) } else { report.unread() }
+            if std::str::from_utf8(text).is_ok() && self.charset != CharsetClass::TrailingAscii {
+                report.unknown(file, text)
+            } else {
+                report.unread()
+            }
         }
         self.note(text, &statement).await;
     }
