@@ -31,10 +31,13 @@ pub(super) fn of(tokens: &[Token<'_>]) -> Bounds {
     if tokens.len() > MOST_TOKENS || tokens.iter().filter(|token| is_operator(token)).count() > MOST_OPERATORS {
         return Bounds::Beyond;
     }
-    match nesting(tokens) {
-        0..=SHALLOW_NESTING => Bounds::Shallow,
-        ..=DEEPEST_NESTING => Bounds::Deep,
-        _ => Bounds::Beyond,
+    let nesting = nesting(tokens);
+    if nesting > DEEPEST_NESTING {
+        Bounds::Beyond
+    } else if nesting > SHALLOW_NESTING {
+        Bounds::Deep
+    } else {
+        Bounds::Shallow
     }
 }
 
