@@ -12,7 +12,7 @@ use crate::route::Answer;
 use crate::sql::{Effect, Statement, StatementClass};
 use crate::wire::capability::Capabilities;
 use crate::wire::command::Command;
-use crate::wire::packet::write_packet;
+use crate::wire::packet::{HEADER, write_packet};
 use crate::wire::query_attributes::NO_ATTRIBUTES;
 use crate::wire::text_result::{Column, ColumnKind, RowFormat, TextResult};
 
@@ -30,6 +30,9 @@ impl Session {
         let sequence = request.reply_sequence();
         match answer {
             Answer::Queue => {
+                if let Some(name) = self.missing_savepoint(request, statement) {
+                    return self.send(&error_reply::text(&error_reply::unknown_savepoint(&name), sequence)).await;
+                }
                 self.queue(request, statement);
                 self.show(None);
                 self.send_ok(sequence).await
@@ -66,6 +69,29 @@ impl Session {
             }
             Answer::Kill { query_only, id } => self.kill(query_only, id, sequence).await,
         }
+    }
+
+    /// The savepoint a RELEASE or ROLLBACK TO names, when none of that name is queued: there is none anywhere then, and queueing the
+    /// statement would only make a later one fail for it.
+    fn missing_savepoint(&self, request: &Request, statement: &Statement) -> Option<String> {
+        if !matches!(statement.first().class, StatementClass::Savepoint) {
+            return None;
+        }
+        let (verb, wanted) = savepoint_in(&request.text())?;
+        if verb == "savepoint" {
+            return None;
+        }
+        let mut known = Vec::new();
+        if let Transaction::Queued(opening) = &self.transaction {
+            for (verb, name) in opening.packets.iter().filter_map(|packet| savepoint_in(packet.get(HEADER + 1..)?)) {
+                match verb.as_str() {
+                    "savepoint" => known.push(name.to_lowercase()),
+                    "release" => known.retain(|known| *known != name.to_lowercase()),
+                    other => tracing::trace!(other, "queued, and no savepoint"),
+                }
+            }
+        }
+        (!known.contains(&wanted.to_lowercase())).then_some(wanted)
     }
 
     /// Keeps a BEGIN, SAVEPOINT or SET TRANSACTION for the first routed statement. A prepared one is kept as text.
@@ -210,6 +236,14 @@ fn found_rows_alone(text: &[u8]) -> Option<String> {
         [as_, name] if as_.eq_ignore_ascii_case("AS") && is_name(name) => Some((*name).to_owned()),
         _ => None,
     }
+}
+
+/// The verb of a statement about a savepoint, in lower case, and the name it ends with; `None` for a text of one word.
+fn savepoint_in(text: &[u8]) -> Option<(String, String)> {
+    let text = String::from_utf8_lossy(text);
+    let mut words = text.trim().trim_end_matches(';').split_whitespace();
+    let verb = words.next()?.to_ascii_lowercase();
+    Some((verb, words.next_back()?.trim_matches('`').to_owned()))
 }
 
 /// COMMIT RELEASE and ROLLBACK RELEASE end the session.

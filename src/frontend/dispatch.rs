@@ -10,7 +10,8 @@ use super::checkout::is_tableless;
 use super::client::ReceivedCommand;
 use super::error_reply;
 use super::held::Held;
-use super::relay::{ClientState, Expected, RelayError, Relayed, relay};
+use super::own_view::OwnView;
+use super::relay::{ClientState, Expected, RelayError, Relayed, collected, relay};
 use super::session::{Request, Session, SessionEnd};
 use super::transaction::{Autocommit, Opening};
 use crate::control::WriteTicket;
@@ -152,9 +153,9 @@ impl Session {
             return self.send(&error_reply::text(&error_reply::lost_backend(false), 1)).await;
         };
         let request = Request { reply, ..Request::new(command) };
-        match self.exchange(&mut held, &request, &Opening::default(), None).await {
+        match self.exchange(&mut held, &request, &Opening::default(), None, None).await {
             Ok(relayed) => {
-                self.observe_cursor(&mut held, &relayed);
+                self.observe_cursor(&mut held, &relayed, request.reply);
                 self.settle(held).await;
                 Ok(())
             }
@@ -175,13 +176,14 @@ impl Session {
         opening: &Opening,
         ahead: Option<Vec<u8>>,
     ) -> Result<Relayed, RelayError> {
+        let view = OwnView::of(statement, request);
         let limit = self.user.user.statement_deadline.or(self.worker.node.limits.load().statement_deadline);
         let Some(limit) = limit.filter(|_| may_be_cut_short(statement)) else {
-            return self.exchange(held, request, opening, ahead).await;
+            return self.exchange(held, request, opening, ahead, view).await;
         };
         let (instance, thread) = (held.checkout.connection.instance, held.checkout.connection.thread_id);
         let (killer, session) = (self.killer(instance), self.presence.entry.id);
-        let mut exchange = Box::pin(self.exchange(held, request, opening, ahead));
+        let mut exchange = Box::pin(self.exchange(held, request, opening, ahead, view));
         tokio::select! {
             biased;
             relayed = &mut exchange => return relayed,
@@ -201,6 +203,7 @@ impl Session {
         request: &Request,
         opening: &Opening,
         ahead: Option<Vec<u8>>,
+        view: Option<OwnView>,
     ) -> Result<Relayed, RelayError> {
         let connection = &mut held.checkout.connection;
         held.shown = held.last_reply.take();
@@ -233,7 +236,15 @@ impl Session {
         // Even after a failed write the server may have said why (a packet too large for it): so the reply is read.
         drop(flushed);
         let expected = Expected { swallow: along.len(), kind: request.reply };
-        relay(&self.worker, &mut self.client, connection, expected).await
+        let Some(view) = view else {
+            return relay(&self.worker, &mut self.client, connection, expected).await;
+        };
+        let reply = collected(connection, expected).await?;
+        let flags = connection.scan_flags();
+        let edited = self.as_own(view, held.checkout.connection.instance, &reply.bytes, flags);
+        let sent = self.client.send(edited.as_deref().unwrap_or(&reply.bytes)).await;
+        let client = if sent.is_ok() { ClientState::Present } else { ClientState::Gone };
+        Ok(Relayed { end: reply.end, client })
     }
 
     /// A read may go again if nothing of it can have had an effect and the connection may have died while idle.

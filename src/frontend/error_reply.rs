@@ -56,11 +56,9 @@ pub fn user_at_limit(user: &str, limit: usize, sequence: u8) -> Vec<u8> {
 pub fn change_refused(user: &str, host: &str, used_password: bool) -> ClientText {
     let used = if used_password { "YES" } else { "NO" };
     ClientText {
-        errno: 1873,
+        errno: 1045,
         sqlstate: "28000",
-        message: format!(
-            "Access denied trying to change to user '{user}'@'{host}' (using password: {used}). Disconnecting."
-        ),
+        message: format!("Access denied for user '{user}'@'{host}' (using password: {used})"),
     }
 }
 
@@ -93,6 +91,18 @@ pub fn lost_backend(may_have_run: bool) -> ClientText {
         sqlstate: "HY000",
         message: format!("meridian: lost connection to the database during the query; {outcome}"),
     }
+}
+
+/// A client that said nothing for too long, in the words of Oracle MySQL.
+pub fn inactive() -> ClientText {
+    let message = "The client was disconnected by the server because of inactivity. See wait_timeout and \
+                   interactive_timeout for configuring this behavior.";
+    ClientText { errno: 4031, sqlstate: "HY000", message: message.to_owned() }
+}
+
+/// A savepoint that does not exist, in the servers' words.
+pub fn unknown_savepoint(name: &str) -> ClientText {
+    ClientText { errno: 1305, sqlstate: "42000", message: format!("SAVEPOINT {name} does not exist") }
 }
 
 /// KILL of an id nobody has.

@@ -20,6 +20,7 @@ pub mod held;
 pub mod hold;
 pub mod listener;
 pub mod observe;
+mod own_view;
 pub mod pins;
 pub mod prepared;
 pub mod readback;

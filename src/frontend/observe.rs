@@ -12,7 +12,7 @@ use crate::model::{GroupId, Snapshot};
 use crate::route::{Route, TransactionAccess};
 use crate::sql::{Effect, Facts, PinReason, Placement, Statement, StatementClass};
 use crate::wire::command::Command;
-use crate::wire::scanner::EndKind;
+use crate::wire::scanner::{EndKind, ReplyKind};
 use crate::wire::status;
 
 impl Session {
@@ -41,7 +41,7 @@ impl Session {
         let in_transaction = self.is_in_transaction(&mut held, relayed, statement, &opening).await;
         self.observe_transaction(in_transaction, statement, route, opening, ticket);
         self.note_last_reply(&mut held, relayed, statement);
-        self.observe_cursor(&mut held, relayed);
+        self.observe_cursor(&mut held, relayed, request.reply);
         self.settle(held).await;
         if !failed && let Some(group) = changed_schema(statement) {
             self.worker.node.catalog.refresh(group, route.target.unit).await;
@@ -165,8 +165,12 @@ impl Session {
         };
     }
 
-    /// The flags tell whether a cursor is open, and when it has given its last row.
-    pub(super) fn observe_cursor(&mut self, held: &mut Held, relayed: &Relayed) {
+    /// The flags tell whether a cursor is open, and when it has given its last row; but to other commands they may tell of cursors
+    /// that a procedure had inside.
+    pub(super) fn observe_cursor(&mut self, held: &mut Held, relayed: &Relayed, reply: ReplyKind) {
+        if !matches!(reply, ReplyKind::Cursor | ReplyKind::Fetch) {
+            return;
+        }
         let flags = relayed.end.seen_status;
         if flags & status::LAST_ROW_SENT != 0 {
             held.pins.end(PinReason::Cursor);

@@ -16,7 +16,7 @@ use crate::wire::bulk::{self, BulkParameters};
 use crate::wire::command::Command;
 use crate::wire::command_reader::CommandFrame;
 use crate::wire::execute::{
-    ExecuteError, ExecuteForm, ExecuteParameters, ParameterValue, cursor_flags, statement_id, with_types,
+    CURSOR_TYPES, ExecuteError, ExecuteForm, ExecuteParameters, ParameterValue, cursor_flags, statement_id, with_types,
 };
 use crate::wire::packet::{HEADER, write_packet};
 use crate::wire::query_attributes::QueryAttributes;
@@ -250,6 +250,9 @@ impl Session {
         let statement = Prepared { long_data, ..statement.clone() };
         let text = Arc::clone(&statement.key.text);
         // A cursor the statement still has open is closed by executing it anew; the server does that itself.
+        if cursor_flags(&payload).is_ok_and(|flags| flags & CURSOR_TYPES != 0) {
+            request.reply = ReplyKind::Cursor;
+        }
         let parameters = Values::Row(parameters);
         request.subject = Subject::Execute(Box::new(Execution { text, parameters, payload, statement }));
         self.run_statement(request).await

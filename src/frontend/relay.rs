@@ -14,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use super::client::Client;
 use super::worker::Worker;
-use crate::backend::Connection;
+use crate::backend::{CollectedReply, Connection};
 use crate::wire::infile_scanner::InfileScanner;
 use crate::wire::scanner::{EndKind, ReplyEnd, ReplyKind, ResponseScanner, ScanError, ScanEvent};
 
@@ -114,6 +114,20 @@ pub async fn relay(
             }
         }
     }
+}
+
+/// The expected reply in memory, for the few that are changed before the client sees them.
+pub(super) async fn collected(connection: &mut Connection, expected: Expected) -> Result<CollectedReply, RelayError> {
+    let lost = |_| RelayError::Backend { forwarded: false };
+    for _ in 0..expected.swallow {
+        let reply = connection.collect(ReplyKind::Simple).await.map_err(lost)?;
+        if let EndKind::Error { errno } = reply.end.kind {
+            return Err(RelayError::Opening { errno });
+        }
+    }
+    let reply = connection.collect(expected.kind).await.map_err(lost)?;
+    connection.end_command(&reply.end);
+    Ok(reply)
 }
 
 impl Relay<'_> {

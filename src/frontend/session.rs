@@ -164,7 +164,8 @@ impl Session {
         let node = &self.worker.node;
         let max_packet = {
             let limits = node.limits.load();
-            let ordinary = self.held.is_none() && limits.idle_deadline.is_none() && node.registry.drain().is_none();
+            let ordinary =
+                self.held.is_none() && self.patience(limits.idle_deadline).is_none() && node.registry.drain().is_none();
             ordinary.then_some(limits.max_packet)
         };
         let Some(max_packet) = max_packet else {
@@ -196,9 +197,9 @@ impl Session {
             let entry = Arc::clone(&self.presence.entry);
             // Only a connection kept for comfort is given back while the client thinks; see `held`.
             let wanted = self.comfort().map(|held| Arc::clone(held.gauge()));
-            let (max_packet, idle_deadline) = {
+            let (max_packet, patience) = {
                 let limits = self.worker.node.limits.load();
-                (limits.max_packet, limits.idle_deadline)
+                (limits.max_packet, self.patience(limits.idle_deadline))
             };
             tokio::select! {
                 biased;
@@ -213,9 +214,24 @@ impl Session {
                 }
                 command = self.client.read_command(&self.worker, max_packet) => return received(command),
                 () = pressure_on(wanted) => self.give_up_comfort().await,
-                () = idle_for(idle_deadline) => return Err(SessionEnd::Idle),
+                () = idle_for(patience) => return self.end_of_patience().await,
             }
         }
+    }
+
+    /// How long the client may say nothing: the node's limit, or what it has set as its own `wait_timeout`.
+    fn patience(&self, idle_deadline: Option<Duration>) -> Option<Duration> {
+        let own = self.state.variables.get("wait_timeout").and_then(|seconds| seconds.parse().ok());
+        let own = own.map(Duration::from_secs);
+        idle_deadline.into_iter().chain(own).min()
+    }
+
+    /// Oracle MySQL tells an idle client why it goes; MariaDB just goes.
+    async fn end_of_patience<T>(&mut self) -> Result<T, SessionEnd> {
+        if self.listener.dialect.family == Family::MySql {
+            self.send(&error_reply::text(&error_reply::inactive(), 0)).await?;
+        }
+        Err(SessionEnd::Idle)
     }
 
     /// Walks one statement: read it, decide, enter the gate, carry it; again from the start when the world has moved.

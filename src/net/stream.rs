@@ -51,6 +51,16 @@ impl Stream {
         }
     }
 
+    /// The TLS version and cipher of the connection, as servers name them in their status; `None` when it is not encrypted.
+    pub fn tls_status(&self) -> Option<(String, String)> {
+        let Stream::Tls(tls) = self else { return None };
+        let (_, state) = tls.get_ref();
+        let version = state.protocol_version().and_then(|version| version.as_str()).unwrap_or_default();
+        let suite = state.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str()).unwrap_or_default();
+        // TLSv1_3 is TLSv1.3 to a server.
+        Some((version.replace('_', "."), openssl_name(suite)))
+    }
+
     /// Whether a password may be sent as it is: encrypted, or never leaving the machine.
     pub fn is_confidential(&self) -> bool {
         match self {
@@ -106,6 +116,15 @@ fn now<T>(polled: Poll<io::Result<T>>) -> io::Result<T> {
     }
 }
 
+/// A cipher suite of the standard's name under OpenSSL's, which is what servers show.
+fn openssl_name(suite: &str) -> String {
+    if let Some(rest) = suite.strip_prefix("TLS13_") {
+        return format!("TLS_{rest}");
+    }
+    let name = suite.trim_start_matches("TLS_").replace("_WITH", "").replace("AES_", "AES").replace('_', "-");
+    if name.contains("CHACHA20") { name.trim_end_matches("-SHA256").to_owned() } else { name }
+}
+
 impl AsyncRead for Stream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
@@ -142,6 +161,22 @@ impl AsyncWrite for Stream {
             Stream::Unix(socket) => Pin::new(socket).poll_shutdown(cx),
             Stream::Tls(tls) => Pin::new(tls.as_mut()).poll_shutdown(cx),
             Stream::Compressed(compressed) => Pin::new(compressed.as_mut()).poll_shutdown(cx),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cipher_suites_have_the_names_that_servers_show() {
+        for (standard, shown) in [
+            ("TLS13_AES_256_GCM_SHA384", "TLS_AES_256_GCM_SHA384"),
+            ("TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", "ECDHE-RSA-AES128-GCM-SHA256"),
+            ("TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256", "ECDHE-ECDSA-CHACHA20-POLY1305"),
+        ] {
+            assert_eq!(openssl_name(standard), shown);
         }
     }
 }

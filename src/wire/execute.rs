@@ -99,7 +99,10 @@ pub fn statement_id(payload: &[u8]) -> Result<u32, Truncated> {
     reader.u32()
 }
 
-/// The cursor flags of a COM_STMT_EXECUTE; 0 asks for no cursor.
+/// Those of the flags that ask for a cursor (read only, for update, scrollable).
+pub const CURSOR_TYPES: u8 = 0x07;
+
+/// The flags of a COM_STMT_EXECUTE.
 pub fn cursor_flags(payload: &[u8]) -> Result<u8, Truncated> {
     payload.get(5).copied().map(|flags| flags & !COUNT_FOLLOWS).ok_or(Truncated)
 }

@@ -9,6 +9,7 @@ pub mod change_user;
 pub mod command;
 pub mod command_reader;
 pub mod compression;
+pub mod edited_rows;
 pub mod error_packet;
 pub mod execute;
 pub mod greeting;

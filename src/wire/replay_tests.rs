@@ -27,6 +27,7 @@ fn captured() -> Vec<Captured> {
         let [name, kind, eof, infile_at, hex] = fields[..] else { panic!("{reply}") };
         let kind = match kind {
             "Query" => ReplyKind::Query,
+            "Cursor" => ReplyKind::Cursor,
             "Prepare" => ReplyKind::Prepare,
             "Fetch" => ReplyKind::Fetch,
             "FieldList" => ReplyKind::FieldList,
@@ -196,6 +197,20 @@ fn an_eof_like_row_of_nine_bytes_is_a_row_to_clients_that_know_eof() {
     let (end, forwarded, _) =
         replay(&mut ResponseScanner::new(ReplyKind::Query, BOTH[0]), [&bytes[..]].into_iter()).unwrap();
     assert_eq!((end.unwrap().results, forwarded), (1, bytes.len()));
+}
+
+#[test]
+fn the_flag_of_a_cursor_ends_a_result_only_where_a_cursor_was_asked_for() {
+    // A procedure that opened and closed a cursor of its own leaves the flag set before the rows of its SELECT.
+    let mut bytes = result_set(BOTH[0], &[b"\x01x".to_vec()], &end_of(BOTH[0]));
+    let definitions_end = bytes.len() - 9 - 6 - 9;
+    bytes[definitions_end + HEADER + 3] |= 0x40;
+    let (end, forwarded, _) =
+        replay(&mut ResponseScanner::new(ReplyKind::Query, BOTH[0]), [&bytes[..]].into_iter()).unwrap();
+    assert_eq!((end.unwrap().status, forwarded), (Some(34), bytes.len()));
+    let fed = ResponseScanner::new(ReplyKind::Cursor, BOTH[0]).feed(&bytes).unwrap();
+    assert_eq!(fed.forward, definitions_end + 9);
+    assert!(matches!(fed.event, Some(ScanEvent::End(_))));
 }
 
 #[test]

@@ -15,6 +15,8 @@ pub const PREPARED_ID: std::ops::Range<usize> = 5..9;
 pub enum ReplyKind {
     /// COM_QUERY, COM_STMT_EXECUTE, COM_PROCESS_INFO: OK, ERR, LOCAL INFILE or result sets.
     Query,
+    /// COM_STMT_EXECUTE that asks for a cursor: as [`ReplyKind::Query`], but column definitions may be all of it.
+    Cursor,
     /// COM_STMT_PREPARE.
     Prepare,
     /// COM_STMT_FETCH: rows only.

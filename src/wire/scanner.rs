@@ -73,7 +73,7 @@ impl ResponseScanner {
     /// Expects a reply of this kind.
     pub fn new(kind: ReplyKind, flags: ScanFlags) -> ResponseScanner {
         let place = match kind {
-            ReplyKind::Query => Place::First,
+            ReplyKind::Query | ReplyKind::Cursor => Place::First,
             ReplyKind::Prepare => Place::PrepareFirst,
             ReplyKind::Fetch => Place::Rows,
             ReplyKind::FieldList => Place::Definitions,
@@ -254,8 +254,9 @@ impl ResponseScanner {
                 let found = self.eof(payload)?;
                 // MySQL says of OUT parameters only here, not in their terminator, that the procedure's own OK follows.
                 self.more_after_rows = found & status::PS_OUT_PARAMS != 0 && found & status::MORE_RESULTS != 0;
-                // A cursor's rows come by COM_STMT_FETCH.
-                if found & status::CURSOR_EXISTS != 0 { Ok(self.result_ended(EndKind::Eof)) } else { Ok(Place::Rows) }
+                // A cursor's rows come by COM_STMT_FETCH. The flag alone does not tell: a procedure's own cursors leave it set.
+                let fetched = self.kind == ReplyKind::Cursor && found & status::CURSOR_EXISTS != 0;
+                if fetched { Ok(self.result_ended(EndKind::Eof)) } else { Ok(Place::Rows) }
             }
             Place::Rows | Place::Definitions if self.is_terminator(first, length) => self.terminator(payload, length),
             Place::Rows => {
@@ -381,7 +382,7 @@ impl ResponseScanner {
         self.end.results += 1;
         let announced = self.end.status.is_some_and(|last| last & status::MORE_RESULTS != 0);
         let more = std::mem::take(&mut self.more_after_rows) || announced;
-        if more && self.kind == ReplyKind::Query { Place::First } else { Place::Done }
+        if more && matches!(self.kind, ReplyKind::Query | ReplyKind::Cursor) { Place::First } else { Place::Done }
     }
 
     /// What the packet that just passed means to the caller.

@@ -9,5 +9,6 @@ mod many_clients;
 mod node_tests;
 mod openings;
 mod prepared;
+mod programs;
 mod python;
 mod transcript;

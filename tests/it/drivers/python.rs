@@ -10,7 +10,7 @@ use crate::servers::Place;
 static PYTHON: OnceLock<Option<PathBuf>> = OnceLock::new();
 
 /// The Python with the drivers. `None`, said aloud, where it cannot be had.
-fn python() -> Option<PathBuf> {
+pub(super) fn python() -> Option<PathBuf> {
     let found = PYTHON.get_or_init(|| {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/python");
         let output = Command::new(script).output().unwrap();

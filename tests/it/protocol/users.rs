@@ -70,7 +70,7 @@ async fn refused_changes(unit: &OneUnit, kind: Kind) {
     let wrong = refusal(client.change_user(to("native", "wrong")).await);
     match kind {
         Kind::Mysql9 => {
-            assert_eq!(wrong, 1873);
+            assert_eq!(wrong, 1045);
             assert!(client.query_drop("SELECT 1").await.is_err(), "MySQL closes the connection");
         }
         Kind::MariaDb => {

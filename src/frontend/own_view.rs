@@ -1,0 +1,140 @@
+//! Answers in which the server speaks of its connections, told of the clients' own: SHOW PROCESSLIST, and the TLS of SHOW STATUS.
+//!
+//! A shared connection has another id than the client it serves, and its own encryption. Only texts of exactly these forms are touched;
+//! the tables of the same content are the server's own.
+
+use std::collections::HashMap;
+
+use super::registry::SessionEntry;
+use super::session::{Request, Session, Subject};
+use crate::model::InstanceId;
+use crate::sql::{Statement, StatementClass};
+use crate::wire::edited_rows::{Row, edited_rows};
+use crate::wire::reply::ScanFlags;
+
+/// What the server is asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OwnView {
+    /// SHOW PROCESSLIST: sessions have the ids their clients know and can KILL.
+    Processes,
+    /// SHOW STATUS: the encryption is that of the client's connection.
+    Tls,
+}
+
+impl OwnView {
+    /// The view that a statement asks for, if any.
+    pub(super) fn of(statement: &Statement, request: &Request) -> Option<OwnView> {
+        if !matches!(statement.first().class, StatementClass::Show) || !matches!(request.subject, Subject::Text) {
+            return None;
+        }
+        OwnView::of_text(&String::from_utf8_lossy(&request.text()))
+    }
+
+    fn of_text(text: &str) -> Option<OwnView> {
+        let text = text.trim().trim_end_matches(';').to_ascii_uppercase();
+        let mut words = text.split_ascii_whitespace();
+        if words.next() != Some("SHOW") {
+            return None;
+        }
+        match (words.next()?, words.next(), words.next()) {
+            ("PROCESSLIST", None, _) | ("FULL", Some("PROCESSLIST"), None) => Some(OwnView::Processes),
+            ("STATUS", ..) | ("SESSION" | "LOCAL", Some("STATUS"), _) => Some(OwnView::Tls),
+            _ => None,
+        }
+    }
+}
+
+impl Session {
+    /// The server's reply as the client is to see it; `None` when it is no result set.
+    pub(super) fn as_own(
+        &self,
+        view: OwnView,
+        instance: InstanceId,
+        reply: &[u8],
+        flags: ScanFlags,
+    ) -> Option<Vec<u8>> {
+        match view {
+            OwnView::Processes => self.own_processes(instance, reply, flags),
+            OwnView::Tls => {
+                let tls = self.client.stream.tls_status();
+                let (version, cipher) = tls.unwrap_or_default();
+                edited_rows(reply, flags, |row| tell_tls(row, &version, &cipher), |_| Vec::new())
+            }
+        }
+    }
+
+    /// The server's rows, those that serve a session of this process under its id and its client's address; then the sessions that have no
+    /// connection of the server right now. A session of somebody else's is shown to those who may end it.
+    fn own_processes(&self, instance: InstanceId, reply: &[u8], flags: ScanFlags) -> Option<Vec<u8>> {
+        let grants = self.user.user.grants;
+        let visible = |entry: &SessionEntry| *entry.identity().user == *self.user.user.name || grants.escapes;
+        let (mut served, mut idle) = (HashMap::new(), Vec::new());
+        for entry in self.worker.node.registry.all().into_iter().filter(|entry| visible(entry)) {
+            match entry.running() {
+                Some((at, thread)) if at == instance => {
+                    served.insert(thread.to_string().into_bytes(), entry);
+                }
+                Some(_) | None => idle.push(entry),
+            }
+        }
+        let edit = |row: &mut Row| {
+            let served = row.first().and_then(Option::as_ref).and_then(|thread| served.get(thread));
+            if let (Some(entry), [id, _, host, ..]) = (served, row.as_mut_slice()) {
+                *id = Some(entry.id.to_string().into_bytes());
+                *host = Some(entry.client.clone().into_bytes());
+            }
+        };
+        edited_rows(reply, flags, edit, |columns| idle.iter().map(|entry| asleep(entry, columns)).collect())
+    }
+}
+
+/// A session without a connection as a row of SHOW PROCESSLIST: Id, User, Host, db, Command, Time, State, Info, and what a version adds.
+fn asleep(entry: &SessionEntry, columns: usize) -> Row {
+    let text = |text: &str| Some(text.as_bytes().to_vec());
+    let schema = entry.shown().schema.as_deref().and_then(text);
+    // Since when is not kept, so it is unknown.
+    let mut row = vec![
+        text(&entry.id.to_string()),
+        text(&entry.identity().user),
+        text(&entry.client),
+        schema,
+        text("Sleep"),
+        None,
+    ];
+    row.extend([text(""), None, text("0.000")]);
+    row.truncate(columns);
+    row.resize(columns, None);
+    row
+}
+
+fn tell_tls(row: &mut Row, version: &str, cipher: &str) {
+    if let [Some(name), value] = row.as_mut_slice() {
+        if name.eq_ignore_ascii_case(b"ssl_cipher") {
+            *value = Some(cipher.as_bytes().to_vec());
+        } else if name.eq_ignore_ascii_case(b"ssl_version") {
+            *value = Some(version.as_bytes().to_vec());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_these_texts_ask_for_a_view() {
+        for (text, view) in [
+            ("show processlist", Some(OwnView::Processes)),
+            (" SHOW  FULL\nPROCESSLIST ; ", Some(OwnView::Processes)),
+            ("SHOW STATUS LIKE 'Ssl_cipher'", Some(OwnView::Tls)),
+            ("show session status like 'ssl_version%'", Some(OwnView::Tls)),
+            ("SHOW GLOBAL STATUS LIKE 'Ssl_cipher'", None),
+            ("SHOW FULL PROCESSLIST x", None),
+            ("SHOW TABLE STATUS", None),
+            ("SHOW", None),
+            ("SELECT 1", None),
+        ] {
+            assert_eq!(OwnView::of_text(text), view, "{text}");
+        }
+    }
+}
