@@ -214,6 +214,17 @@ fn the_flag_of_a_cursor_ends_a_result_only_where_a_cursor_was_asked_for() {
 }
 
 #[test]
+fn the_request_for_a_file_with_a_long_name_may_be_torn() {
+    let mut bytes = Vec::new();
+    write_packet(&mut bytes, &mut 1, &[&[0xFB][..], &[b'x'; 300]].concat());
+    for size in [1, 7, 30, 100, bytes.len()] {
+        let mut scanner = ResponseScanner::new(ReplyKind::Query, BOTH[1]);
+        let (end, forwarded, infile_at) = replay(&mut scanner, bytes.chunks(size)).unwrap();
+        assert_eq!((end, forwarded, infile_at), (None, bytes.len(), Some(bytes.len())), "in pieces of {size}");
+    }
+}
+
+#[test]
 fn what_cannot_stand_there_is_an_error() {
     let feed = |kind, bytes: &[u8]| ResponseScanner::new(kind, BOTH[0]).feed(bytes);
     assert_eq!(feed(ReplyKind::Query, &[0, 0, 0, 1]), Err(ScanError::Empty));

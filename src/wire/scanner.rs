@@ -113,7 +113,8 @@ impl ResponseScanner {
     ///
     /// Errors: the server broke the protocol; nothing of `bytes` may be sent on.
     pub fn feed(&mut self, bytes: &[u8]) -> Result<Fed, ScanError> {
-        if self.place == Place::Infile {
+        // Only once the whole request has passed: a long file name may come in pieces.
+        if self.place == Place::Infile && matches!(self.phase, Phase::Head) {
             self.place = Place::First;
             self.sequence = None;
         }
