@@ -15,7 +15,7 @@
 //! | [`monitor`] | MEASURE: health with hysteresis, the catalog of the servers' schemas |
 //! | [`admin`], [`ctl`] | the operators' console, and its command line |
 //! | [`config`] | TOML -> each component's own configuration, checked whole before a port opens |
-//! | [`offline`] | without a node: `meridian explain`, `meridian lint-sql` |
+//! | [`offline`] | without a node: `meridian explain`, `lint-sql`, `import` |
 //! | [`demo`] | the world on one machine |
 //! | [`server`], [`operations`] | the wiring |
 //! | [`fault`], [`shutdown`], [`telemetry`] | three small tools |

@@ -40,6 +40,8 @@ enum Command {
     Explain(Box<offline::ExplainOptions>),
     /// Count what a real workload would meet: a file of SQL, a slow log or a general log
     LintSql(Box<offline::LintOptions>),
+    /// Turn the rules of another system into a part of a configuration
+    Import(Box<offline::ImportOptions>),
     /// Run a node until SIGTERM or Ctrl-C
     Serve {
         /// The configuration file
@@ -64,6 +66,13 @@ fn main() -> ExitCode {
         Command::Ctl(options) => run_ctl(&options),
         Command::Explain(options) => tell("explain", offline::explain::run(&options, &mut std::io::stdout().lock())),
         Command::LintSql(options) => tell("lint-sql", offline::lint::run(&options, &mut std::io::stdout().lock())),
+        Command::Import(options) => match offline::import::run(&options) {
+            Ok(toml) => {
+                print!("{toml}");
+                ExitCode::SUCCESS
+            }
+            Err(error) => failure("import", &error),
+        },
         Command::Serve { config, takeover } => serve(config, takeover),
         Command::Demo(arguments) => run_demo(*arguments),
         Command::Version => {

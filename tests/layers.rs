@@ -74,7 +74,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("etcd_client", &["src/control/store/etcd.rs"]),
     ("mysql_async", &["src/monitor/", "src/cutover/", "src/ctl/", "src/demo/", "src/admin/tests.rs"]),
     ("toml", &["src/config/", "src/demo/meridian_config.rs"]),
-    ("clap", &["src/main.rs", "src/ctl/", "src/offline/options.rs", "src/demo/"]),
+    ("clap", &["src/main.rs", "src/ctl/", "src/offline/", "src/demo/"]),
     ("tracing_subscriber", &["src/telemetry.rs"]),
 ];
 
