@@ -17,7 +17,8 @@
 //! | [`config`] | TOML -> each component's own configuration, checked whole before a port opens |
 //! | [`offline`] | without a node: `meridian explain`, `lint-sql`, `import` |
 //! | [`demo`] | the world on one machine |
-//! | [`server`], [`operations`] | the wiring |
+//! | [`cutover`] | MOVE: planned moves of ownership: goal, plan (pure: `next_step`), perform (one step, idempotent), run (journal, resume) |
+//! | [`server`], [`operations`], [`moving`] | the wiring |
 //! | [`fault`], [`shutdown`], [`telemetry`] | three small tools |
 //!
 //! # The layers
@@ -25,9 +26,9 @@
 //! A module imports only from lower rows; `tests/layers.rs` holds the table.
 //!
 //! ```text
-//! 6  main  server  operations  config  ctl  offline  demo     wiring
+//! 6  main  server  operations  moving  config  ctl  offline  demo     wiring
 //! 5  admin                               operators' surfaces
-//! 4  frontend  monitor                   services; they do not know each other
+//! 4  frontend  monitor  cutover          services; they do not know each other
 //! 3  control  backend                    the shared truth; reaching MySQL; they do not know each other
 //! 2  net                                 sockets
 //! 1  sql <- route      wire              pure: no socket, clock, lock, log
@@ -70,11 +71,13 @@ pub mod backend;
 pub mod config;
 pub mod control;
 pub mod ctl;
+pub mod cutover;
 pub mod demo;
 pub mod fault;
 pub mod frontend;
 pub mod model;
 pub mod monitor;
+pub mod moving;
 pub mod net;
 pub mod offline;
 pub mod operations;

@@ -9,17 +9,20 @@ use async_trait::async_trait;
 use tokio::time::timeout;
 
 use crate::admin::operations::{
-    AskedUnit, ChangeRefused, ChangeReport, ConsoleChange, DrainReport, ExplainRequest, InstanceRow, Operations,
-    PinRow, PoolRow, SessionRow, TallyRow,
+    AskedUnit, ChangeRefused, ChangeReport, ConsoleChange, DrainReport, ExplainRequest, InstanceRow, MoveRow,
+    Operations, PinRow, PoolRow, PreviewRow, SessionRow, TallyRow,
 };
 use crate::config::{Config, load_users};
 use crate::control::{Author, ChangeError, Command, Controller, Outcome};
+use crate::cutover::Goal;
 use crate::frontend::registry::SessionEntry;
 use crate::frontend::tally::{Count, Happening};
 use crate::frontend::worker::Node;
 use crate::model::{
-    ControlState, Epoch, Extent, Forbid, ForbidScope, GroupId, InstanceAddress, InstanceId, Role, Snapshot, UnitId,
+    ControlState, Epoch, Extent, Forbid, ForbidScope, GroupId, InstanceAddress, InstanceId, MoveId, Role, Snapshot,
+    UnitId,
 };
+use crate::moving::{self, Moving};
 use crate::route::{Explanation, Grants, SessionView, TransactionView, explanation};
 use crate::server::drain::Drain;
 use crate::server::reload::Reload;
@@ -32,6 +35,7 @@ const DRAIN_PATIENCE: Duration = Duration::from_secs(1);
 pub struct NodeOperations {
     node: Arc<Node>,
     controller: Arc<Controller>,
+    moving: Moving,
     reload: Arc<Reload>,
     drain: Arc<Drain>,
     users_file: PathBuf,
@@ -43,6 +47,7 @@ impl NodeOperations {
     pub fn new(
         node: Arc<Node>,
         controller: Arc<Controller>,
+        moving: Moving,
         config: &Config,
         reload: Arc<Reload>,
         drain: Arc<Drain>,
@@ -50,7 +55,7 @@ impl NodeOperations {
         // Configuration without a listener is refused, so this default explains nothing to anybody.
         let fallback = Dialect { family: crate::sql::Family::MariaDb, version: 101_100 };
         let dialect = config.listeners.first().map_or(fallback, |listener| listener.dialect);
-        NodeOperations { node, controller, reload, drain, users_file: config.users_file.clone(), dialect }
+        NodeOperations { node, controller, moving, reload, drain, users_file: config.users_file.clone(), dialect }
     }
 
     fn session_row(&self, entry: &SessionEntry, snapshot: &Snapshot) -> SessionRow {
@@ -165,6 +170,32 @@ impl Operations for NodeOperations {
         Ok(ChangeReport { epoch: changed.epoch, result })
     }
 
+    fn moves(&self) -> Vec<MoveRow> {
+        let state = Arc::clone(&self.node.snapshots.load().state);
+        let held = self.controller.room().writes() as u64;
+        state.moves.iter().map(|record| self.moving.row(&state, record, held)).collect()
+    }
+
+    async fn preview_move(&self, goal: Goal, by: &str) -> Result<Vec<PreviewRow>, String> {
+        let preview = self.moving.mover.preview(&goal, &author(by)).await;
+        preview.map(moving::preview_rows).map_err(|error| error.to_string())
+    }
+
+    async fn carry_out_move(
+        &self,
+        goal: Goal,
+        if_epoch: Option<Epoch>,
+        by: &str,
+    ) -> Result<ChangeReport, ChangeRefused> {
+        moving::reported(self.moving.requests.carry_out(goal, author(by), if_epoch).await)
+    }
+
+    async fn roll_back_move(&self, id: MoveId, by: &str) -> Result<ChangeReport, ChangeRefused> {
+        let command = Command::RollBackMove { id, reason: format!("by command of {by}") };
+        let changed = self.controller.change(&command, &author(by), None).await.map_err(refused)?;
+        Ok(ChangeReport { epoch: changed.epoch, result: format!("move {id} is rolled back") })
+    }
+
     fn explain(&self, request: ExplainRequest) -> Explanation {
         let snapshot = self.node.snapshots.load();
         let context = SqlContext {
@@ -271,7 +302,7 @@ fn extents_of(state: &ControlState, command: &Command) -> Vec<Extent> {
     }
 }
 
-fn refused(error: ChangeError) -> ChangeRefused {
+pub(crate) fn refused(error: ChangeError) -> ChangeRefused {
     match error {
         ChangeError::EpochMoved { expected, current } => ChangeRefused::EpochMoved { expected, found: current },
         ChangeError::Apply(error) => ChangeRefused::Invalid(error.to_string()),

@@ -40,6 +40,7 @@ use crate::frontend::worker::Node;
 use crate::model::{InstanceId, UnitId};
 use crate::monitor::health::Board;
 use crate::monitor::{ProbeAccount, ProbeTls, catalog, watch_catalog, watch_health};
+use crate::moving::Moving;
 use crate::net::rsa_key::{RsaError, RsaKey};
 use crate::net::tls::{ClientTls, ServerProof, TlsError, TlsNeed};
 use crate::operations::NodeOperations;
@@ -80,6 +81,7 @@ const PREDECESSOR_PAUSE: Duration = Duration::from_millis(20);
 /// A node whose ports are open.
 pub struct Server {
     node: Arc<Node>,
+    store: FileStore,
     tasks: JoinSet<()>,
     threads: Vec<JoinHandle<()>>,
     /// Kept to the end: a worker ends when nobody can send it clients any more.
@@ -120,8 +122,9 @@ impl Server {
         open_files::raise(
             config.limits.connections + config.state.instances.len() * config.backend.connections_per_instance,
         );
-        let store = Arc::new(FileStore::open(&config.node.state_file).map_err(StartError::from)?);
-        let controller = Arc::new(Controller::start(store, config.state.clone(), config.hold).await?);
+        let store = FileStore::open(&config.node.state_file).map_err(StartError::from)?;
+        let former = store.sign_on().await.map_err(StartError::from)?;
+        let controller = Arc::new(Controller::start(Arc::new(store.clone()), config.state.clone(), config.hold).await?);
         let account = ProbeAccount {
             user: config.monitor.user.clone(),
             password: config.monitor.password.clone(),
@@ -150,9 +153,11 @@ impl Server {
         let (stop, stopped) = shutdown::channel();
         let (stop_accepting, accepting) = shutdown::channel();
         let (ask_end, end_asked) = shutdown::channel();
+        let (moving, inbox_of_moves) = Moving::begin(&config, &controller, &node, former).await;
         let mut server = Server {
             reload: Arc::new(Reload::new(Arc::clone(&node), Vec::new(), config.clone())),
             node,
+            store,
             tasks: JoinSet::new(),
             threads: Vec::new(),
             workers: Vec::new(),
@@ -160,6 +165,7 @@ impl Server {
             stop_accepting: Arc::new(stop_accepting),
             end_asked,
         };
+        server.tasks.spawn(Arc::clone(&moving.mover).serve(inbox_of_moves, stopped.clone()));
         server.start_monitors(account, home, inbox, &stopped);
         server.workers = server.start_workers(config.node.workers)?;
         let drain = Arc::new(Drain::new(Arc::clone(&server.node), ask_end));
@@ -175,7 +181,8 @@ impl Server {
         }
         server.reload = Arc::new(Reload::new(Arc::clone(&server.node), served, config.clone()));
         let reload = Arc::clone(&server.reload);
-        let operations = Arc::new(NodeOperations::new(Arc::clone(&server.node), controller, &config, reload, drain));
+        let node = Arc::clone(&server.node);
+        let operations = Arc::new(NodeOperations::new(node, controller, moving, &config, reload, drain));
         for (socket, console) in consoles {
             tracing::info!(address = %console.address, "serving operators");
             let mut stopped = stopped.clone();
@@ -305,6 +312,11 @@ impl Server {
         let joined = tokio::task::spawn_blocking(move || threads.into_iter().all(|thread| thread.join().is_ok())).await;
         if !matches!(joined, Ok(true)) {
             tracing::error!("a worker ended by a panic");
+        }
+        if !self.node.gate.in_flight().is_empty() {
+            tracing::warn!("writes are left whose end nobody has seen; the next process looks for them");
+        } else if let Err(error) = self.store.sign_off().await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the process could not be signed off");
         }
     }
 }

@@ -55,7 +55,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 ];
 
 /// Modules that may import everything: they wire the rest together.
-const WIRING: &[&str] = &["main", "lib", "server", "operations"];
+const WIRING: &[&str] = &["main", "lib", "server", "operations", "moving"];
 
 /// Tools that every module above the pure rows may import besides its lower rows.
 const TOOLS: &[&str] = &["clock", "shutdown", "fault"];

@@ -208,9 +208,11 @@ fn error_kind(refusal: &Refusal) -> ErrorKind {
         Refusal::Syntax(_) => ErrorKind::ER_PARSE_ERROR,
         Refusal::UnknownVariable(_) => ErrorKind::ER_UNKNOWN_SYSTEM_VARIABLE,
         Refusal::Role { .. } => ErrorKind::ER_SPECIFIC_ACCESS_DENIED_ERROR,
-        Refusal::UnknownName(_) | Refusal::Change(_) | Refusal::Users(_) | Refusal::Configuration(_) => {
-            ErrorKind::ER_UNKNOWN_ERROR
-        }
+        Refusal::UnknownName(_)
+        | Refusal::WhichMove(_)
+        | Refusal::Change(_)
+        | Refusal::Users(_)
+        | Refusal::Configuration(_) => ErrorKind::ER_UNKNOWN_ERROR,
     }
 }
 

@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use super::chatter::{self, Chatter};
 use super::config::ConsoleRole;
+use super::move_words::{self, MoveWords};
 use super::scope_words::{self, ScopeWords};
 use super::tokens::{Token, Words, unexpected};
 use crate::model::{Epoch, ForbidKind};
@@ -14,7 +15,7 @@ use crate::sql::KeyValue;
 /// What the console knows, as HELP and every syntax error tell it.
 pub const VERBS: &[(&str, &str)] = &[
     (
-        "SHOW UNITS | GROUPS | INSTANCES | POOLS | SESSIONS | PINS | FORBIDS | DENIALS | REFUSALS | OBSERVED | EPOCH",
+        "SHOW UNITS | GROUPS | INSTANCES | POOLS | SESSIONS | PINS | FORBIDS | MOVES | HISTORY | DENIALS | REFUSALS | OBSERVED | EPOCH",
         "the state of this node",
     ),
     (
@@ -24,6 +25,15 @@ pub const VERBS: &[(&str, &str)] = &[
     ),
     ("ALLOW WRITES ON <scope> [IF EPOCH = <n>]", "lift the forbid of the scope"),
     (
+        "SWITCH GLOBAL ZONE [OF '<group>'] TO '<unit>' [DRY RUN] [IF EPOCH = <n>]",
+        "make another unit the master of the group's global tables",
+    ),
+    (
+        "MOVE SHARDS <a>-<b> [OF '<group>'] | KEY <key> [OF '<group>'] | UNIT '<unit>' TO '<unit>' [DRY RUN] [IF EPOCH = <n>]",
+        "give shards, one key alone, or everything a unit owns to another unit",
+    ),
+    ("ROLLBACK MOVE [<id>]", "end a move that is under way; its scopes stay with their owner"),
+    (
         "EXPLAIN ROUTE [AT UNIT '<unit>'] [IN SCHEMA <schema>] [AS USER '<user>'] [WITH PARAMS (<value>, …)] <sql>",
         "where a statement would go, and why",
     ),
@@ -32,6 +42,9 @@ pub const VERBS: &[(&str, &str)] = &[
     ("DRAIN NODE", "end this node: transactions may finish until the deadline, nothing new begins"),
     ("HELP", "this list"),
 ];
+
+const VERBS_EXPECTED: &str =
+    "a verb: SHOW, FORBID, ALLOW, SWITCH, MOVE, ROLLBACK MOVE, EXPLAIN ROUTE, RELOAD, DRAIN NODE or HELP";
 
 /// What SHOW shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +63,10 @@ pub enum Subject {
     Pins,
     /// Standing forbids.
     Forbids,
+    /// Moves under way.
+    Moves,
+    /// The last changes.
+    History,
     /// Statements that are denied everywhere.
     Denials,
     /// What was refused since the node started.
@@ -68,6 +85,8 @@ const SUBJECTS: &[(&str, Subject)] = &[
     ("SESSIONS", Subject::Sessions),
     ("PINS", Subject::Pins),
     ("FORBIDS", Subject::Forbids),
+    ("MOVES", Subject::Moves),
+    ("HISTORY", Subject::History),
     ("DENIALS", Subject::Denials),
     ("REFUSALS", Subject::Refusals),
     ("OBSERVED", Subject::Observed),
@@ -96,6 +115,13 @@ pub enum Command {
         scope: ScopeWords,
         /// The epoch that must hold.
         if_epoch: Option<Epoch>,
+    },
+    /// SWITCH … | MOVE …
+    Move(MoveWords),
+    /// ROLLBACK MOVE …
+    RollBackMove {
+        /// Which; the only one where none is given.
+        id: Option<u64>,
     },
     /// EXPLAIN ROUTE …
     ExplainRoute {
@@ -131,6 +157,8 @@ impl Command {
             }
             Command::Forbid { .. }
             | Command::Allow { .. }
+            | Command::Move(_)
+            | Command::RollBackMove { .. }
             | Command::Reload
             | Command::ReloadUsers
             | Command::DrainNode => ConsoleRole::Operator,
@@ -159,12 +187,15 @@ pub fn parse(text: &str) -> Result<Command, GrammarError> {
     let mut words = Words::new(text);
     let first = words.next();
     let Token::Word(verb) = &first else {
-        return Err(unexpected(&first, "a verb: SHOW, FORBID, ALLOW, EXPLAIN ROUTE, RELOAD, DRAIN NODE or HELP"));
+        return Err(unexpected(&first, VERBS_EXPECTED));
     };
     match verb.to_ascii_uppercase().as_str() {
         "SHOW" => parse_show(words),
         "FORBID" => parse_forbid(words),
         "ALLOW" => parse_allow(words),
+        "SWITCH" => move_words::parse_switch(words),
+        "MOVE" => move_words::parse_move(words),
+        "ROLLBACK" => move_words::parse_rollback(words),
         "EXPLAIN" => parse_explain(words),
         "RELOAD" if words.peek().is_word("USERS") => {
             words.expect("USERS").and_then(|()| words.end(Command::ReloadUsers))
@@ -175,7 +206,7 @@ pub fn parse(text: &str) -> Result<Command, GrammarError> {
         "SELECT" => chatter::parse_select(words.rest()).map(Command::Chatter),
         // The console has no settings and no transactions, so these change nothing. BEGIN and ROLLBACK would promise something.
         "SET" | "COMMIT" => Ok(Command::Chatter(Chatter::Nothing)),
-        _ => Err(unexpected(&first, "a verb: SHOW, FORBID, ALLOW, EXPLAIN ROUTE, RELOAD, DRAIN NODE or HELP")),
+        _ => Err(unexpected(&first, VERBS_EXPECTED)),
     }
 }
 
@@ -188,7 +219,7 @@ fn parse_show(mut words: Words<'_>) -> Result<Command, GrammarError> {
         Some((_, found)) => words.end(Command::Show(*found)),
         None => Err(unexpected(
             &subject,
-            "UNITS, GROUPS, INSTANCES, POOLS, SESSIONS, PINS, FORBIDS, DENIALS, REFUSALS, OBSERVED or EPOCH",
+            "UNITS, GROUPS, INSTANCES, POOLS, SESSIONS, PINS, FORBIDS, MOVES, HISTORY, DENIALS, REFUSALS, OBSERVED or EPOCH",
         )),
     }
 }
@@ -345,10 +376,10 @@ mod tests {
 
     #[test]
     fn a_bad_verb_says_what_is_known() {
-        assert!(found("SWITCH GLOBAL ZONE").starts_with("found SWITCH, expected a verb: SHOW, FORBID"));
+        assert!(found("PROMOTE GLOBAL ZONE").starts_with("found PROMOTE, expected a verb: SHOW, FORBID"));
         assert_eq!(
             found("SHOW TABLES"),
-            "found TABLES, expected UNITS, GROUPS, INSTANCES, POOLS, SESSIONS, PINS, FORBIDS, DENIALS, REFUSALS, OBSERVED or EPOCH"
+            "found TABLES, expected UNITS, GROUPS, INSTANCES, POOLS, SESSIONS, PINS, FORBIDS, MOVES, HISTORY, DENIALS, REFUSALS, OBSERVED or EPOCH"
         );
     }
 

@@ -9,6 +9,7 @@ pub mod console;
 pub mod grammar;
 pub mod guard;
 pub mod login;
+pub mod move_words;
 pub mod operations;
 pub mod scope_words;
 pub mod tables;
@@ -20,6 +21,6 @@ pub mod verbs;
 pub use config::{Account, Config, ConsoleRole};
 pub use console::serve;
 pub use operations::{
-    ChangeRefused, ChangeReport, ConsoleChange, DrainReport, ExplainRequest, InstanceRow, Operations, PinRow, PoolRow,
-    SessionRow, TallyRow,
+    ChangeRefused, ChangeReport, ConsoleChange, DrainReport, ExplainRequest, InstanceRow, MoveRow, Operations, PinRow,
+    PoolRow, PreviewRow, SessionRow, TallyRow,
 };

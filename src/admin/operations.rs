@@ -8,7 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use thiserror::Error;
 
-use crate::model::{Epoch, ForbidKind, ForbidScope, Snapshot, UnitId};
+use crate::cutover::Goal;
+use crate::model::{Epoch, ForbidKind, ForbidScope, MoveId, Snapshot, UnitId};
 use crate::route::Explanation;
 use crate::sql::KeyValue;
 
@@ -37,6 +38,23 @@ pub trait Operations: Send + Sync {
         if_epoch: Option<Epoch>,
         by: &str,
     ) -> Result<ChangeReport, ChangeRefused>;
+
+    /// Moves under way, with how far this node has got with them.
+    fn moves(&self) -> Vec<MoveRow>;
+
+    /// What a move would meet; changes nothing. The rows of the answer; or, in a sentence, why there is nothing to look at.
+    async fn preview_move(&self, goal: Goal, by: &str) -> Result<Vec<PreviewRow>, String>;
+
+    /// Carries a move out and returns when it has ended. It goes on when nobody waits for it.
+    async fn carry_out_move(
+        &self,
+        goal: Goal,
+        if_epoch: Option<Epoch>,
+        by: &str,
+    ) -> Result<ChangeReport, ChangeRefused>;
+
+    /// Sends a move back that is under way.
+    async fn roll_back_move(&self, id: MoveId, by: &str) -> Result<ChangeReport, ChangeRefused>;
 
     /// Where a statement would go and why. Sends nothing.
     fn explain(&self, request: ExplainRequest) -> Explanation;
@@ -212,6 +230,38 @@ pub struct PinRow {
     pub sessions: u64,
     /// Pins since start.
     pub since_start: u64,
+}
+
+/// One move under way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MoveRow {
+    /// Its number.
+    pub id: u64,
+    /// What moves, from where, to where.
+    pub what: String,
+    /// The step it is at.
+    pub step: String,
+    /// Writes that began before it and are still in flight.
+    pub in_flight: u64,
+    /// Writes that wait, for all moves together.
+    pub held: u64,
+    /// How long this process has been at it, in milliseconds.
+    pub milliseconds: u64,
+    /// Who asked for it.
+    pub by: String,
+    /// What it waits for, or what went wrong.
+    pub detail: String,
+}
+
+/// One thing a move would meet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PreviewRow {
+    /// What was looked at.
+    pub check: String,
+    /// Where.
+    pub instance: String,
+    /// What was found.
+    pub result: String,
 }
 
 /// One instance.

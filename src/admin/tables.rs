@@ -2,7 +2,7 @@
 //!
 //! The last column of every table is the epoch of the snapshot it was made from. No table has a password in it.
 
-use super::operations::{InstanceRow, PinRow, PoolRow, SessionRow, TallyRow};
+use super::operations::{InstanceRow, MoveRow, PinRow, PoolRow, PreviewRow, SessionRow, TallyRow};
 use crate::control::past;
 use crate::model::{
     ControlState, Denial, DenialCondition, Epoch, Forbid, ForbidKind, ForbidScope, Group, Health, KeyType, Snapshot,
@@ -313,6 +313,45 @@ pub fn explanation(told: Explanation, epoch: Epoch) -> Table {
     let Explanation { route, class, key_from, level, table, digest } = told;
     let columns = Table::new(&["route", "class", "key_from", "level", "table", "digest"]);
     columns.with([route, class, key_from, level, table, digest].map(Cell::Text).into(), epoch)
+}
+
+/// SHOW MOVES.
+pub fn moves(rows: Vec<MoveRow>, epoch: Epoch) -> Table {
+    let columns = ["#id", "what", "step", "#in_flight", "#held", "#milliseconds", "by", "detail"];
+    let mut table = Table::new(&columns);
+    for MoveRow { id, what, step, in_flight, held, milliseconds, by, detail } in rows {
+        let cells = vec![
+            id.into(),
+            what.into(),
+            step.into(),
+            in_flight.into(),
+            held.into(),
+            milliseconds.into(),
+            by.into(),
+            detail.into(),
+        ];
+        table.push(cells, epoch);
+    }
+    table
+}
+
+/// What a move would meet.
+pub fn preview(rows: Vec<PreviewRow>, epoch: Epoch) -> Table {
+    let table = Table::new(&["check", "instance", "result"]);
+    rows.into_iter().fold(table, |table, PreviewRow { check, instance, result }| {
+        table.with(vec![check.into(), instance.into(), result.into()], epoch)
+    })
+}
+
+/// SHOW HISTORY: the newest first. Its epochs are those the changes made.
+pub fn history(state: &ControlState) -> Table {
+    let mut table = Table::new(&["#made", "what", "by", "at"]);
+    for entry in state.history.iter().rev() {
+        let cells =
+            vec![entry.epoch.0.into(), entry.what.as_str().into(), entry.by.as_str().into(), utc(entry.at).into()];
+        table.push(cells, state.epoch);
+    }
+    table
 }
 
 /// The word for what a forbid refuses.

@@ -14,12 +14,13 @@ use tokio::sync::oneshot;
 
 use super::{
     Account, ChangeRefused, ChangeReport, Config, ConsoleChange, ConsoleRole, DrainReport, ExplainRequest, InstanceRow,
-    Operations, PinRow, PoolRow, SessionRow, TallyRow, serve,
+    MoveRow, Operations, PinRow, PoolRow, PreviewRow, SessionRow, TallyRow, serve,
 };
+use crate::cutover::Goal;
 use crate::model::control_state::InstanceAddress;
 use crate::model::shard::OwnedRange;
 use crate::model::{
-    Catalog, ControlState, Epoch, Forbid, Group, GroupId, GroupPolicy, Health, Instance, KeyType, Observations,
+    Catalog, ControlState, Epoch, Forbid, Group, GroupId, GroupPolicy, Health, Instance, KeyType, MoveId, Observations,
     ReadPolicy, Role, Shard, ShardMap, ShardRange, Snapshot, TableClass, TableRule, Transform, Unit, UnitId,
     WrongUnitPolicy,
 };
@@ -151,6 +152,39 @@ impl Operations for FakeNode {
         }
         state.epoch = state.epoch.next();
         Ok(ChangeReport { epoch: state.epoch, result: "done".to_owned() })
+    }
+
+    fn moves(&self) -> Vec<MoveRow> {
+        Vec::new()
+    }
+
+    async fn preview_move(&self, goal: Goal, by: &str) -> Result<Vec<PreviewRow>, String> {
+        let row = |check: &str, result: String| PreviewRow {
+            check: check.to_owned(),
+            instance: "hz-main-1".to_owned(),
+            result,
+        };
+        Ok(vec![row("asked", format!("{goal:?} by {by}"))])
+    }
+
+    async fn carry_out_move(
+        &self,
+        goal: Goal,
+        if_epoch: Option<Epoch>,
+        _by: &str,
+    ) -> Result<ChangeReport, ChangeRefused> {
+        let mut state = self.state.lock().unwrap();
+        if let Some(expected) = if_epoch.filter(|expected| *expected != state.epoch) {
+            return Err(ChangeRefused::EpochMoved { expected, found: state.epoch });
+        }
+        let Goal::GlobalZone { group, target } = goal else { return Err(ChangeRefused::Invalid(format!("{goal:?}"))) };
+        state.groups[group.index()].global_master = target;
+        state.epoch = state.epoch.next();
+        Ok(ChangeReport { epoch: state.epoch, result: "moved".to_owned() })
+    }
+
+    async fn roll_back_move(&self, id: MoveId, _by: &str) -> Result<ChangeReport, ChangeRefused> {
+        Err(ChangeRefused::Invalid(format!("move {id} is not under way")))
     }
 
     fn explain(&self, request: ExplainRequest) -> Explanation {
@@ -327,13 +361,25 @@ async fn explain_speaks_for_the_unit_of_the_console_or_the_one_named() {
 }
 
 #[tokio::test]
+async fn a_switch_is_previewed_and_made_and_needs_a_move_to_roll_back() {
+    let console = running(4).await;
+    let mut conn = console.admin().await;
+    let told = rows(&mut conn, "SWITCH GLOBAL ZONE TO 'bj' DRY RUN").await;
+    assert!(told[0].contains("GlobalZone { group: GroupId(0), target: UnitId(1) } by admin"), "{told:?}");
+    assert_eq!(rows(&mut conn, "SWITCH GLOBAL ZONE TO 'bj' IF EPOCH = 1").await, ["result=moved epoch=2"]);
+    assert_eq!(refusal(&mut conn, "SWITCH GLOBAL ZONE TO 'hz' IF EPOCH = 1").await.0, 1105);
+    assert!(refusal(&mut conn, "MOVE SHARDS 0-9 TO 'sz'").await.1.contains("there is no unit 'sz'; there are: hz, bj"));
+    assert!(refusal(&mut conn, "ROLLBACK MOVE").await.1.contains("no move is under way"));
+}
+
+#[tokio::test]
 async fn errors_say_what_is_known_and_the_connection_stays() {
     let console = running(4).await;
     let mut conn = console.admin().await;
-    let (code, message) = refusal(&mut conn, "SWITCH GLOBAL ZONE TO 'bj'").await;
+    let (code, message) = refusal(&mut conn, "PROMOTE 'bj'").await;
     assert_eq!(code, 1064);
     assert!(
-        message.contains("found SWITCH") && message.contains("FORBID [WRITES | UPDATES | ALL] ON <scope>"),
+        message.contains("found PROMOTE") && message.contains("FORBID [WRITES | UPDATES | ALL] ON <scope>"),
         "{message}"
     );
     assert_eq!(refusal(&mut conn, "SELECT @@no_such").await.0, 1193);

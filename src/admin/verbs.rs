@@ -9,10 +9,12 @@ use tracing::{info, warn};
 use super::chatter::{Chatter, Item, ItemValue};
 use super::config::{Account, ConsoleRole};
 use super::grammar::{self, Command, GrammarError, Subject};
-use super::operations::{AskedUnit, ChangeRefused, ConsoleChange, ExplainRequest, Operations};
+use super::move_words::{self, MoveWish, MoveWords};
+use super::operations::{AskedUnit, ChangeRefused, ChangeReport, ConsoleChange, ExplainRequest, Operations};
 use super::scope_words::{self, UnknownName};
 use super::tables::{self, Cell, ColumnKind, Table};
-use crate::model::{Epoch, Snapshot, UnitId};
+use crate::cutover::Goal;
+use crate::model::{Epoch, MoveId, Snapshot, UnitId};
 
 /// Who asks, and from where.
 #[derive(Clone, Debug)]
@@ -54,6 +56,8 @@ pub enum Refusal {
     },
     /// No such unit or group.
     UnknownName(UnknownName),
+    /// There is no such move under way, or several.
+    WhichMove(String),
     /// The node refused the change.
     Change(ChangeRefused),
     /// The users' file was refused.
@@ -77,6 +81,7 @@ impl Refusal {
             Refusal::UnknownName(UnknownName { what, name, known }) => {
                 format!("there is no {what} '{name}'; there are: {known}")
             }
+            Refusal::WhichMove(what) => what.clone(),
             Refusal::Change(refused) => refused.to_string(),
             Refusal::Configuration(faults) => format!("nothing has changed; the files were refused: {faults}"),
             Refusal::Users(faults) => format!("the users are as before; the file was refused: {faults}"),
@@ -118,6 +123,16 @@ async fn carry_out(command: Command, asker: &Asker, operations: &dyn Operations)
             let scope = scope_words::scope(&snapshot.state, &scope)?;
             apply(ConsoleChange::Allow { scope }, if_epoch, asker, operations).await
         }
+        Command::Move(words) => {
+            let goal = move_words::goal(&snapshot.state, &words)?;
+            carry_out_move(goal, &words, asker, operations).await
+        }
+        Command::RollBackMove { id } => {
+            let moves: Vec<MoveId> = snapshot.state.moves.iter().map(|record| record.id).collect();
+            let id = move_words::which(&moves, id).map_err(Refusal::WhichMove)?;
+            let report = operations.roll_back_move(id, &asker.account.name).await;
+            reported(report, &format!("rollback of move {id}"), asker)
+        }
         Command::ExplainRoute { unit, schema, user, parameters, sql } => {
             let at = if unit.is_some() { AskedUnit::Named } else { AskedUnit::Console };
             let unit = unit.map_or(Ok(asker.unit), |name| scope_words::unit(&snapshot.state, &name))?;
@@ -142,6 +157,8 @@ fn show(subject: Subject, snapshot: &Snapshot, operations: &dyn Operations) -> T
         Subject::Sessions => tables::sessions(operations.sessions(), state.epoch),
         Subject::Pins => tables::pins(operations.pins(), state.epoch),
         Subject::Forbids => tables::forbids(state),
+        Subject::Moves => tables::moves(operations.moves(), state.epoch),
+        Subject::History => tables::history(state),
         Subject::Denials => tables::denials(state),
         Subject::Refusals => tables::refusals(operations.tally(), state.epoch),
         Subject::Observed => tables::observed(operations.tally(), state.epoch),
@@ -155,14 +172,39 @@ async fn apply(
     asker: &Asker,
     operations: &dyn Operations,
 ) -> Result<Answer, Refusal> {
+    reported(operations.change(change.clone(), if_epoch, &asker.account.name).await, &format!("{change:?}"), asker)
+}
+
+async fn carry_out_move(
+    goal: Goal,
+    words: &MoveWords,
+    asker: &Asker,
+    operations: &dyn Operations,
+) -> Result<Answer, Refusal> {
+    let account = &asker.account.name;
+    match words.wish {
+        MoveWish::DryRun => {
+            let rows = operations.preview_move(goal, account).await.map_err(ChangeRefused::Invalid);
+            let rows = rows.map_err(Refusal::Change)?;
+            Ok(Answer::Rows(tables::preview(rows, operations.snapshot().state.epoch)))
+        }
+        MoveWish::CarryOut => {
+            let change = format!("{goal:?}");
+            reported(operations.carry_out_move(goal, words.if_epoch, account).await, &change, asker)
+        }
+    }
+}
+
+/// The answer to a change, which is logged with who asked for it.
+fn reported(report: Result<ChangeReport, ChangeRefused>, change: &str, asker: &Asker) -> Result<Answer, Refusal> {
     let (account, peer) = (&asker.account.name, asker.peer);
-    match operations.change(change.clone(), if_epoch, account).await {
+    match report {
         Ok(report) => {
-            info!(%account, %peer, ?change, epoch = report.epoch.0, result = %report.result, "console change");
+            info!(%account, %peer, change, epoch = report.epoch.0, result = %report.result, "console change");
             Ok(Answer::Rows(Table::new(&["result"]).with(vec![report.result.into()], report.epoch)))
         }
         Err(refused) => {
-            warn!(%account, %peer, ?change, %refused, "console change refused");
+            warn!(%account, %peer, change, %refused, "console change refused");
             Err(Refusal::Change(refused))
         }
     }

@@ -8,6 +8,7 @@ use super::places::Addresses;
 use super::reader::{Located, Problems, Section, read_document};
 use super::{groups, listeners, places, policy, shape, tuning, users};
 use crate::control::HoldLimits;
+use crate::cutover::Deadlines;
 use crate::frontend::{Limits, ListenerConfig, User};
 use crate::model::{ControlState, Epoch, GroupId, Routing};
 use crate::{admin, backend, telemetry};
@@ -72,6 +73,8 @@ pub struct Config {
     pub limits: Limits,
     /// Bounds on writes that wait for the end of a move.
     pub hold: HoldLimits,
+    /// How long each part of a move may take.
+    pub moves: Deadlines,
     /// The users of the applications.
     pub users: Users,
     /// The file they came from, for RELOAD USERS.
@@ -129,7 +132,7 @@ fn read_config(root: &Section<'_>, problems: &mut Problems, file: &Path, folder:
     let consoles = places::read_consoles(root, problems, &units, &mut taken, folder);
     let (backend, monitor) = tuning::read_backend(root, problems, folder);
     let limits = tuning::read_limits(root, problems);
-    let hold = tuning::read_moves(root, problems);
+    let (hold, moves) = tuning::read_moves(root, problems);
     let log = tuning::read_log(root, problems);
     let users = users_file.as_ref().and_then(|file| read_users(file, problems));
     groups::check(&units, &groups, &instances, problems);
@@ -168,6 +171,7 @@ fn read_config(root: &Section<'_>, problems: &mut Problems, file: &Path, folder:
         monitor: monitor?,
         limits,
         hold,
+        moves,
         users: users?,
         users_file: users_file?.value,
         log,

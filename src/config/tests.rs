@@ -157,6 +157,7 @@ fn every_key_is_documented_in_the_readme() {
         "[[console]]",
         "[backend]",
         "[limits]",
+        "[moves]",
         "[log]",
     ];
     for heading in headings {

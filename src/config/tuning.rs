@@ -8,6 +8,7 @@ use super::reader::{Problems, Section};
 use super::shape;
 use crate::backend::{self, BackendTls};
 use crate::control::HoldLimits;
+use crate::cutover::Deadlines;
 use crate::frontend::Limits;
 use crate::net::login::CleartextAuth;
 use crate::telemetry::{self, LogFormat};
@@ -95,17 +96,23 @@ pub fn read_limits(root: &Section<'_>, problems: &mut Problems) -> Limits {
 }
 
 /// `[moves]`; absent means the defaults.
-pub fn read_moves(root: &Section<'_>, problems: &mut Problems) -> HoldLimits {
-    let default = HoldLimits::default();
-    let Some(section) = root.section(problems, "moves") else { return default };
+pub fn read_moves(root: &Section<'_>, problems: &mut Problems) -> (HoldLimits, Deadlines) {
+    let (default, deadlines) = (HoldLimits::default(), Deadlines::default());
+    let Some(section) = root.section(problems, "moves") else { return (default, deadlines) };
     let writes = u32::try_from(default.writes).unwrap_or(u32::MAX);
     let hold = HoldLimits {
         writes: section.or(problems, "held_writes", shape::count(0, 1_000_000), writes) as usize,
         bytes: section.or(problems, "held_bytes", shape::size(1 << 10, 1 << 30), default.bytes),
         patience: section.or(problems, "hold_deadline", shape::duration(), default.patience),
     };
+    let mut duration = |key, default| section.or(problems, key, shape::duration(), default);
+    let deadlines = Deadlines {
+        drain: duration("drain_deadline", deadlines.drain),
+        end: duration("end_deadline", deadlines.end),
+        catch_up: duration("catch_up_deadline", deadlines.catch_up),
+    };
     section.finish(problems);
-    hold
+    (hold, deadlines)
 }
 
 const FORMATS: &[(&str, LogFormat)] = &[("text", LogFormat::Text), ("json", LogFormat::Json)];

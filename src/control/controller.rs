@@ -144,6 +144,10 @@ impl Controller {
         let _one_at_a_time = self.changing.lock().await;
         for _ in 0..ATTEMPTS {
             let stored = self.store.load().await?.ok_or(ChangeError::Lost)?;
+            // What the store took without being able to say so is known from here on.
+            if stored.epoch > self.snapshots.load().state.epoch {
+                self.publish(stored.clone());
+            }
             if let Some(expected) = if_epoch.filter(|expected| *expected != stored.epoch) {
                 return Err(ChangeError::EpochMoved { expected, current: stored.epoch });
             }

@@ -30,5 +30,5 @@ pub use command::{Author, Command};
 pub use controller::{Change, ChangeError, Controller, Outcome, StartError};
 pub use holding_room::{HeldPlace, HoldLimits, HoldingRoom, NotHeld};
 pub use snapshots::{Published, Snapshots};
-pub use store::{FileStore, MemoryStore, Store, StoreError};
+pub use store::{FileStore, Former, MemoryStore, Store, StoreError};
 pub use write_gate::{GateMoved, InFlight, WriteGate, WriteTicket};

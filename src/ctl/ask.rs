@@ -81,10 +81,15 @@ impl Asker {
 
     /// Sends one command and takes its answer whole.
     pub async fn ask(&mut self, command: &str) -> Result<Answered, AskError> {
+        self.ask_within(ANSWER_DEADLINE, command).await
+    }
+
+    /// As [`Asker::ask`], for a command that takes as long as the node's own deadlines let it.
+    pub async fn ask_within(&mut self, deadline: Duration, command: &str) -> Result<Answered, AskError> {
         let console = self.console;
-        match tokio::time::timeout(ANSWER_DEADLINE, self.ask_patiently(command)).await {
+        match tokio::time::timeout(deadline, self.ask_patiently(command)).await {
             Ok(answered) => answered.map_err(|error| ask_error(console, error)),
-            Err(_) => Err(unreachable(console, format!("no answer within {ANSWER_DEADLINE:?}; ask for the status"))),
+            Err(_) => Err(unreachable(console, format!("no answer within {deadline:?}; ask for the status"))),
         }
     }
 

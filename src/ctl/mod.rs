@@ -4,6 +4,7 @@
 
 pub mod ask;
 pub mod options;
+mod progress;
 pub mod run;
 pub mod show;
 

@@ -94,10 +94,83 @@ pub enum Verb {
     },
     /// Read the configuration again: users, limits, certificates, log filter
     Reload,
+    /// Make another unit the master of a group's global tables
+    Switch {
+        /// The unit
+        #[arg(long)]
+        to: String,
+        /// The group; the default group unless given
+        #[arg(long)]
+        group: Option<String>,
+        /// Conditions
+        #[command(flatten)]
+        terms: Terms,
+    },
+    /// Give shards, a key or everything of a unit to another unit
+    Move {
+        /// What moves
+        #[command(flatten)]
+        what: Moved,
+        /// The unit
+        #[arg(long)]
+        to: String,
+        /// Conditions
+        #[command(flatten)]
+        terms: Terms,
+    },
+    /// End a move that is under way; its scopes stay with their owner
+    RollbackMove {
+        /// Its number; the only one unless given
+        id: Option<u64>,
+    },
+    /// Moves under way
+    Moves,
+    /// The last changes
+    History,
     /// Read the users' file again
     ReloadUsers,
     /// End the node: transactions may finish until the deadline, nothing new begins
     Drain,
+}
+
+/// Whether and when a move is made.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+pub struct Terms {
+    /// Tell what it would meet; change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Only if this is still the epoch
+    #[arg(long, value_name = "EPOCH")]
+    pub if_epoch: Option<u64>,
+}
+
+impl Terms {
+    fn words(&self) -> String {
+        let dry = if self.dry_run { " DRY RUN" } else { "" };
+        format!("{dry}{}", epoch_condition(self.if_epoch))
+    }
+}
+
+/// What moves: one of these.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+#[group(required = true, multiple = false)]
+pub struct Moved {
+    /// These shards, for example 5000-9999, or 5000-9999@group
+    #[arg(long, value_name = "A-B[@GROUP]")]
+    pub shards: Option<String>,
+    /// This routing key of the default group, alone
+    #[arg(long)]
+    pub key: Option<String>,
+    /// Everything this unit owns
+    #[arg(long)]
+    pub unit: Option<String>,
+}
+
+impl Moved {
+    fn words(&self) -> String {
+        let Moved { shards, key, unit } = self.clone();
+        Scope { shards, key, unit, ..Scope::default() }.words()
+    }
 }
 
 /// What a forbid covers: one of these.
@@ -157,7 +230,7 @@ impl Verb {
     pub fn commands(&self) -> Vec<(&'static str, String)> {
         let show = |name: &'static str| (name, format!("SHOW {}", name.to_uppercase()));
         match self {
-            Verb::Status => ["epoch", "units", "instances", "forbids"].map(show).to_vec(),
+            Verb::Status => ["epoch", "units", "instances", "forbids", "moves"].map(show).to_vec(),
             Verb::Units => vec![show("units")],
             Verb::Groups => vec![show("groups")],
             Verb::Instances => vec![show("instances")],
@@ -193,6 +266,19 @@ impl Verb {
             }
             Verb::Reload => vec![("reload", "RELOAD".to_owned())],
             Verb::Drain => vec![("drain", "DRAIN NODE".to_owned())],
+            Verb::Switch { to, group, terms } => {
+                let of = group.as_ref().map(|group| format!(" OF {}", quoted(group))).unwrap_or_default();
+                vec![("switch", format!("SWITCH GLOBAL ZONE{of} TO {}{}", quoted(to), terms.words()))]
+            }
+            Verb::Move { what, to, terms } => {
+                vec![("move", format!("MOVE {} TO {}{}", what.words(), quoted(to), terms.words()))]
+            }
+            Verb::RollbackMove { id } => {
+                let id = id.map(|id| format!(" {id}")).unwrap_or_default();
+                vec![("rollback-move", format!("ROLLBACK MOVE{id}"))]
+            }
+            Verb::Moves => vec![show("moves")],
+            Verb::History => vec![show("history")],
             Verb::ReloadUsers => vec![("reload-users", "RELOAD USERS".to_owned())],
         }
     }
@@ -255,6 +341,16 @@ mod tests {
             Verb::Reload,
             Verb::ReloadUsers,
             Verb::Drain,
+            Verb::Moves,
+            Verb::History,
+            Verb::RollbackMove { id: None },
+            Verb::RollbackMove { id: Some(8) },
+            Verb::Switch { to: "b'j".to_owned(), group: Some("main".to_owned()), terms: Terms::default() },
+            Verb::Move {
+                what: Moved { shards: Some("5-9@main".to_owned()), ..Moved::default() },
+                to: "bj".to_owned(),
+                terms: Terms { dry_run: true, if_epoch: Some(7) },
+            },
         ];
         for (_, text) in verbs.iter().flat_map(Verb::commands) {
             assert!(parse(&text).is_ok(), "{text}");

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::ask::{Answered, AskError, Asker};
 use super::options::{Options, Verb};
-use super::show;
+use super::{progress, show};
 use crate::config;
 
 /// How a call ended; the exit code for scripts.
@@ -44,7 +44,13 @@ pub async fn run(options: &Options, out: &mut impl Write, errors: &mut impl Writ
             return Ok(Outcome::Usage);
         }
     };
-    match ask_all(options, &password).await {
+    let answered = match &options.verb {
+        Verb::Switch { terms, .. } | Verb::Move { terms, .. } if !terms.dry_run => {
+            progress::carry_out(options, &password, errors).await?
+        }
+        _ => ask_all(options, &password).await,
+    };
+    match answered {
         Ok((epoch, answers)) => {
             let text = match options.json {
                 true => format!("{:#}\n", as_json(&options.verb, epoch, &answers)),
@@ -63,7 +69,7 @@ pub async fn run(options: &Options, out: &mut impl Write, errors: &mut impl Writ
     }
 }
 
-type Answers = Vec<(&'static str, Answered)>;
+pub(super) type Answers = Vec<(&'static str, Answered)>;
 
 /// The answers and the newest epoch they carry.
 async fn ask_all(options: &Options, password: &str) -> Result<(Option<u64>, Answers), AskError> {
@@ -91,7 +97,18 @@ fn as_text(verb: &Verb, epoch: Option<u64>, answers: &Answers) -> String {
             let sections = sections.map(|(heading, answered)| format!("\n{heading}\n{}", show::table(answered)));
             format!("epoch {epoch}\n{}", sections.collect::<String>())
         }
-        Verb::Forbid { .. } | Verb::Allow { .. } | Verb::Reload | Verb::ReloadUsers | Verb::Drain => {
+        Verb::Switch { terms, .. } | Verb::Move { terms, .. } if terms.dry_run => {
+            let tables: String = answers.iter().map(|(_, answered)| show::table(answered)).collect();
+            format!("{tables}epoch {epoch}\n")
+        }
+        Verb::Forbid { .. }
+        | Verb::Allow { .. }
+        | Verb::Switch { .. }
+        | Verb::Move { .. }
+        | Verb::RollbackMove { .. }
+        | Verb::Reload
+        | Verb::ReloadUsers
+        | Verb::Drain => {
             let told: String = answers.iter().map(|(_, answered)| show::lines(answered)).collect();
             format!("{told}epoch {epoch}\n")
         }
@@ -102,6 +119,8 @@ fn as_text(verb: &Verb, epoch: Option<u64>, answers: &Answers) -> String {
         | Verb::Sessions
         | Verb::Pins
         | Verb::Forbids
+        | Verb::Moves
+        | Verb::History
         | Verb::Denials
         | Verb::Refusals
         | Verb::Observed => {

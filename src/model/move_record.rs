@@ -83,9 +83,14 @@ impl MoveRecord {
 
     /// The sources with their groups, each once.
     pub fn sources(&self) -> Vec<(GroupId, UnitId)> {
-        let mut sources: Vec<_> = self.parts.iter().map(|part| (part.extent.group(), part.source)).collect();
-        sources.sort_unstable();
-        sources.dedup();
-        sources
+        sources_of(&self.parts)
     }
+}
+
+/// The sources of `parts` with their groups, each once.
+pub fn sources_of(parts: &[MovePart]) -> Vec<(GroupId, UnitId)> {
+    let mut sources: Vec<_> = parts.iter().map(|part| (part.extent.group(), part.source)).collect();
+    sources.sort_unstable();
+    sources.dedup();
+    sources
 }

@@ -12,6 +12,7 @@ mod failures;
 #[allow(dead_code, unused_imports, reason = "the fixtures' own test uses the rest")]
 mod fixture_file;
 mod keys;
+mod moves;
 mod node;
 mod protocol;
 mod scenarios;

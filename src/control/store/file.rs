@@ -25,12 +25,22 @@ pub struct FileStore {
     disk: Arc<Mutex<Disk>>,
 }
 
+/// How the process that served from the file before this one ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Former {
+    /// It had ended everything, or there was none.
+    SignedOff,
+    /// It is gone without a word: servers may still be executing what it sent.
+    Vanished,
+}
+
 /// The paths, and the lock on them, which ends with the process.
 #[derive(Debug)]
 struct Disk {
     file: PathBuf,
     next: PathBuf,
     previous: PathBuf,
+    running: PathBuf,
     _lock: File,
 }
 
@@ -54,9 +64,34 @@ impl FileStore {
             file: path.to_owned(),
             next: with_suffix(path, ".next"),
             previous: with_suffix(path, ".previous"),
+            running: with_suffix(path, ".running"),
             _lock: locked,
         };
         Ok(FileStore { disk: Arc::new(Mutex::new(disk)) })
+    }
+
+    /// Writes down that a process serves from this file. Returns how the one before it ended. Errors: the disk's.
+    pub async fn sign_on(&self) -> Result<Former, StoreError> {
+        self.on_disk(|disk| {
+            let former = match File::create_new(&disk.running) {
+                Ok(mark) => mark.sync_all().map(|()| Former::SignedOff),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(Former::Vanished),
+                Err(error) => Err(error),
+            };
+            let former = former.map_err(|source| io_error("create", &disk.running, source))?;
+            disk.sync_directory()?;
+            Ok(former)
+        })
+        .await
+    }
+
+    /// Writes down that this process has ended everything it had begun at the servers. Errors: the disk's.
+    pub async fn sign_off(&self) -> Result<(), StoreError> {
+        self.on_disk(|disk| {
+            fs::remove_file(&disk.running).map_err(|source| io_error("remove", &disk.running, source))?;
+            disk.sync_directory()
+        })
+        .await
     }
 
     /// Runs `act` where waiting for the disk delays no query.
@@ -263,6 +298,18 @@ mod tests {
         fs::remove_file(with_suffix(&world.path(), ".next")).unwrap();
         world.store.compare_and_swap(Some(Epoch(2)), &at(3)).await.unwrap();
         assert_eq!(world.store.load().await.unwrap().unwrap(), at(3));
+    }
+
+    #[tokio::test]
+    async fn a_process_that_did_not_sign_off_is_known_to_the_next() {
+        let world = with_two_generations().await;
+        assert_eq!(world.store.sign_on().await.unwrap(), Former::SignedOff);
+        let path = world.path();
+        drop(world.store);
+        let next = FileStore::open(&path).unwrap();
+        assert_eq!(next.sign_on().await.unwrap(), Former::Vanished);
+        next.sign_off().await.unwrap();
+        assert_eq!(next.sign_on().await.unwrap(), Former::SignedOff);
     }
 
     #[tokio::test]

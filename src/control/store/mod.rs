@@ -8,5 +8,5 @@ mod memory;
 mod conformance;
 
 pub use contract::{Store, StoreError};
-pub use file::FileStore;
+pub use file::{FileStore, Former};
 pub use memory::MemoryStore;

@@ -44,6 +44,7 @@ pub fn steps(schema: &str) -> Vec<Step> {
     let mut steps = reads_and_writes();
     steps.extend(transactions_and_prepared());
     steps.extend(forbid_and_explain(schema));
+    steps.extend(moves());
     steps
 }
 
@@ -143,6 +144,38 @@ fn forbid_and_explain(schema: &str) -> Vec<Step> {
     ]
 }
 
+/// Ownership goes away and comes back: the tour leaves the world as it found it.
+fn moves() -> Vec<Step> {
+    let console = |command: &str| Act::Console(command.to_owned());
+    let sell = text("UPDATE product SET stock = stock - 1 WHERE name = 'tea' /* {marker} */");
+    vec![
+        step(
+            "switch the Global Zone to bj",
+            "hz",
+            console("SWITCH GLOBAL ZONE TO 'bj'"),
+            Outcome::Answers("moved the Global Zone from hz to bj"),
+        ),
+        step("then: write a global table through hz", "hz", sell.clone(), Outcome::RunsOn("bj", "primary")),
+        step("move user 6000 alone to hz", "bj", console("MOVE KEY 6000 TO 'hz'"), Outcome::Answers("moved shards")),
+        step("then: write user 6000 at bj", "bj", text(ORDER_OF_6000), Outcome::RunsOn("hz", "primary")),
+        step(
+            "then: write user 16000, of the same shard once, through hz",
+            "hz",
+            text("INSERT INTO orders (user_id, item, amount) VALUES (16000, 'tea', 1) /* {marker} */"),
+            Outcome::RunsOn("bj", "primary"),
+        ),
+        step("move user 6000 back", "bj", console("MOVE KEY 6000 TO 'bj'"), Outcome::Answers("moved shards")),
+        step("then: write user 6000 through hz", "hz", text(ORDER_OF_6000), Outcome::RunsOn("bj", "primary")),
+        step(
+            "switch the Global Zone back to hz",
+            "hz",
+            console("SWITCH GLOBAL ZONE TO 'hz'"),
+            Outcome::Answers("moved the Global Zone from bj to hz"),
+        ),
+        step("then: write a global table through bj", "bj", sell, Outcome::RunsOn("hz", "primary")),
+    ]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -168,6 +201,6 @@ mod tests {
                 Act::Text(_) | Act::Prepared(..) => None,
             })
             .collect();
-        assert_eq!(commands, ["FORBID", "ALLOW", "EXPLAIN"]);
+        assert_eq!(commands, ["FORBID", "ALLOW", "EXPLAIN", "SWITCH", "MOVE", "MOVE", "SWITCH"]);
     }
 }

@@ -6,7 +6,7 @@ mod backends;
 mod clients;
 mod drains;
 mod fragile;
-mod program;
+pub mod program;
 mod restarts;
 mod slow_clients;
 mod state_files;

@@ -30,6 +30,8 @@ pub struct Database {
 pub struct Setup {
     pub databases: Vec<Database>,
     pub version: String,
+    /// Whose servers they are.
+    pub family: &'static str,
     /// In `[node]`.
     pub workers: usize,
     /// In `[[group]]`: shards, key types and owners.
@@ -64,6 +66,7 @@ impl Setup {
         Setup {
             databases,
             version: version.to_owned(),
+            family: "mariadb",
             workers: 2,
             keys: MOD.to_owned(),
             tables: TABLES.to_owned(),
@@ -108,8 +111,8 @@ impl Setup {
             .unwrap();
         }
         for (unit, port) in UNITS.iter().zip(&self.ports[..2]) {
-            let version = &self.version;
-            write!(text, "[[listener]]\nunit = \"{unit}\"\naddress = \"127.0.0.1:{port}\"\nfamily = \"mariadb\"\nserver_version = \"{version}\"\n")
+            let Setup { version, family, .. } = self;
+            write!(text, "[[listener]]\nunit = \"{unit}\"\naddress = \"127.0.0.1:{port}\"\nfamily = \"{family}\"\nserver_version = \"{version}\"\n")
                 .unwrap();
         }
         for (unit, port) in UNITS.iter().zip(&self.ports[2..]) {

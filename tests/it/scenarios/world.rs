@@ -20,6 +20,9 @@ pub const APP: (&str, &str) = ("app", "apppw");
 
 static SHARED: OnceLock<Databases> = OnceLock::new();
 
+/// Those whose ownership is moved: replication is stopped and delayed there.
+static MOVED: OnceLock<Databases> = OnceLock::new();
+
 /// The running databases.
 #[derive(Debug)]
 pub struct Databases {
@@ -36,6 +39,11 @@ impl Databases {
     /// The databases of this test run.
     pub async fn shared() -> &'static Databases {
         tokio::task::spawn_blocking(|| SHARED.get_or_init(Databases::start)).await.unwrap()
+    }
+
+    /// The databases of the tests that move ownership.
+    pub async fn moved() -> &'static Databases {
+        tokio::task::spawn_blocking(|| MOVED.get_or_init(Databases::start)).await.unwrap()
     }
 
     fn start() -> Databases {
@@ -86,6 +94,16 @@ impl Databases {
     pub async fn value(&self, unit: &str, role: Role, query: &str) -> String {
         let instance = self.world.instance(unit, role).unwrap();
         instance.root().value(query).await.unwrap().unwrap_or_else(|| "NULL".to_owned())
+    }
+
+    /// The first value of the last of several statements, asked of a server itself.
+    pub async fn last_value(&self, unit: &str, role: Role, statements: &str) -> String {
+        let mut root = self.world.instance(unit, role).unwrap().root().connect().await.unwrap();
+        let (ahead, query) = statements.rsplit_once("; ").unwrap();
+        mysql_async::prelude::Queryable::query_drop(&mut root, ahead).await.unwrap();
+        let value: Option<Option<String>> =
+            mysql_async::prelude::Queryable::query_first(&mut root, query).await.unwrap();
+        value.flatten().unwrap_or_default()
     }
 
     /// Runs a statement as root at a unit's primary, past Meridian.

@@ -1,0 +1,300 @@
+//! What must be true of the servers before a move begins: asked of each, judged here, told by name.
+//!
+//! None of it is needed for safety, which rests on the wait for the sources' positions; it tells beforehand why that wait would never end, or
+//! what would go wrong afterwards.
+
+use std::fmt;
+
+use super::server::{Channel, ControlAccount, Family, Server, ServerError};
+use crate::model::{ControlState, Group, GroupId, Instance, Role, TableClass, UnitId};
+
+/// What is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Check {
+    /// The server answers.
+    Answers,
+    /// It writes a binlog that holds what it applies, under GTIDs.
+    Binlog,
+    /// It applies the others' streams: channels there are run, by GTID.
+    Channels,
+    /// No channel leaves out anything but local tables.
+    Filters,
+    /// A target takes writes.
+    Writable,
+    /// No transaction is prepared for two-phase commit at a source.
+    Prepared,
+    /// Automatic ids of the units keep apart.
+    AutomaticIds,
+}
+
+impl fmt::Display for Check {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Check::Answers => "answers",
+            Check::Binlog => "binlog",
+            Check::Channels => "channels",
+            Check::Filters => "filters",
+            Check::Writable => "writable",
+            Check::Prepared => "prepared",
+            Check::AutomaticIds => "automatic-ids",
+        })
+    }
+}
+
+/// What was found of one check at one instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The check.
+    pub check: Check,
+    /// The instance.
+    pub instance: String,
+    /// What is wrong; nothing when it is fine.
+    pub fault: Option<String>,
+}
+
+/// What one server says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    family: Option<Family>,
+    variables: Vec<(&'static str, Option<String>)>,
+    channels: Vec<Channel>,
+    prepared: Option<usize>,
+}
+
+const MARIADB: &[&str] = &["log_bin", "log_slave_updates", "read_only", "auto_increment_increment", "gtid_domain_id"];
+const MYSQL: &[&str] = &["log_bin", "log_replica_updates", "read_only", "auto_increment_increment", "gtid_mode"];
+
+/// What an instance is to a move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// It gives scopes away.
+    pub is_source: bool,
+    /// It gets scopes.
+    pub is_target: bool,
+}
+
+/// Asks every instance of `group` and judges. `sources` and `target` are the units of the move.
+pub async fn of_group(
+    state: &ControlState,
+    group: GroupId,
+    sources: &[UnitId],
+    target: UnitId,
+    account: &ControlAccount,
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for instance in state.instances.iter().filter(|instance| instance.group == group) {
+        let primary = instance.role == Role::Primary;
+        let part = Part {
+            is_source: primary && sources.contains(&instance.unit),
+            is_target: primary && instance.unit == target,
+        };
+        match facts(instance, account).await {
+            Ok(facts) => findings.extend(judged(state, state.group(group), instance, part, &facts)),
+            Err(error) => findings.push(Finding {
+                check: Check::Answers,
+                instance: instance.name.clone(),
+                fault: Some(error.to_string()),
+            }),
+        }
+    }
+    findings
+}
+
+async fn facts(instance: &Instance, account: &ControlAccount) -> Result<Facts, ServerError> {
+    let mut server = Server::connect(instance, account).await?;
+    let names = match server.family {
+        Family::MariaDb => MARIADB,
+        Family::MySql => MYSQL,
+    };
+    let mut variables = Vec::new();
+    for name in names {
+        variables.push((*name, server.variable(name).await?));
+    }
+    let channels = server.channels().await?;
+    Ok(Facts { family: Some(server.family), variables, channels, prepared: server.prepared().await? })
+}
+
+impl Facts {
+    fn variable(&self, name: &str) -> Option<&str> {
+        self.variables.iter().find(|(known, _)| *known == name).and_then(|(_, value)| value.as_deref())
+    }
+
+    fn is_on(&self, name: &str) -> bool {
+        matches!(self.variable(name), Some("ON" | "1"))
+    }
+}
+
+/// The findings of one instance.
+pub fn judged(state: &ControlState, group: &Group, instance: &Instance, part: Part, facts: &Facts) -> Vec<Finding> {
+    let mut checks = vec![
+        (Check::Answers, None),
+        (Check::Binlog, binlog(facts, instance.role)),
+        (Check::Channels, channels(state, facts)),
+        (Check::Filters, filters(group, facts)),
+    ];
+    if part.is_target {
+        let read_only = || "it is read-only: SET GLOBAL read_only = 0 there first".to_owned();
+        checks.push((Check::Writable, facts.is_on("read_only").then(read_only)));
+    }
+    if part.is_source {
+        let prepared = facts.prepared.filter(|count| *count > 0);
+        checks.push((Check::Prepared, prepared.map(|count| format!("{count} XA transactions are prepared there"))));
+    }
+    if instance.role == Role::Primary && group.has_managed_tables() {
+        checks.push((Check::AutomaticIds, automatic_ids(state, facts)));
+    }
+    let finding = |(check, fault)| Finding { check, instance: instance.name.clone(), fault };
+    checks.into_iter().map(finding).collect()
+}
+
+/// A replica's binlog is read by nobody here; a primary's is what the others follow.
+fn binlog(facts: &Facts, role: Role) -> Option<String> {
+    let updates = match facts.family {
+        Some(Family::MySql) => "log_replica_updates",
+        Some(Family::MariaDb) | None => "log_slave_updates",
+    };
+    let off = [(!facts.is_on("log_bin"), "log_bin"), (!facts.is_on(updates), updates)];
+    let gtid = facts.family == Some(Family::MySql) && facts.variable("gtid_mode") != Some("ON");
+    let off = off.into_iter().chain([(gtid, "gtid_mode")]).find(|(is_off, _)| *is_off)?;
+    (role == Role::Primary || off.1 == "gtid_mode").then(|| format!("{} is off", off.1))
+}
+
+fn channels(state: &ControlState, facts: &Facts) -> Option<String> {
+    if facts.channels.is_empty() {
+        return (state.units.len() > 1).then(|| "it follows nobody: it has no replication channel".to_owned());
+    }
+    facts.channels.iter().find_map(|channel| {
+        let name = value(channel, &["Connection_name", "Channel_Name"]);
+        let runs = |names: &[&str]| value(channel, names) == "Yes";
+        if !runs(&["Slave_IO_Running", "Replica_IO_Running"]) {
+            return Some(format!("channel '{name}' does not receive: {}", value(channel, &["Last_IO_Error"])));
+        }
+        if !runs(&["Slave_SQL_Running", "Replica_SQL_Running"]) {
+            return Some(format!("channel '{name}' does not apply: {}", value(channel, &["Last_SQL_Error"])));
+        }
+        let by_gtid = matches!(value(channel, &["Using_Gtid", "Auto_Position"]), "Slave_Pos" | "Current_Pos" | "1");
+        (!by_gtid).then(|| format!("channel '{name}' does not follow by GTID"))
+    })
+}
+
+/// Left out may be local tables, and schemas that are not the group's. Everything else would be missing at a new owner, while the wait for
+/// its position succeeds.
+fn filters(group: &Group, facts: &Facts) -> Option<String> {
+    const NEVER: [&str; 9] = [
+        "Replicate_Do_DB",
+        "Replicate_Do_Table",
+        "Replicate_Wild_Do_Table",
+        "Replicate_Wild_Ignore_Table",
+        "Replicate_Rewrite_DB",
+        "Replicate_Do_Domain_Ids",
+        "Replicate_Ignore_Domain_Ids",
+        "Replicate_Ignore_Server_Ids",
+        "Ignored_domain_ids",
+    ];
+    facts.channels.iter().find_map(|channel| {
+        let name = value(channel, &["Connection_name", "Channel_Name"]);
+        let used = NEVER.iter().find(|filter| !value(channel, &[filter]).is_empty());
+        if let Some(filter) = used {
+            return Some(format!("channel '{name}' has {filter}"));
+        }
+        let listed = |filter: &str| {
+            value(channel, &[filter])
+                .split(',')
+                .map(str::trim)
+                .filter(|text| !text.is_empty())
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
+        let schema = listed("Replicate_Ignore_DB").into_iter().find(|schema| group.schemas.contains(schema));
+        if let Some(schema) = schema {
+            return Some(format!("channel '{name}' leaves out schema {schema}"));
+        }
+        let table = listed("Replicate_Ignore_Table").into_iter().find(|table| is_managed(group, table));
+        table.map(|table| format!("channel '{name}' leaves out {table}, which is not local"))
+    })
+}
+
+fn is_managed(group: &Group, qualified: &str) -> bool {
+    let Some((schema, table)) = qualified.split_once('.') else { return true };
+    let ours = group.schemas.iter().any(|held| held == schema);
+    let rule = group.rule_of(&table.to_lowercase());
+    ours && rule.is_some_and(|rule| rule.class != TableClass::Local)
+}
+
+fn automatic_ids(state: &ControlState, facts: &Facts) -> Option<String> {
+    let step: usize = facts.variable("auto_increment_increment")?.parse().ok()?;
+    let units = state.units.len();
+    (step < units).then(|| format!("auto_increment_increment is {step}, with {units} units that write"))
+}
+
+fn value<'a>(channel: &'a Channel, names: &[&str]) -> &'a str {
+    names.iter().find_map(|name| channel.get(*name)).map_or("", String::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::sample;
+
+    fn channel(columns: &[(&str, &str)]) -> Channel {
+        let fine = [
+            ("Connection_name", "from_hz"),
+            ("Slave_IO_Running", "Yes"),
+            ("Slave_SQL_Running", "Yes"),
+            ("Using_Gtid", "Slave_Pos"),
+            ("Replicate_Ignore_Table", "shop.audit_log"),
+        ];
+        fine.iter().chain(columns).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    fn facts(variables: &[(&'static str, &str)], channels: Vec<Channel>) -> Facts {
+        let fine =
+            [("log_bin", "ON"), ("log_slave_updates", "ON"), ("read_only", "OFF"), ("auto_increment_increment", "4")];
+        let given =
+            |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+        let variables =
+            fine.iter().map(|(name, value)| (*name, Some(given(name).unwrap_or_else(|| (*value).to_owned()))));
+        Facts { family: Some(Family::MariaDb), variables: variables.collect(), channels, prepared: Some(0) }
+    }
+
+    fn faults(facts: &Facts) -> Vec<String> {
+        let state = sample::state();
+        let part = Part { is_source: true, is_target: true };
+        let findings = judged(&state, &state.groups[0], &state.instances[0], part, facts);
+        findings.into_iter().filter_map(|finding| Some(format!("{}: {}", finding.check, finding.fault?))).collect()
+    }
+
+    #[test]
+    fn a_sound_instance_has_no_faults() {
+        assert_eq!(faults(&facts(&[], vec![channel(&[])])), Vec::<String>::new());
+    }
+
+    #[test]
+    fn each_fault_is_named() {
+        let one = |variables: &[(&'static str, &str)], channels| faults(&facts(variables, channels)).join("; ");
+        let fine = || vec![channel(&[])];
+        assert_eq!(one(&[("log_bin", "OFF")], fine()), "binlog: log_bin is off");
+        assert_eq!(one(&[("log_slave_updates", "OFF")], fine()), "binlog: log_slave_updates is off");
+        assert_eq!(
+            one(&[("read_only", "ON")], fine()),
+            "writable: it is read-only: SET GLOBAL read_only = 0 there first"
+        );
+        assert!(one(&[("auto_increment_increment", "1")], fine()).starts_with("automatic-ids: "));
+        assert!(one(&[], Vec::new()).starts_with("channels: it follows nobody"));
+        for (columns, fault) in [
+            (("Slave_IO_Running", "Connecting"), "channels: channel 'from_hz' does not receive: "),
+            (("Slave_SQL_Running", "No"), "channels: channel 'from_hz' does not apply: "),
+            (("Using_Gtid", "No"), "channels: channel 'from_hz' does not follow by GTID"),
+            (("Replicate_Do_Domain_Ids", "1"), "filters: channel 'from_hz' has Replicate_Do_Domain_Ids"),
+            (("Replicate_Ignore_DB", "shop"), "filters: channel 'from_hz' leaves out schema shop"),
+            (
+                ("Replicate_Ignore_Table", "shop.orders"),
+                "filters: channel 'from_hz' leaves out shop.orders, which is not local",
+            ),
+        ] {
+            assert_eq!(one(&[], vec![channel(&[columns])]), fault, "{columns:?}");
+        }
+        let prepared = Facts { prepared: Some(2), ..facts(&[], fine()) };
+        assert_eq!(faults(&prepared), ["prepared: 2 XA transactions are prepared there"]);
+    }
+}

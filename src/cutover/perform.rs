@@ -1,0 +1,188 @@
+//! What each step of a move does, each of them harmless when done again: after a crash, by somebody else, or twice at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::leftovers::Leftovers;
+use super::server::{ControlAccount, Server, ServerError};
+use crate::control::Controller;
+use crate::model::{ControlState, Extent, FencePosition, GroupId, Instance, InstanceId, MoveRecord, Role, UnitId};
+
+/// Ends transactions of clients; the node's sessions are not known here.
+pub trait EndSessions: Send + Sync {
+    /// The thread at the server that carries the transaction of the session with this connection id, if there is one. Until the target is
+    /// dropped, that thread's connection is used for nothing else.
+    fn target_of(&self, session: u32) -> Option<KillTarget>;
+}
+
+/// A thread at a server that is to be ended.
+pub struct KillTarget {
+    /// The instance.
+    pub instance: InstanceId,
+    /// The thread.
+    pub thread: u32,
+    /// The account it is logged in with.
+    pub account: ControlAccount,
+    /// Keeps the connection from being used for anything else, and can tell the session that it is over.
+    pub session: Box<dyn EndSession>,
+}
+
+/// A session whose thread is about to be ended.
+pub trait EndSession: Send + Sync {
+    /// Tells it that it is over: it may be waiting for its client and not notice.
+    fn tell(&self);
+}
+
+/// What steps work with.
+pub struct Tools {
+    /// The control state, its snapshots, its gate.
+    pub controller: Arc<Controller>,
+    /// The account that asks servers.
+    pub account: ControlAccount,
+    /// Whose transactions are ended.
+    pub sessions: Arc<dyn EndSessions>,
+    /// What a former process may have left.
+    pub leftovers: Leftovers,
+}
+
+/// The scopes of a move.
+pub fn extents_of(record: &MoveRecord) -> Vec<Extent> {
+    record.parts.iter().map(|part| part.extent).collect()
+}
+
+/// Waits until no write that was decided before the fence is in flight, at most `at_most`. Returns how many are.
+pub async fn drain(tools: &Tools, record: &MoveRecord, at_most: Duration) -> usize {
+    let (gate, extents) = (tools.controller.gate(), extents_of(record));
+    match timeout(at_most, gate.drained(&extents, record.id.fence())).await {
+        Ok(()) => 0,
+        // Somebody may have ended since; and with a gate that is not there yet, none hinders and yet it is not drained.
+        Err(_) => gate.hindering(&extents, record.id.fence()).len().max(1),
+    }
+}
+
+/// Ends the sessions whose writes hinder the move, then waits as [`drain`] does.
+pub async fn end_transactions(tools: &Tools, record: &MoveRecord, at_most: Duration) -> usize {
+    let (gate, extents, fence) = (tools.controller.gate(), extents_of(record), record.id.fence());
+    let state = Arc::clone(&tools.controller.snapshots().load().state);
+    let mut sessions: Vec<u32> = gate.hindering(&extents, fence).into_iter().map(|ticket| ticket.session).collect();
+    sessions.sort_unstable();
+    sessions.dedup();
+    for session in sessions {
+        let Some(target) = tools.sessions.target_of(session) else { continue };
+        // Looked at again now that the connection can change hands no more: its transaction may have ended meanwhile.
+        if gate.hindering(&extents, fence).iter().all(|ticket| ticket.session != session) {
+            continue;
+        }
+        tracing::warn!(r#move = record.id.0, session, thread = target.thread, "a transaction is ended by the move");
+        if let Err(error) = kill(&state, &target).await {
+            tracing::warn!(r#move = record.id.0, error = &error as &dyn std::error::Error, "it could not be ended");
+        }
+        target.session.tell();
+    }
+    drain(tools, record, at_most).await
+}
+
+async fn kill(state: &ControlState, target: &KillTarget) -> Result<(), ServerError> {
+    let mut server = Server::connect(state.instance(target.instance), &target.account).await?;
+    server.kill(u64::from(target.thread)).await
+}
+
+/// What the sources have written by now.
+/// Errors: a source does not answer.
+pub async fn newest_positions(tools: &Tools, sources: &[(GroupId, UnitId)]) -> Result<Vec<FencePosition>, ServerError> {
+    let state = Arc::clone(&tools.controller.snapshots().load().state);
+    let mut positions = Vec::new();
+    for (group, source) in sources.iter().copied() {
+        let Some(primary) = state.primary_of(source, group) else { continue };
+        let position = Server::connect(state.instance(primary), &tools.account).await?.position().await?;
+        positions.push(FencePosition { group, source, position });
+    }
+    Ok(positions)
+}
+
+/// What the sources have written. To be read when nothing older is in flight. Errors: a source does not answer, or somebody else's threads
+/// at a source are not gone.
+pub async fn positions(tools: &Tools, record: &MoveRecord) -> Result<Vec<FencePosition>, ServerError> {
+    let state = Arc::clone(&tools.controller.snapshots().load().state);
+    for (group, source) in record.sources() {
+        if let Some(primary) = state.primary_of(source, group) {
+            tools.leftovers.clear(&state, primary).await?;
+        }
+    }
+    newest_positions(tools, &record.sources()).await
+}
+
+/// Who does not have `positions` after `at_most`, and why: the target and every other instance that applies a source's stream. Nobody, when
+/// all have them.
+pub async fn behind(tools: &Tools, positions: &[FencePosition], at_most: Duration) -> Vec<String> {
+    let state = Arc::clone(&tools.controller.snapshots().load().state);
+    let mut waits = JoinSet::new();
+    for found in positions {
+        for (id, instance) in (0u16..).map(InstanceId).zip(&state.instances) {
+            let is_source = state.primary_of(found.source, found.group) == Some(id);
+            if instance.group != found.group || is_source {
+                continue;
+            }
+            // Another unit's replica has the source's stream from its own primary, and no more of it than that primary wrote down: what a
+            // channel leaves out (local tables) never reaches it.
+            let through = match instance.role {
+                Role::Replica if instance.unit != found.source => state.primary_of(instance.unit, found.group),
+                Role::Replica | Role::Primary => None,
+            };
+            let through = through.map(|primary| state.instance(primary).clone());
+            waits.spawn(lag_of(instance.clone(), through, tools.account.clone(), found.position.clone(), at_most));
+        }
+    }
+    let mut behind: Vec<String> = waits.join_all().await.into_iter().flatten().collect();
+    behind.sort_unstable();
+    behind
+}
+
+/// Who does not have `position` after `at_most`, and why: `instance`, or the primary it has the stream `through`.
+async fn lag_of(
+    instance: Instance,
+    through: Option<Instance>,
+    account: ControlAccount,
+    position: String,
+    at_most: Duration,
+) -> Option<String> {
+    let deadline = tokio::time::Instant::now() + at_most;
+    let mut position = position;
+    for hop in through.iter().chain([&instance]) {
+        let waited = async {
+            let mut server = Server::connect(hop, &account).await?;
+            let has =
+                server.wait_for(&position, deadline.saturating_duration_since(tokio::time::Instant::now())).await?;
+            Ok::<_, ServerError>(has.then_some(server.position().await?))
+        };
+        match waited.await {
+            Ok(Some(reached)) => position = reached,
+            Ok(None) => return Some(format!("{} lags", hop.name)),
+            Err(error) => return Some(error.to_string()),
+        }
+    }
+    None
+}
+
+/// Whether the target of each part takes writes. Errors: it does not answer, or is read-only.
+pub async fn targets_are_open(tools: &Tools, record: &MoveRecord) -> Result<(), String> {
+    let state = Arc::clone(&tools.controller.snapshots().load().state);
+    let mut targets: Vec<(GroupId, UnitId)> =
+        record.parts.iter().map(|part| (part.extent.group(), part.target)).collect();
+    targets.sort_unstable();
+    targets.dedup();
+    for (group, target) in targets {
+        let Some(primary) = state.primary_of(target, group) else { continue };
+        let instance = state.instance(primary);
+        let read_only = async { Server::connect(instance, &tools.account).await?.variable("read_only").await };
+        match read_only.await {
+            Ok(value) if value.as_deref() == Some("OFF") => {}
+            Ok(_) => return Err(format!("{} is read-only", instance.name)),
+            Err(error) => return Err(error.to_string()),
+        }
+    }
+    Ok(())
+}

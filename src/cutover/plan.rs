@@ -1,0 +1,211 @@
+//! Which step of a move is next: from the record, what was seen, and the time that has passed. Pure.
+//!
+//! No step is remembered but in the record: whoever takes over begins with nothing seen and comes to the same steps.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::model::{MovePhase, MoveRecord};
+
+/// How long each part of a move may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deadlines {
+    /// How long transactions that began before the fence may take to end by themselves.
+    pub drain: Duration,
+    /// How long ending them may take.
+    pub end: Duration,
+    /// How long the target, and whoever else applies the source's stream, may take to have everything.
+    pub catch_up: Duration,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Deadlines { drain: Duration::from_secs(1), end: Duration::from_secs(2), catch_up: Duration::from_secs(5) }
+    }
+}
+
+/// What the run of a move has seen since it, or the phase, began.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// The time since this run met the phase.
+    pub in_phase: Duration,
+    /// The writes in flight that were decided before the fence; unknown until looked for.
+    pub in_flight: Option<usize>,
+    /// Whether all who must have the positions have them.
+    pub caught_up: bool,
+    /// What last went wrong.
+    pub trouble: Option<String>,
+}
+
+/// What is to be done next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Wait until no older write is in flight, at most this long.
+    Drain {
+        /// At most.
+        at_most: Duration,
+    },
+    /// End the transactions that are left, and wait for their end, at most this long.
+    EndTransactions {
+        /// At most.
+        at_most: Duration,
+    },
+    /// Read what the sources have written, and record it.
+    Record,
+    /// Wait until all have it, at most this long.
+    CatchUp {
+        /// At most.
+        at_most: Duration,
+    },
+    /// Give the scopes to their targets.
+    Publish,
+    /// Open the scopes at their sources again.
+    RollBack(RollBackReason),
+    /// Nothing: the move has ended.
+    Done,
+}
+
+/// Why a move goes back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RollBackReason {
+    /// Writes that began before the fence do not end.
+    NotDrained {
+        /// How many.
+        in_flight: usize,
+    },
+    /// Somebody who must have the sources' positions does not have them in time.
+    NotCaughtUp,
+    /// A server did not answer or refused.
+    Trouble(String),
+}
+
+impl fmt::Display for RollBackReason {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RollBackReason::NotDrained { in_flight } => write!(out, "{in_flight} older writes did not end in time"),
+            RollBackReason::NotCaughtUp => write!(out, "replication did not catch up in time"),
+            RollBackReason::Trouble(what) => write!(out, "{what}"),
+        }
+    }
+}
+
+/// The next step of the move whose record is `record`; `None` when it is not in the state any more.
+pub fn next_step(record: Option<&MoveRecord>, seen: &Seen, deadlines: &Deadlines) -> Step {
+    let Some(record) = record else { return Step::Done };
+    match &record.phase {
+        MovePhase::Fenced => fenced(seen, deadlines),
+        MovePhase::Recorded(_) => recorded(seen, deadlines),
+    }
+}
+
+fn fenced(seen: &Seen, deadlines: &Deadlines) -> Step {
+    let ended_by = deadlines.drain + deadlines.end;
+    match seen.in_flight {
+        Some(0) => match &seen.trouble {
+            Some(trouble) if seen.in_phase >= ended_by + deadlines.catch_up => {
+                Step::RollBack(RollBackReason::Trouble(trouble.clone()))
+            }
+            Some(_) | None => Step::Record,
+        },
+        None | Some(_) if seen.in_phase < deadlines.drain => Step::Drain { at_most: deadlines.drain - seen.in_phase },
+        None => Step::Drain { at_most: Duration::ZERO },
+        Some(_) if seen.in_phase < ended_by => Step::EndTransactions { at_most: ended_by - seen.in_phase },
+        Some(in_flight) => Step::RollBack(RollBackReason::NotDrained { in_flight }),
+    }
+}
+
+fn recorded(seen: &Seen, deadlines: &Deadlines) -> Step {
+    match (seen.caught_up, &seen.trouble) {
+        (_, Some(trouble)) if seen.in_phase >= deadlines.catch_up => {
+            Step::RollBack(RollBackReason::Trouble(trouble.clone()))
+        }
+        (true, _) => Step::Publish,
+        (false, _) if seen.in_phase < deadlines.catch_up => {
+            Step::CatchUp { at_most: deadlines.catch_up - seen.in_phase }
+        }
+        (false, _) => Step::RollBack(RollBackReason::NotCaughtUp),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Extent, FencePosition, GroupId, MoveId, MovePart, UnitId};
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn deadlines() -> Deadlines {
+        Deadlines { drain: SECOND, end: 2 * SECOND, catch_up: 5 * SECOND }
+    }
+
+    fn record(phase: MovePhase) -> MoveRecord {
+        let part = MovePart { extent: Extent::GlobalZone(GroupId(0)), source: UnitId(0), target: UnitId(1) };
+        MoveRecord { id: MoveId(2), parts: vec![part], phase, by: "dba".to_owned(), at: 1 }
+    }
+
+    fn position() -> FencePosition {
+        FencePosition { group: GroupId(0), source: UnitId(0), position: "1-11-5".to_owned() }
+    }
+
+    fn seen(in_phase: u32, in_flight: Option<usize>, caught_up: bool, trouble: Option<&str>) -> Seen {
+        Seen { in_phase: in_phase * SECOND, in_flight, caught_up, trouble: trouble.map(str::to_owned) }
+    }
+
+    #[test]
+    fn a_move_that_is_gone_is_done() {
+        assert_eq!(next_step(None, &seen(9, Some(1), true, None), &deadlines()), Step::Done);
+    }
+
+    #[test]
+    fn a_fenced_move_drains_then_ends_what_is_left_then_goes_back() {
+        let back = |in_flight| Step::RollBack(RollBackReason::NotDrained { in_flight });
+        for (seen, step) in [
+            (seen(0, None, false, None), Step::Drain { at_most: SECOND }),
+            (seen(0, Some(3), false, None), Step::Drain { at_most: SECOND }),
+            (seen(1, Some(3), false, None), Step::EndTransactions { at_most: 2 * SECOND }),
+            (seen(2, Some(1), false, None), Step::EndTransactions { at_most: SECOND }),
+            (seen(3, Some(1), false, None), back(1)),
+            (seen(0, Some(0), false, None), Step::Record),
+            (seen(9, Some(0), false, None), Step::Record),
+        ] {
+            assert_eq!(next_step(Some(&record(MovePhase::Fenced)), &seen, &deadlines()), step, "{seen:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_recorded_before_somebody_has_looked_for_older_writes() {
+        for in_phase in 0..20 {
+            let step = next_step(Some(&record(MovePhase::Fenced)), &seen(in_phase, None, true, None), &deadlines());
+            assert!(matches!(step, Step::Drain { .. }), "{in_phase}: {step:?}");
+        }
+    }
+
+    #[test]
+    fn a_recorded_move_waits_then_publishes_or_goes_back() {
+        for (seen, step) in [
+            (seen(0, None, false, None), Step::CatchUp { at_most: 5 * SECOND }),
+            (seen(4, None, false, Some("bj does not answer")), Step::CatchUp { at_most: SECOND }),
+            (seen(5, None, false, None), Step::RollBack(RollBackReason::NotCaughtUp)),
+            (seen(5, None, true, Some("read-only")), Step::RollBack(RollBackReason::Trouble("read-only".to_owned()))),
+            (seen(0, None, true, None), Step::Publish),
+            (seen(9, None, true, None), Step::Publish),
+        ] {
+            let record = record(MovePhase::Recorded(vec![position()]));
+            assert_eq!(next_step(Some(&record), &seen, &deadlines()), step, "{seen:?}");
+        }
+    }
+
+    #[test]
+    fn trouble_is_tried_again_until_the_time_is_over() {
+        let fenced = record(MovePhase::Fenced);
+        let step = |in_phase| next_step(Some(&fenced), &seen(in_phase, Some(0), false, Some("gone")), &deadlines());
+        assert_eq!(step(7), Step::Record);
+        assert_eq!(step(8), Step::RollBack(RollBackReason::Trouble("gone".to_owned())));
+    }
+
+    #[test]
+    fn reasons_are_sentences() {
+        assert_eq!(RollBackReason::NotDrained { in_flight: 2 }.to_string(), "2 older writes did not end in time");
+        assert_eq!(RollBackReason::NotCaughtUp.to_string(), "replication did not catch up in time");
+    }
+}

@@ -1,0 +1,400 @@
+//! Who carries moves out: each from its goal to its end, step after step; and those a former process left, from where they are.
+//!
+//! A move goes on when the operator who asked for it is gone. What ends the process ends no move: the record waits for the next run.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use thiserror::Error;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
+
+use super::checks::{self, Finding};
+use super::goal::{Goal, GoalError, parts_of};
+use super::perform::{self, Tools};
+use super::plan::{Deadlines, Seen, Step, next_step};
+use super::progress::Board;
+use crate::control::{ApplyError, Author, ChangeError, Command, past};
+use crate::model::move_record::sources_of;
+use crate::model::{
+    ControlState, Epoch, Extent, GroupId, MoveId, MovePart, MovePhase, MoveRecord, PlainKey, Shard, ShardRange, UnitId,
+};
+use crate::route::placement;
+use crate::shutdown::Shutdown;
+use crate::sql::KeyValue;
+
+/// Between two attempts at a step that went wrong.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// How a move ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MoveEnd {
+    /// Its number; none when it all belonged to the target already.
+    pub id: Option<MoveId>,
+    /// The epoch that holds now.
+    pub epoch: Epoch,
+    /// What moved, in words.
+    pub what: String,
+    /// How it ended.
+    pub outcome: MoveOutcome,
+    /// How long its scopes were closed, as far as this process saw.
+    pub closed_for: Duration,
+}
+
+/// How a move ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MoveOutcome {
+    /// The targets own it.
+    Moved,
+    /// They did before.
+    AlreadySo,
+    /// The sources own it still.
+    RolledBack(String),
+}
+
+/// Why a move did not begin. Nothing was closed.
+#[derive(Debug, Error)]
+pub enum MoveError {
+    /// It names nothing that can move.
+    #[error(transparent)]
+    Goal(#[from] GoalError),
+    /// A server is not in order.
+    #[error("{}", told(.0))]
+    Checks(Vec<Finding>),
+    /// Replication is behind.
+    #[error("replication has not caught up within {within:?}: {}", .who.join(", "))]
+    Behind {
+        /// The deadline.
+        within: Duration,
+        /// Who is behind, and why.
+        who: Vec<String>,
+    },
+    /// Writes that began before the key was placed alone do not end.
+    #[error("writes that began before the key was placed alone have not ended within {0:?}; repeat the command")]
+    NotDrained(Duration),
+    /// The control state refused it.
+    #[error(transparent)]
+    Change(#[from] ChangeError),
+    /// The process is shutting down.
+    #[error("the node is shutting down")]
+    Stopping,
+}
+
+fn told(findings: &[Finding]) -> String {
+    let faults = findings
+        .iter()
+        .filter_map(|finding| Some(format!("{} ({}): {}", finding.instance, finding.check, finding.fault.as_deref()?)));
+    faults.collect::<Vec<_>>().join("; ")
+}
+
+/// What a move would meet.
+#[derive(Debug)]
+pub struct Preview {
+    /// What would move, in words; empty when nothing would.
+    pub what: String,
+    /// What was found at the servers.
+    pub findings: Vec<Finding>,
+    /// Why the control state would refuse it.
+    pub refusal: Option<String>,
+    /// How long those who must have the sources' positions took to have them, or who did not.
+    pub catch_up: Result<Duration, Vec<String>>,
+    /// Writes in flight in the scopes, which the move would wait for.
+    pub in_flight: usize,
+}
+
+struct MoveRequest {
+    goal: Goal,
+    author: Author,
+    if_epoch: Option<Epoch>,
+    answer: oneshot::Sender<Result<MoveEnd, MoveError>>,
+}
+
+/// The operators' end.
+#[derive(Clone)]
+pub struct MoveRequests(mpsc::Sender<MoveRequest>);
+
+impl MoveRequests {
+    /// Has `goal` carried out and waits for its end. Cancelling it does not end the move.
+    pub async fn carry_out(&self, goal: Goal, author: Author, if_epoch: Option<Epoch>) -> Result<MoveEnd, MoveError> {
+        let (answer, answered) = oneshot::channel();
+        let asked = self.0.send(MoveRequest { goal, author, if_epoch, answer }).await;
+        asked.map_err(|_| MoveError::Stopping)?;
+        answered.await.unwrap_or(Err(MoveError::Stopping))
+    }
+}
+
+/// The movers' end.
+pub struct MoveInbox(mpsc::Receiver<MoveRequest>);
+
+/// Both ends.
+pub fn requests() -> (MoveRequests, MoveInbox) {
+    let (sender, receiver) = mpsc::channel(16);
+    (MoveRequests(sender), MoveInbox(receiver))
+}
+
+/// Carries moves out.
+pub struct Mover {
+    tools: Tools,
+    deadlines: Deadlines,
+    board: Arc<Board>,
+}
+
+impl Mover {
+    /// A mover that posts its progress on `board`.
+    pub fn new(tools: Tools, deadlines: Deadlines, board: Arc<Board>) -> Mover {
+        Mover { tools, deadlines, board }
+    }
+
+    /// Goes on with the moves that are under way, then carries out what is asked for, several at once, until shutdown.
+    pub async fn serve(self: Arc<Self>, mut inbox: MoveInbox, mut stopped: Shutdown) {
+        let mut moves = JoinSet::new();
+        for record in &self.state().moves {
+            tracing::warn!(r#move = record.id.0, "going on with a move that was under way");
+            let (mover, id) = (Arc::clone(&self), record.id);
+            moves.spawn(async move { drop(mover.run(id).await) });
+        }
+        loop {
+            let request = tokio::select! {
+                () = stopped.told() => return,
+                Some(ended) = moves.join_next() => {
+                    if let Err(error) = ended {
+                        tracing::error!(%error, "a move ended by a panic; its record stays");
+                    }
+                    continue;
+                }
+                request = inbox.0.recv() => request,
+            };
+            let Some(MoveRequest { goal, author, if_epoch, answer }) = request else { return };
+            let mover = Arc::clone(&self);
+            moves.spawn(async move {
+                let outcome = mover.carry_out(&goal, &author, if_epoch).await;
+                // The operator may be gone; the log has it.
+                drop(answer.send(outcome));
+            });
+        }
+    }
+
+    /// What `goal` would meet. Changes nothing.
+    pub async fn preview(&self, goal: &Goal, author: &Author) -> Result<Preview, MoveError> {
+        let state = self.state();
+        let parts = parts_of(goal, &state)?;
+        let findings = self.findings(&state, &parts).await;
+        let refusal = crate::control::apply(&state, &Command::BeginMove { parts: parts.clone() }, author);
+        let touches = |scope: &crate::model::Scope| parts.iter().any(|part| part.extent.touches(*scope));
+        let in_flight = self.tools.controller.gate().in_flight();
+        Ok(Preview {
+            what: past::parts(&state, &parts),
+            refusal: refusal.err().map(|error| error.to_string()),
+            catch_up: self.catch_up(&parts).await,
+            in_flight: in_flight.iter().filter(|ticket| ticket.scopes.iter().any(touches)).count(),
+            findings,
+        })
+    }
+
+    async fn carry_out(&self, goal: &Goal, author: &Author, if_epoch: Option<Epoch>) -> Result<MoveEnd, MoveError> {
+        let controller = &self.tools.controller;
+        let (goal, if_epoch) = match goal {
+            Goal::Key { group, key, target } => {
+                let range = self.place_alone(*group, key, author, if_epoch).await?;
+                (&Goal::Shards { group: *group, range, target: *target }, None)
+            }
+            other => (other, if_epoch),
+        };
+        let state = self.state();
+        let parts = parts_of(goal, &state)?;
+        if parts.is_empty() {
+            if let Some(expected) = if_epoch.filter(|expected| *expected != state.epoch) {
+                return Err(ChangeError::EpochMoved { expected, current: state.epoch }.into());
+            }
+            let (what, outcome) = (String::new(), MoveOutcome::AlreadySo);
+            return Ok(MoveEnd { id: None, epoch: state.epoch, what, outcome, closed_for: Duration::ZERO });
+        }
+        // The state's own refusals come first: they need no server.
+        let begin = Command::BeginMove { parts: parts.clone() };
+        crate::control::apply(&state, &begin, author).map_err(ChangeError::from)?;
+        let findings = self.findings(&state, &parts).await;
+        if findings.iter().any(|finding| finding.fault.is_some()) {
+            return Err(MoveError::Checks(findings));
+        }
+        // What lags now would lag while everybody waits.
+        self.catch_up(&parts).await.map_err(|who| MoveError::Behind { within: self.deadlines.catch_up, who })?;
+        let begun = controller.change(&begin, author, if_epoch).await?;
+        Ok(self.run(MoveId(begun.epoch.0)).await)
+    }
+
+    /// Gives `key` a shard of its own, and waits until no write is in flight that does not know of it.
+    async fn place_alone(
+        &self,
+        group: GroupId,
+        key: &str,
+        author: &Author,
+        if_epoch: Option<Epoch>,
+    ) -> Result<ShardRange, MoveError> {
+        let state = self.state();
+        let held = state.group(group);
+        let shard_in =
+            |state: &ControlState| placement::shard_of(state.group(group), 0, &KeyValue::Text(key.as_bytes().into()));
+        let missing = || GoalError::NoSuchKey { key: key.to_owned(), group: held.name.clone() };
+        let from = shard_in(&state).ok_or_else(missing)?;
+        let place = Command::PlaceAlone { group, key_type: 0, key: PlainKey::of(key), from };
+        self.tools.controller.change(&place, author, if_epoch).await?;
+        let state = self.state();
+        let shard = shard_in(&state).ok_or_else(missing)?;
+        let shards = &state.group(group).shards;
+        let placed = shards.range_of(shard).map_or(state.epoch, |owned| owned.epoch);
+        // Such a write counts under the key's former shard; which that was is forgotten, so that all of the group count.
+        let all = [Extent::Shards(group, ShardRange { first: Shard(0), last: Shard(shards.count.saturating_sub(1)) })];
+        let drained = self.tools.controller.gate().drained(&all, placed);
+        let in_time = tokio::time::timeout(self.deadlines.drain, drained).await;
+        in_time.map_err(|_| MoveError::NotDrained(self.deadlines.drain))?;
+        Ok(ShardRange { first: shard, last: shard })
+    }
+
+    async fn findings(&self, state: &ControlState, parts: &[MovePart]) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        let mut groups: Vec<GroupId> = parts.iter().map(|part| part.extent.group()).collect();
+        groups.sort_unstable();
+        groups.dedup();
+        for group in groups {
+            let of_group = || parts.iter().filter(|part| part.extent.group() == group);
+            let sources: Vec<UnitId> = of_group().map(|part| part.source).collect();
+            let Some(target) = of_group().map(|part| part.target).next() else { continue };
+            findings.extend(checks::of_group(state, group, &sources, target, &self.tools.account).await);
+        }
+        findings
+    }
+
+    /// How long it takes until all have what the sources have written by now; or who has not within the deadline.
+    async fn catch_up(&self, parts: &[MovePart]) -> Result<Duration, Vec<String>> {
+        let began = Instant::now();
+        let positions = perform::newest_positions(&self.tools, &sources_of(parts))
+            .await
+            .map_err(|error| vec![error.to_string()])?;
+        let behind = perform::behind(&self.tools, &positions, self.deadlines.catch_up).await;
+        if behind.is_empty() { Ok(began.elapsed()) } else { Err(behind) }
+    }
+
+    /// Steps until the move has ended.
+    async fn run(&self, id: MoveId) -> MoveEnd {
+        let began = Instant::now();
+        let (mut phase_began, mut in_recorded) = (began, false);
+        let mut seen = Seen::default();
+        let mut parts: Vec<MovePart> = Vec::new();
+        let mut reason = None;
+        loop {
+            let state = self.state();
+            let record = state.moves.iter().find(|record| record.id == id);
+            let recorded = record.is_some_and(|record| record.phase != MovePhase::Fenced);
+            if recorded && !in_recorded {
+                (phase_began, in_recorded, seen) = (Instant::now(), true, Seen::default());
+            }
+            seen.in_phase = phase_began.elapsed();
+            let step = next_step(record, &seen, &self.deadlines);
+            let (Some(record), false) = (record, step == Step::Done) else {
+                self.board.remove(id);
+                return self.ended(id, &state, &parts, reason, began.elapsed());
+            };
+            parts.clone_from(&record.parts);
+            self.post(id, &step, &seen);
+            if let Step::RollBack(why) = &step {
+                reason = Some(why.to_string());
+            }
+            self.take(step, record, &mut seen).await;
+        }
+    }
+
+    async fn take(&self, step: Step, record: &MoveRecord, seen: &mut Seen) {
+        let id = record.id;
+        match step {
+            Step::Drain { at_most } => seen.in_flight = Some(perform::drain(&self.tools, record, at_most).await),
+            Step::EndTransactions { at_most } => {
+                seen.in_flight = Some(perform::end_transactions(&self.tools, record, at_most).await);
+            }
+            Step::Record => match perform::positions(&self.tools, record).await {
+                Ok(positions) => self.change(&Command::RecordPositions { id, positions }, record, seen).await,
+                Err(error) => self.trouble(id, error.to_string(), seen).await,
+            },
+            Step::CatchUp { at_most } => {
+                let MovePhase::Recorded(positions) = &record.phase else { return };
+                let behind = perform::behind(&self.tools, positions, at_most).await;
+                if !behind.is_empty() {
+                    return self.trouble(id, behind.join(", "), seen).await;
+                }
+                match perform::targets_are_open(&self.tools, record).await {
+                    Ok(()) => seen.caught_up = true,
+                    Err(closed) => self.trouble(id, closed, seen).await,
+                }
+            }
+            Step::Publish => self.change(&Command::PublishMove { id }, record, seen).await,
+            Step::RollBack(why) => {
+                let reason = why.to_string();
+                self.change(&Command::RollBackMove { id, reason }, record, seen).await;
+            }
+            Step::Done => {}
+        }
+    }
+
+    /// A step's result goes into the record. Whatever the store says, what it holds counts: it may have taken a change it could not confirm.
+    async fn change(&self, command: &Command, record: &MoveRecord, seen: &mut Seen) {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let author = Author { by: record.by.clone(), at: since.as_secs() };
+        match self.tools.controller.change(command, &author, None).await {
+            Ok(_) => {}
+            // Somebody else was quicker; the next look at the state tells.
+            Err(ChangeError::Apply(ApplyError::NoSuchMove { .. })) => {}
+            Err(error) => {
+                log_unwritten(record.id, &error, command);
+                self.trouble(record.id, error.to_string(), seen).await;
+            }
+        }
+    }
+
+    async fn trouble(&self, id: MoveId, what: String, seen: &mut Seen) {
+        tracing::warn!(r#move = id.0, what, "the move does not get on");
+        seen.trouble = Some(what);
+        sleep(PAUSE).await;
+    }
+
+    fn post(&self, id: MoveId, step: &Step, seen: &Seen) {
+        let word = match step {
+            Step::Drain { .. } => "drain",
+            Step::EndTransactions { .. } => "end-transactions",
+            Step::Record => "record",
+            Step::CatchUp { .. } => "catch-up",
+            Step::Publish => "publish",
+            Step::RollBack(_) => "roll-back",
+            Step::Done => "done",
+        };
+        let in_flight = seen.in_flight.unwrap_or_default();
+        self.board.post(id, word, seen.trouble.clone().unwrap_or_default(), in_flight);
+    }
+
+    fn ended(
+        &self,
+        id: MoveId,
+        state: &ControlState,
+        parts: &[MovePart],
+        reason: Option<String>,
+        closed_for: Duration,
+    ) -> MoveEnd {
+        let moved = parts.iter().all(|part| state.owner_of(part.extent) == Some(part.target));
+        let outcome = if moved && reason.is_none() {
+            MoveOutcome::Moved
+        } else {
+            MoveOutcome::RolledBack(reason.unwrap_or_else(|| "an operator's command ended it".to_owned()))
+        };
+        let what = past::parts(state, parts);
+        tracing::info!(r#move = id.0, what, ?outcome, epoch = state.epoch.0, ?closed_for, "a move has ended");
+        MoveEnd { id: Some(id), epoch: state.epoch, what, outcome, closed_for }
+    }
+
+    fn state(&self) -> Arc<ControlState> {
+        Arc::clone(&self.tools.controller.snapshots().load().state)
+    }
+}
+
+fn log_unwritten(id: MoveId, error: &ChangeError, command: &Command) {
+    let error = error as &dyn std::error::Error;
+    tracing::error!(r#move = id.0, error, ?command, "the step could not be written down");
+}

@@ -1,0 +1,254 @@
+//! One database server as a move sees it: positions, waiting for them, channels and settings, on both families.
+//!
+//! Control-plane questions only, on connections of their own; never a client's.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, OptsBuilder, Row, Value};
+use thiserror::Error;
+use tokio::time::timeout;
+
+use crate::model::{Instance, InstanceAddress, Role};
+
+/// How long connecting, or any question that does not wait by itself, may take.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// What a wait may take longer than asked for, on the way there and back.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// An account on the instances.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ControlAccount {
+    /// Its name.
+    pub user: String,
+    /// Its password; never printed.
+    pub password: String,
+}
+
+impl std::fmt::Debug for ControlAccount {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("ControlAccount").field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
+/// Why a server gave no answer.
+#[derive(Debug, Error)]
+pub enum ServerError {
+    /// It refused, or the connection broke.
+    #[error("{name}: {source}")]
+    Query {
+        /// The instance.
+        name: String,
+        /// Why.
+        #[source]
+        source: mysql_async::Error,
+    },
+    /// No answer in time.
+    #[error("{name} does not answer")]
+    Silent {
+        /// The instance.
+        name: String,
+    },
+    /// An answer that means nothing.
+    #[error("{name} does not say {what}")]
+    Missing {
+        /// The instance.
+        name: String,
+        /// What it was asked for.
+        what: &'static str,
+    },
+}
+
+/// Whose server it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// MariaDB: domains and sequence numbers.
+    MariaDb,
+    /// Oracle MySQL: sets of UUIDs and intervals.
+    MySql,
+}
+
+/// A connection to one server.
+pub struct Server {
+    name: String,
+    role: Role,
+    conn: Conn,
+    /// Whose server it is.
+    pub family: Family,
+}
+
+/// One replication channel, by the names of the columns of SHOW … STATUS.
+pub type Channel = BTreeMap<String, String>;
+
+impl Server {
+    /// Logs in at `instance`. Errors: it does not answer, or refuses.
+    pub async fn connect(instance: &Instance, account: &ControlAccount) -> Result<Server, ServerError> {
+        let options = OptsBuilder::default()
+            .user(Some(account.user.clone()))
+            .pass(Some(account.password.clone()))
+            .prefer_socket(Some(false))
+            .stmt_cache_size(Some(0));
+        let options = match &instance.address {
+            InstanceAddress::Tcp(host, port) => options.ip_or_hostname(host.clone()).tcp_port(*port),
+            InstanceAddress::Unix(path) => options.socket(Some(path.clone())).prefer_socket(Some(true)),
+        };
+        let name = instance.name.clone();
+        let conn = in_time(&name, PATIENCE, Conn::new(options)).await?;
+        let mut server = Server { name, role: instance.role, conn, family: Family::MySql };
+        let version = server.text("SELECT VERSION()", "its version").await?;
+        if version.contains("MariaDB") {
+            server.family = Family::MariaDb;
+        }
+        Ok(server)
+    }
+
+    /// Everything it has in its binlog, as a whole position.
+    pub async fn position(&mut self) -> Result<String, ServerError> {
+        let query = match self.family {
+            Family::MariaDb => "SELECT @@GLOBAL.gtid_binlog_pos",
+            Family::MySql => "SELECT @@GLOBAL.gtid_executed",
+        };
+        let position = self.text(query, "its position").await?;
+        Ok(position.split_whitespace().collect())
+    }
+
+    /// Waits until it has applied `position`, except what it writes itself. Returns whether it has, within `at_most`.
+    pub async fn wait_for(&mut self, position: &str, at_most: Duration) -> Result<bool, ServerError> {
+        let seconds = at_most.as_secs_f64();
+        let query = match self.family {
+            Family::MariaDb => {
+                let own = self.text("SELECT @@GLOBAL.gtid_domain_id", "its domain").await?;
+                // A primary's own transactions do not come back to it; a replica has its primary's from the channel.
+                let foreign = match self.role {
+                    Role::Primary => without_domain(position, &own),
+                    Role::Replica => position.to_owned(),
+                };
+                if foreign.is_empty() {
+                    return Ok(true);
+                }
+                format!("SELECT MASTER_GTID_WAIT('{foreign}', {seconds:.3})")
+            }
+            Family::MySql => format!("SELECT WAIT_FOR_EXECUTED_GTID_SET('{position}', {seconds:.3})"),
+        };
+        let outcome = self.text_within(&query, "whether it has the position", at_most + GRACE).await?;
+        Ok(outcome == "0")
+    }
+
+    /// Its replication channels.
+    pub async fn channels(&mut self) -> Result<Vec<Channel>, ServerError> {
+        let query = match self.family {
+            Family::MariaDb => "SHOW ALL SLAVES STATUS",
+            Family::MySql => "SHOW REPLICA STATUS",
+        };
+        let rows: Vec<Row> = in_time(&self.name, PATIENCE, self.conn.query(query)).await?;
+        Ok(rows.into_iter().map(channel_of).collect())
+    }
+
+    /// A global variable; `None` if the server does not know it.
+    pub async fn variable(&mut self, name: &str) -> Result<Option<String>, ServerError> {
+        let query = format!("SHOW GLOBAL VARIABLES LIKE '{name}'");
+        let row: Option<(String, String)> = in_time(&self.name, PATIENCE, self.conn.query_first(query)).await?;
+        Ok(row.map(|(_, value)| value))
+    }
+
+    /// How many transactions are prepared for two-phase commit; `None` if this account may not know.
+    pub async fn prepared(&mut self) -> Result<Option<usize>, ServerError> {
+        match in_time(&self.name, PATIENCE, self.conn.query::<Row, _>("XA RECOVER")).await {
+            Ok(rows) => Ok(Some(rows.len())),
+            Err(ServerError::Query { source: mysql_async::Error::Server(_), .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The connection's number, and how long the server has been running.
+    pub async fn birth(&mut self) -> Result<(u64, Duration), ServerError> {
+        let id = self.text("SELECT CONNECTION_ID()", "a connection id").await?;
+        let query = "SHOW GLOBAL STATUS LIKE 'Uptime'";
+        let uptime: Option<(String, u64)> = in_time(&self.name, PATIENCE, self.conn.query_first(query)).await?;
+        match (id.parse(), uptime) {
+            (Ok(id), Some((_, seconds))) => Ok((id, Duration::from_secs(seconds))),
+            (Err(_), _) | (_, None) => Err(ServerError::Missing { name: self.name.clone(), what: "its uptime" }),
+        }
+    }
+
+    /// The threads of the account it is logged in with, other than its own.
+    pub async fn own_threads(&mut self) -> Result<Vec<u64>, ServerError> {
+        let query = "SELECT ID FROM information_schema.PROCESSLIST WHERE ID <> CONNECTION_ID() \
+                     AND USER = SUBSTRING_INDEX(USER(), '@', 1)";
+        in_time(&self.name, PATIENCE, self.conn.query(query)).await
+    }
+
+    /// Ends a thread of the account it is logged in with; one that is gone already is as good.
+    pub async fn kill(&mut self, thread: u64) -> Result<(), ServerError> {
+        const NO_SUCH_THREAD: u16 = 1094;
+        match in_time(&self.name, PATIENCE, self.conn.query_drop(format!("KILL {thread}"))).await {
+            Err(ServerError::Query { source: mysql_async::Error::Server(error), .. })
+                if error.code == NO_SUCH_THREAD =>
+            {
+                Ok(())
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn text(&mut self, query: &str, what: &'static str) -> Result<String, ServerError> {
+        self.text_within(query, what, PATIENCE).await
+    }
+
+    async fn text_within(&mut self, query: &str, what: &'static str, at_most: Duration) -> Result<String, ServerError> {
+        let row: Option<Row> = in_time(&self.name, at_most, self.conn.query_first(query)).await?;
+        let missing = || ServerError::Missing { name: self.name.clone(), what };
+        row.and_then(|mut row| row.take::<Value, _>(0)).and_then(|value| text_of(&value)).ok_or_else(missing)
+    }
+}
+
+async fn in_time<T>(
+    name: &str,
+    at_most: Duration,
+    query: impl Future<Output = Result<T, mysql_async::Error>>,
+) -> Result<T, ServerError> {
+    match timeout(at_most, query).await {
+        Ok(outcome) => outcome.map_err(|source| ServerError::Query { name: name.to_owned(), source }),
+        Err(_) => Err(ServerError::Silent { name: name.to_owned() }),
+    }
+}
+
+fn channel_of(row: Row) -> Channel {
+    let names: Vec<String> = row.columns_ref().iter().map(|column| column.name_str().into_owned()).collect();
+    let values = row.unwrap_raw();
+    let named = names.into_iter().zip(values);
+    named.filter_map(|(name, value)| Some((name, text_of(&value?)?))).collect()
+}
+
+fn text_of(value: &Value) -> Option<String> {
+    match value {
+        Value::NULL => None,
+        Value::Bytes(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
+        Value::Int(number) => Some(number.to_string()),
+        Value::UInt(number) => Some(number.to_string()),
+        other => Some(other.as_sql(true)),
+    }
+}
+
+/// A MariaDB position without the part of `domain`.
+pub fn without_domain(position: &str, domain: &str) -> String {
+    let own = format!("{domain}-");
+    let parts: Vec<&str> = position.split(',').map(str::trim).filter(|part| !part.starts_with(&own)).collect();
+    parts.join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_part_a_server_writes_itself_is_not_waited_for() {
+        for (position, domain, rest) in
+            [("1-11-5,2-21-9", "2", "1-11-5"), ("12-11-5,2-21-9", "2", "12-11-5"), ("2-21-9", "2", ""), ("", "1", "")]
+        {
+            assert_eq!(without_domain(position, domain), rest, "{position} without {domain}");
+        }
+    }
+}

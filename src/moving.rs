@@ -1,0 +1,157 @@
+//! The wiring of moves: whose transactions they end, what a former process left, and how operators read of them.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use tokio::time::Instant;
+
+use crate::admin::operations::{ChangeRefused, ChangeReport, MoveRow, PreviewRow};
+use crate::config::Config;
+use crate::control::{Controller, Former, past};
+use crate::cutover::{
+    Board, ControlAccount, EndSession, EndSessions, KillTarget, Leftovers, MoveEnd, MoveError, MoveInbox, MoveOutcome,
+    MoveRequests, Mover, Preview, Tools, requests,
+};
+use crate::frontend::registry::SessionEntry;
+use crate::frontend::worker::Node;
+use crate::model::{ControlState, MovePhase, MoveRecord};
+use crate::operations::refused;
+
+/// The movers and the ways to them.
+pub struct Moving {
+    /// Carries moves out.
+    pub mover: Arc<Mover>,
+    /// The way for operators.
+    pub requests: MoveRequests,
+    board: Arc<Board>,
+}
+
+impl Moving {
+    /// Everything moves need, with what has to be served. If the process before this one vanished, what it left at the servers is marked
+    /// before any connection of this process is opened there.
+    pub async fn begin(
+        config: &Config,
+        controller: &Arc<Controller>,
+        node: &Arc<Node>,
+        former: Former,
+    ) -> (Moving, MoveInbox) {
+        let account = ControlAccount { user: config.monitor.user.clone(), password: config.monitor.password.clone() };
+        let leftovers = match former {
+            Former::SignedOff => Leftovers::none(),
+            Former::Vanished => {
+                let state = Arc::clone(&controller.snapshots().load().state);
+                Leftovers::mark(&state, &account, backend_accounts(config)).await
+            }
+        };
+        let sessions = Arc::new(Sessions(Arc::clone(node)));
+        let tools = Tools { controller: Arc::clone(controller), account, sessions, leftovers };
+        let board = Arc::new(Board::default());
+        let mover = Arc::new(Mover::new(tools, config.moves, Arc::clone(&board)));
+        let (requests, inbox) = requests();
+        (Moving { mover, requests, board }, inbox)
+    }
+
+    /// A move as operators see it. A move this process has not met yet is at the step its record tells.
+    pub fn row(&self, state: &ControlState, record: &MoveRecord, held: u64) -> MoveRow {
+        let progress = self.board.of(record.id);
+        let recorded = match record.phase {
+            MovePhase::Fenced => "drain",
+            MovePhase::Recorded(_) => "catch-up",
+        };
+        let since = progress.as_ref().map_or_else(Instant::now, |known| known.since);
+        MoveRow {
+            id: record.id.0,
+            what: past::parts(state, &record.parts),
+            step: progress.as_ref().map_or(recorded, |known| known.step).to_owned(),
+            in_flight: progress.as_ref().map_or(0, |known| known.in_flight as u64),
+            held,
+            milliseconds: u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX),
+            by: record.by.clone(),
+            detail: progress.map(|known| known.detail).unwrap_or_default(),
+        }
+    }
+}
+
+/// The accounts of the applications at the instances, each once.
+fn backend_accounts(config: &Config) -> Vec<ControlAccount> {
+    let account = |user: &crate::frontend::User| ControlAccount {
+        user: user.backend_user.clone(),
+        password: user.backend_password.clone(),
+    };
+    let mut accounts: Vec<ControlAccount> = config.users.0.iter().map(account).collect();
+    accounts.sort_by(|one, other| (&one.user, &one.password).cmp(&(&other.user, &other.password)));
+    accounts.dedup();
+    accounts
+}
+
+/// This node's sessions, as a move ends them.
+struct Sessions(Arc<Node>);
+
+/// While it is there, the connection a session runs on is used for nothing else.
+struct Killer(Arc<SessionEntry>);
+
+impl Drop for Killer {
+    fn drop(&mut self) {
+        self.0.killers.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl EndSession for Killer {
+    fn tell(&self) {
+        self.0.kill();
+    }
+}
+
+impl EndSessions for Sessions {
+    fn target_of(&self, session: u32) -> Option<KillTarget> {
+        let entry = self.0.registry.find(session)?;
+        let known = self.0.users.find(&entry.identity().user)?;
+        entry.killers.fetch_add(1, Ordering::SeqCst);
+        let session = Box::new(Killer(Arc::clone(&entry)));
+        let (instance, thread) = entry.running()?;
+        let account = ControlAccount { user: known.account.user.clone(), password: known.account.password.clone() };
+        Some(KillTarget { instance, thread, account, session })
+    }
+}
+
+/// The rows of a dry run.
+pub fn preview_rows(preview: Preview) -> Vec<PreviewRow> {
+    let row = |check: &str, instance: &str, result: String| PreviewRow {
+        check: check.to_owned(),
+        instance: instance.to_owned(),
+        result,
+    };
+    let what =
+        if preview.what.is_empty() { "nothing: it belongs to the target already".to_owned() } else { preview.what };
+    let refusal = preview.refusal.map_or_else(|| "it would be accepted".to_owned(), |why| format!("REFUSED: {why}"));
+    let mut rows = vec![row("moves", "", what), row("control-state", "", refusal)];
+    for finding in preview.findings {
+        let result = finding.fault.map_or_else(|| "ok".to_owned(), |fault| format!("REFUSED: {fault}"));
+        rows.push(row(&finding.check.to_string(), &finding.instance, result));
+    }
+    let catch_up = match preview.catch_up {
+        Ok(took) => format!("all have the sources' last write after {} ms", took.as_millis()),
+        Err(behind) => format!("REFUSED: {}", behind.join(", ")),
+    };
+    rows.push(row("catch-up", "", catch_up));
+    rows.push(row("in-flight", "", format!("{} writes or transactions to wait for", preview.in_flight)));
+    rows
+}
+
+/// The answer to a move that has ended, or has not begun.
+pub fn reported(outcome: Result<MoveEnd, MoveError>) -> Result<ChangeReport, ChangeRefused> {
+    match outcome {
+        Ok(MoveEnd { epoch, what, outcome: MoveOutcome::Moved, closed_for, .. }) => {
+            let result = format!("moved {what}; closed for {} ms", closed_for.as_millis());
+            Ok(ChangeReport { epoch, result })
+        }
+        Ok(MoveEnd { epoch, outcome: MoveOutcome::AlreadySo, .. }) => {
+            Ok(ChangeReport { epoch, result: "nothing to do: it holds already".to_owned() })
+        }
+        Ok(MoveEnd { what, outcome: MoveOutcome::RolledBack(why), epoch, .. }) => {
+            Err(ChangeRefused::Invalid(format!("the move of {what} was rolled back at epoch {epoch}: {why}")))
+        }
+        Err(MoveError::Change(error)) => Err(refused(error)),
+        Err(error) => Err(ChangeRefused::Invalid(error.to_string())),
+    }
+}

@@ -1,0 +1,77 @@
+//! The same on Oracle MySQL 9: positions are sets of GTIDs, the wait and the channels have other names.
+
+use meridian::model::Role;
+use mysql_async::prelude::Queryable;
+
+use super::{PATIENT, done};
+use crate::scenarios::expect::{rows, value};
+use crate::scenarios::node::{Database, Node, Setup};
+use crate::servers::{Mysql9, Mysql9Tree};
+
+async fn primary(tree: &Mysql9Tree, number: u32) -> Mysql9 {
+    let (offset, uuid) = (format!("--auto-increment-offset={number}"), "--auto-increment-increment=4");
+    let server = Mysql9::start(tree, number * 10 + 1, &[&offset, uuid]).await;
+    let accounts = [
+        "SET SESSION sql_log_bin = 0",
+        "CREATE USER app@'%' IDENTIFIED BY 'apppw'",
+        "GRANT ALL ON shop.* TO app@'%'",
+        "CREATE USER meridian_monitor@'%' IDENTIFIED BY 'monitorpw'",
+        "GRANT SELECT, PROCESS, SHOW VIEW, REPLICATION CLIENT ON *.* TO meridian_monitor@'%'",
+        "CREATE USER repl@'%' IDENTIFIED BY 'replpw'",
+        "GRANT REPLICATION SLAVE ON *.* TO repl@'%'",
+    ];
+    server.root().run(&accounts.map(str::to_owned)).await.unwrap();
+    server
+}
+
+async fn follow(replica: &Mysql9, source: &Mysql9) {
+    let change = format!(
+        "CHANGE REPLICATION SOURCE TO SOURCE_HOST='127.0.0.1', SOURCE_PORT={}, SOURCE_USER='repl', \
+         SOURCE_PASSWORD='replpw', SOURCE_AUTO_POSITION=1, GET_SOURCE_PUBLIC_KEY=1, SOURCE_CONNECT_RETRY=1",
+        source.port()
+    );
+    replica.root().run(&[change, "START REPLICA".to_owned()]).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_global_zone_and_shards_move_to_and_fro_on_mysql_9() {
+    let Some(tree) = Mysql9Tree::find().await else { return };
+    let (hz, bj) = (primary(&tree, 1).await, primary(&tree, 2).await);
+    follow(&bj, &hz).await;
+    follow(&hz, &bj).await;
+    let tables = [
+        "CREATE DATABASE shop",
+        "CREATE TABLE shop.orders (id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, user_id BIGINT NOT NULL, item VARCHAR(100))",
+        "CREATE TABLE shop.product (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, name VARCHAR(100))",
+    ];
+    hz.root().run(&tables.map(str::to_owned)).await.unwrap();
+    hz.wait_until_applied_at(&bj).await;
+    let place = |name: &str, unit, port| Database { name: name.to_owned(), unit, role: Role::Primary, port };
+    let databases = vec![place("hz-main-1", "hz", hz.port()), place("bj-main-1", "bj", bj.port())];
+    let version = hz.root().value("SELECT VERSION()").await.unwrap().unwrap();
+    let mut setup = Setup::over(databases, &version);
+    (setup.limits, setup.family) = (format!("[moves]\n{PATIENT}"), "mysql");
+    let node = Node::start(setup).await;
+    let (mut console, mut client) = (node.console("hz").await, node.client("hz").await);
+    let dry = rows(&mut console, "SWITCH GLOBAL ZONE TO 'bj' DRY RUN").await;
+    assert!(dry.iter().all(|row| !row["result"].contains("REFUSED")), "{dry:?}");
+    for (round, target) in [(0, "bj"), (1, "hz"), (2, "bj")] {
+        let told = done(&mut console, &format!("SWITCH GLOBAL ZONE TO '{target}'")).await;
+        assert!(told.starts_with("moved the Global Zone"), "{told}");
+        let told =
+            done(&mut console, &format!("MOVE SHARDS 5000-5999 TO '{}'", if target == "bj" { "hz" } else { "bj" }))
+                .await;
+        assert!(told.starts_with("moved shards 5000-5999"), "{told}");
+        client.query_drop(format!("INSERT INTO product (name) VALUES ('round {round}')")).await.unwrap();
+        client.query_drop(format!("INSERT INTO orders (user_id, item) VALUES (5500, 'round {round}')")).await.unwrap();
+    }
+    hz.wait_until_applied_at(&bj).await;
+    bj.wait_until_applied_at(&hz).await;
+    for server in [&hz, &bj] {
+        let count = |table: &str| format!("SELECT COUNT(*) FROM shop.{table}");
+        for table in ["product", "orders"] {
+            assert_eq!(server.root().value(&count(table)).await.unwrap().as_deref(), Some("3"), "{table}");
+        }
+    }
+    assert_eq!(value(&mut client, "SELECT COUNT(*) FROM product").await, "3");
+}
