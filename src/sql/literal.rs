@@ -35,7 +35,10 @@ pub(super) fn understood(value: KeyValue, reading: KeyReading) -> KeyValue {
             (least..=most).contains(&number).then_some(KeyValue::Integer(number))
         }
         (KeyValue::Text(text), KeyReading::Numbers { least, most }) => {
-            let number = whole(text.trim_ascii()).filter(|number| number.abs() < EXACT);
+            // An exponent counts where the server compares as doubles and not where it converts to whole numbers, as MySQL 9 does in
+            // `(k, 1) IN (('1e1', 1), (24, 1))`: ten in one statement, one in another.
+            let has_exponent = text.iter().any(|byte| byte | 0x20 == b'e');
+            let number = whole(text.trim_ascii()).filter(|number| number.abs() < EXACT && !has_exponent);
             number.filter(|number| (least..=most).contains(number)).map(KeyValue::Integer)
         }
         (KeyValue::Integer(number), KeyReading::Text { rules, is_stored: true }) => {
