@@ -32,7 +32,7 @@ async fn replies(port: u16, kind: Kind, flags: Capabilities) -> Vec<Vec<u8>> {
     let open = [&b"\x17"[..], &id, b"\x01\x01\0\0\0"].concat();
     let fetch = |rows: u8| [&b"\x1c"[..], &id, &[rows, 0, 0, 0]].concat();
     for rounds in [1, 4] {
-        all.push(client.ask(&open, ReplyKind::Query).await.bytes);
+        all.push(client.ask(&open, ReplyKind::Cursor).await.bytes);
         for _ in 0..rounds {
             all.push(client.ask(&fetch(3), ReplyKind::Fetch).await.bytes);
         }
