@@ -45,6 +45,10 @@ CALL settle(6000);
 SELECT tax_of(amount) FROM orders WHERE user_id = 6000;
 --> REJECT 1235 42000 routine 'tax_of' may write managed tables and nothing says where; give /*meridian: key=…*/ or declare it
 
+-- case: a stored function behind a word that is also INSERT's
+SELECT HIGH_PRIORITY tax_of(1);
+--> REJECT 1235 42000 routine 'tax_of' may write managed tables and nothing says where; give /*meridian: key=…*/ or declare it
+
 -- case: a view of a sharded table is read as the table
 SELECT * FROM order_view WHERE user_id = 6000;
 --> SEND hz replica rule=local-read transaction=autocommit

@@ -22,6 +22,8 @@ use crate::model::{
     ControlState, Epoch, Extent, Forbid, ForbidScope, GroupId, InstanceAddress, InstanceId, MoveId, Role, Snapshot,
     UnitId,
 };
+use crate::monitor::ProbeAccount;
+use crate::monitor::precheck::{self, Finding};
 use crate::moving::{self, Moving};
 use crate::route::{Explanation, Grants, SessionView, TransactionView, explanation};
 use crate::server::drain::Drain;
@@ -40,6 +42,7 @@ pub struct NodeOperations {
     drain: Arc<Drain>,
     users_file: PathBuf,
     dialect: Dialect,
+    monitor: ProbeAccount,
 }
 
 impl NodeOperations {
@@ -51,11 +54,13 @@ impl NodeOperations {
         config: &Config,
         reload: Arc<Reload>,
         drain: Arc<Drain>,
+        monitor: ProbeAccount,
     ) -> NodeOperations {
         // Configuration without a listener is refused, so this default explains nothing to anybody.
         let fallback = Dialect { family: crate::sql::Family::MariaDb, version: 101_100 };
         let dialect = config.listeners.first().map_or(fallback, |listener| listener.dialect);
-        NodeOperations { node, controller, moving, reload, drain, users_file: config.users_file.clone(), dialect }
+        let users_file = config.users_file.clone();
+        NodeOperations { node, controller, moving, reload, drain, users_file, dialect, monitor }
     }
 
     fn session_row(&self, entry: &SessionEntry, snapshot: &Snapshot) -> SessionRow {
@@ -230,6 +235,10 @@ impl Operations for NodeOperations {
             statement_bytes: request.sql.len(),
         };
         explanation(&snapshot, &session, &statement).1
+    }
+
+    async fn check_schema(&self, group: GroupId) -> Vec<Finding> {
+        precheck::of_group(&self.node.snapshots.load().state, group, &self.monitor).await
     }
 
     fn tally(&self) -> Vec<TallyRow> {

@@ -166,7 +166,7 @@ impl Server {
             end_asked,
         };
         server.tasks.spawn(Arc::clone(&moving.mover).serve(inbox_of_moves, stopped.clone()));
-        server.start_monitors(account, home, inbox, &stopped);
+        server.start_monitors(account.clone(), home, inbox, &stopped);
         server.workers = server.start_workers(config.node.workers)?;
         let drain = Arc::new(Drain::new(Arc::clone(&server.node), ask_end));
         let doors =
@@ -182,7 +182,7 @@ impl Server {
         server.reload = Arc::new(Reload::new(Arc::clone(&server.node), served, config.clone()));
         let reload = Arc::clone(&server.reload);
         let node = Arc::clone(&server.node);
-        let operations = Arc::new(NodeOperations::new(node, controller, moving, &config, reload, drain));
+        let operations = Arc::new(NodeOperations::new(node, controller, moving, &config, reload, drain, account));
         for (socket, console) in consoles {
             tracing::info!(address = %console.address, "serving operators");
             let mut stopped = stopped.clone();

@@ -37,6 +37,7 @@ pub const VERBS: &[(&str, &str)] = &[
         "EXPLAIN ROUTE [AT UNIT '<unit>'] [IN SCHEMA <schema>] [AS USER '<user>'] [WITH PARAMS (<value>, …)] <sql>",
         "where a statement would go, and why",
     ),
+    ("CHECK SCHEMA [OF '<group>']", "what of the units' schemas cannot hold over several units, and what to do"),
     ("RELOAD", "read the configuration again: users, limits, certificates, log filter"),
     ("RELOAD USERS", "read the users' file again"),
     ("DRAIN NODE", "end this node: transactions may finish until the deadline, nothing new begins"),
@@ -44,7 +45,7 @@ pub const VERBS: &[(&str, &str)] = &[
 ];
 
 const VERBS_EXPECTED: &str =
-    "a verb: SHOW, FORBID, ALLOW, SWITCH, MOVE, ROLLBACK MOVE, EXPLAIN ROUTE, RELOAD, DRAIN NODE or HELP";
+    "a verb: SHOW, FORBID, ALLOW, SWITCH, MOVE, ROLLBACK MOVE, EXPLAIN ROUTE, CHECK SCHEMA, RELOAD, DRAIN NODE or HELP";
 
 /// What SHOW shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,6 +137,11 @@ pub enum Command {
         /// The statement.
         sql: String,
     },
+    /// CHECK SCHEMA
+    CheckSchema {
+        /// The group; all of them where none is given.
+        group: Option<String>,
+    },
     /// RELOAD
     Reload,
     /// RELOAD USERS
@@ -152,9 +158,11 @@ impl Command {
     /// The role an account needs for it.
     pub fn least_role(&self) -> ConsoleRole {
         match self {
-            Command::Show(_) | Command::ExplainRoute { .. } | Command::Help | Command::Chatter(_) => {
-                ConsoleRole::Viewer
-            }
+            Command::Show(_)
+            | Command::ExplainRoute { .. }
+            | Command::CheckSchema { .. }
+            | Command::Help
+            | Command::Chatter(_) => ConsoleRole::Viewer,
             Command::Forbid { .. }
             | Command::Allow { .. }
             | Command::Move(_)
@@ -197,6 +205,7 @@ pub fn parse(text: &str) -> Result<Command, GrammarError> {
         "MOVE" => move_words::parse_move(words),
         "ROLLBACK" => move_words::parse_rollback(words),
         "EXPLAIN" => parse_explain(words),
+        "CHECK" => parse_check(words),
         "RELOAD" if words.peek().is_word("USERS") => {
             words.expect("USERS").and_then(|()| words.end(Command::ReloadUsers))
         }
@@ -253,6 +262,12 @@ fn parse_allow(mut words: Words<'_>) -> Result<Command, GrammarError> {
     let scope = scope_words::parse(&mut words)?;
     let if_epoch = words.epoch_condition()?;
     words.end(Command::Allow { scope, if_epoch })
+}
+
+fn parse_check(mut words: Words<'_>) -> Result<Command, GrammarError> {
+    words.expect("SCHEMA")?;
+    let group = scope_words::of_group(&mut words)?;
+    words.end(Command::CheckSchema { group })
 }
 
 fn parse_explain(mut words: Words<'_>) -> Result<Command, GrammarError> {

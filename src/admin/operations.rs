@@ -9,7 +9,8 @@ use async_trait::async_trait;
 use thiserror::Error;
 
 use crate::cutover::Goal;
-use crate::model::{Epoch, ForbidKind, ForbidScope, MoveId, Snapshot, UnitId};
+use crate::model::{Epoch, ForbidKind, ForbidScope, GroupId, MoveId, Snapshot, UnitId};
+use crate::monitor::precheck::Finding;
 use crate::route::Explanation;
 use crate::sql::KeyValue;
 
@@ -58,6 +59,9 @@ pub trait Operations: Send + Sync {
 
     /// Where a statement would go and why. Sends nothing.
     fn explain(&self, request: ExplainRequest) -> Explanation;
+
+    /// What of the schemas the units' primaries have cannot hold over several units; asks each of them.
+    async fn check_schema(&self, group: GroupId) -> Vec<Finding>;
 
     /// What was refused, and what would have been done with statements of observed groups, since the node started.
     fn tally(&self) -> Vec<TallyRow>;

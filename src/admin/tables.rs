@@ -8,6 +8,7 @@ use crate::model::{
     ControlState, Denial, DenialCondition, Epoch, Forbid, ForbidKind, ForbidScope, Group, Health, KeyType, Snapshot,
     TableClass, Transform, UnitId,
 };
+use crate::monitor::precheck::{Finding, Severity};
 use crate::route::Explanation;
 
 /// One value of a table.
@@ -84,6 +85,23 @@ impl Table {
         debug_assert_eq!(cells.len(), self.columns.len());
         self.rows.push(cells);
     }
+}
+
+/// CHECK SCHEMA: what does not hold over units, blockers first.
+pub fn findings(mut findings: Vec<Finding>, epoch: Epoch) -> Table {
+    findings.sort_by_key(|finding| finding.severity == Severity::Warning);
+    let table = Table::new(&["severity", "check", "table", "units", "reason", "advice"]);
+    findings.into_iter().fold(table, |table, finding| {
+        let cells = vec![
+            finding.severity.word().into(),
+            finding.check.to_string().into(),
+            finding.object.into(),
+            finding.units.join(", ").into(),
+            finding.reason.into(),
+            finding.advice.into(),
+        ];
+        table.with(cells, epoch)
+    })
 }
 
 /// SHOW UNITS: what each unit owns, and whether it takes writes.

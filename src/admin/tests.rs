@@ -24,6 +24,7 @@ use crate::model::{
     ReadPolicy, Role, Shard, ShardMap, ShardRange, Snapshot, TableClass, TableRule, Transform, Unit, UnitId,
     WrongUnitPolicy,
 };
+use crate::monitor::precheck::{Check, Finding, Severity};
 use crate::route::Explanation;
 
 /// A node that keeps its state in memory.
@@ -192,6 +193,18 @@ impl Operations for FakeNode {
         Explanation { route, class: format!("{:?}", request.parameters), ..Explanation::default() }
     }
 
+    async fn check_schema(&self, group: GroupId) -> Vec<Finding> {
+        let finding = |severity, reason: String| {
+            Finding::at("hz", severity, Check::UniqueKey, "shop.orders", reason, "add the routing key to it")
+        };
+        let warning = finding(Severity::Warning, "may collide".to_owned());
+        // So that a test can have both: a forbid stands for a schema with a blocker.
+        match self.state.lock().unwrap().forbids.is_empty() {
+            true => vec![warning],
+            false => vec![warning, finding(Severity::Blocker, format!("collides in group {}", group.0))],
+        }
+    }
+
     fn tally(&self) -> Vec<TallyRow> {
         let row = |group: Option<&str>, what: &str| TallyRow {
             group: group.map(str::to_owned),
@@ -315,6 +328,19 @@ async fn the_node_is_shown_with_its_epoch() {
     assert!(rows(&mut conn, "SHOW FORBIDS").await.is_empty());
     assert!(rows(&mut conn, "SHOW WARNINGS").await.is_empty());
     assert_eq!(rows(&mut conn, "HELP").await.len(), super::grammar::VERBS.len());
+}
+
+#[tokio::test]
+async fn the_schemas_findings_come_with_the_blockers_first() {
+    let console = running(4).await;
+    let mut conn = console.connect("watch", "watchpw").await.unwrap();
+    let warning = "severity=warning check=unique-key table=shop.orders units=hz reason=may collide advice=add the routing key to it epoch=1";
+    assert_eq!(rows(&mut conn, "CHECK SCHEMA OF 'main'").await, [warning]);
+    console.admin().await.query_drop("FORBID ON UNIT 'bj' REASON 'a drill'").await.unwrap();
+    let rows = rows(&mut conn, "check schema").await;
+    assert!(rows.len() == 2 && rows[0].starts_with("severity=blocker"), "{rows:?}");
+    let (_, message) = refusal(&mut conn, "CHECK SCHEMA OF 'other'").await;
+    assert_eq!(message, "there is no group 'other'; there are: main");
 }
 
 #[tokio::test]

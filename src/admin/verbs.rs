@@ -14,7 +14,7 @@ use super::operations::{AskedUnit, ChangeRefused, ChangeReport, ConsoleChange, E
 use super::scope_words::{self, UnknownName};
 use super::tables::{self, Cell, ColumnKind, Table};
 use crate::cutover::Goal;
-use crate::model::{Epoch, MoveId, Snapshot, UnitId};
+use crate::model::{Epoch, GroupId, MoveId, Snapshot, UnitId};
 
 /// Who asks, and from where.
 #[derive(Clone, Debug)]
@@ -138,6 +138,17 @@ async fn carry_out(command: Command, asker: &Asker, operations: &dyn Operations)
             let unit = unit.map_or(Ok(asker.unit), |name| scope_words::unit(&snapshot.state, &name))?;
             let told = operations.explain(ExplainRequest { sql, unit, at, schema, user, parameters });
             Ok(Answer::Rows(tables::explanation(told, snapshot.state.epoch)))
+        }
+        Command::CheckSchema { group } => {
+            let groups = match group {
+                Some(name) => vec![scope_words::group(&snapshot.state, Some(&name))?],
+                None => (0u16..).map(GroupId).take(snapshot.state.groups.len()).collect(),
+            };
+            let mut findings = Vec::new();
+            for group in groups {
+                findings.extend(operations.check_schema(group).await);
+            }
+            Ok(Answer::Rows(tables::findings(findings, snapshot.state.epoch)))
         }
         Command::Reload => reload(asker, operations).await,
         Command::ReloadUsers => reload_users(asker, operations).await,

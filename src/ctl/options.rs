@@ -68,6 +68,12 @@ pub enum Verb {
         /// The statement
         sql: String,
     },
+    /// What of the units' schemas cannot hold over several units, and what to do; exit code 1 when something blocks
+    Check {
+        /// The group; all of them unless given
+        #[arg(long)]
+        group: Option<String>,
+    },
     /// Refuse writes of a scope, until someone lifts it
     Forbid {
         /// What it covers
@@ -252,6 +258,10 @@ impl Verb {
                 let with = params.as_ref().map(|values| format!("WITH PARAMS ({values}) ")).unwrap_or_default();
                 vec![("route", format!("EXPLAIN ROUTE {at}{within}{by}{with}{sql}"))]
             }
+            Verb::Check { group } => {
+                let of = group.as_ref().map(|group| format!(" OF {}", quoted(group))).unwrap_or_default();
+                vec![("check", format!("CHECK SCHEMA{of}"))]
+            }
             Verb::Forbid { scope, reason, kind, if_epoch } => {
                 let kind = match kind {
                     Kind::Writes => "WRITES",
@@ -345,6 +355,8 @@ mod tests {
             Verb::History,
             Verb::RollbackMove { id: None },
             Verb::RollbackMove { id: Some(8) },
+            Verb::Check { group: None },
+            Verb::Check { group: Some("main".to_owned()) },
             Verb::Switch { to: "b'j".to_owned(), group: Some("main".to_owned()), terms: Terms::default() },
             Verb::Move {
                 what: Moved { shards: Some("5-9@main".to_owned()), ..Moved::default() },

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::ask::{Answered, AskError, Asker};
+use super::ask::{Answered, AskError, Asker, Shown};
 use super::options::{Options, Verb};
 use super::{progress, show};
 use crate::config;
@@ -15,6 +15,8 @@ use crate::config;
 pub enum Outcome {
     /// Answered.
     Done,
+    /// Answered, and `check` found what blocks.
+    Blocked,
     /// The console refused the command or the login.
     Refused,
     /// The call itself is wrong: a flag, or a password that cannot be read.
@@ -28,7 +30,7 @@ impl Outcome {
     pub fn exit_code(self) -> u8 {
         match self {
             Outcome::Done => 0,
-            Outcome::Refused => 1,
+            Outcome::Blocked | Outcome::Refused => 1,
             Outcome::Usage => 2,
             Outcome::Unreachable => 3,
         }
@@ -57,7 +59,8 @@ pub async fn run(options: &Options, out: &mut impl Write, errors: &mut impl Writ
                 false => as_text(&options.verb, epoch, &answers),
             };
             out.write_all(text.as_bytes())?;
-            Ok(Outcome::Done)
+            let is_blocked = matches!(options.verb, Verb::Check { .. }) && blockers(&answers) > 0;
+            Ok(if is_blocked { Outcome::Blocked } else { Outcome::Done })
         }
         Err(error) => {
             writeln!(errors, "meridian ctl: {error}")?;
@@ -87,6 +90,12 @@ async fn ask_all(options: &Options, password: &str) -> Result<(Option<u64>, Answ
     Ok((epoch, answers))
 }
 
+/// How many findings of `check` block.
+fn blockers(answers: &Answers) -> usize {
+    let severities = answers.iter().flat_map(|(_, answered)| &answered.rows).filter_map(|row| row.first());
+    severities.filter(|shown| **shown == Shown::Text("blocker".to_owned())).count()
+}
+
 fn as_text(verb: &Verb, epoch: Option<u64>, answers: &Answers) -> String {
     let epoch = epoch.map_or("unknown".to_owned(), |epoch| epoch.to_string());
     match verb {
@@ -100,6 +109,12 @@ fn as_text(verb: &Verb, epoch: Option<u64>, answers: &Answers) -> String {
         Verb::Switch { terms, .. } | Verb::Move { terms, .. } if terms.dry_run => {
             let tables: String = answers.iter().map(|(_, answered)| show::table(answered)).collect();
             format!("{tables}epoch {epoch}\n")
+        }
+        Verb::Check { .. } => {
+            let tables: String = answers.iter().map(|(_, answered)| show::findings(answered)).collect();
+            let found: usize = answers.iter().map(|(_, answered)| answered.rows.len()).sum();
+            let blockers = blockers(answers);
+            format!("{tables}{blockers} blockers, {} warnings\nepoch {epoch}\n", found - blockers)
         }
         Verb::Forbid { .. }
         | Verb::Allow { .. }
@@ -193,6 +208,22 @@ mod tests {
         let (_, out, _) = call(console.address, &["allow", "--unit", "bj", "--json"]).await;
         let expected = json!({"epoch": 3, "rows": [{"result": "done"}]});
         assert_eq!(serde_json::from_str::<Value>(&out).unwrap(), expected);
+    }
+
+    #[tokio::test]
+    async fn a_schema_that_cannot_hold_is_told_and_exits_with_one() {
+        let console = running(4).await;
+        let (outcome, out, _) = call(console.address, &["check", "--group", "main"]).await;
+        let finding = "warning unique-key shop.orders (hz)\n  may collide\n  -> add the routing key to it\n";
+        assert_eq!((outcome, out), (Outcome::Done, format!("{finding}0 blockers, 1 warnings\nepoch 1\n")));
+        call(console.address, &["forbid", "--unit", "bj", "--reason", "drill"]).await;
+        let (outcome, out, _) = call(console.address, &["check", "--json"]).await;
+        assert_eq!((outcome, outcome.exit_code()), (Outcome::Blocked, 1));
+        let told: Value = serde_json::from_str(&out).unwrap();
+        assert_eq!(
+            (&told["rows"][0]["severity"], &told["rows"][1]["check"]),
+            (&json!("blocker"), &json!("unique-key"))
+        );
     }
 
     #[tokio::test]

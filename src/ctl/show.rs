@@ -68,6 +68,18 @@ pub fn explanation(answered: &Answered) -> String {
     text
 }
 
+/// What CHECK SCHEMA found: a heading for each finding, and below it why and what to do.
+pub fn findings(answered: &Answered) -> String {
+    let told = |row: &Vec<Shown>| match row.iter().map(|shown| cell(Some(shown))).collect::<Vec<_>>().as_slice() {
+        [severity, check, table, units, reason, advice, ..] => {
+            let table = if table.is_empty() { String::new() } else { format!(" {table}") };
+            format!("{severity} {check}{table} ({units})\n  {reason}\n  -> {advice}\n")
+        }
+        _ => lines(answered),
+    };
+    answered.rows.iter().map(told).collect()
+}
+
 /// The first column alone, a line for each row.
 pub fn lines(answered: &Answered) -> String {
     answered.rows.iter().map(|row| format!("{}\n", cell(row.first()))).collect()

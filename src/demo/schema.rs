@@ -34,7 +34,7 @@ pub fn accounts_of(accounts: &Accounts, family: Family) -> Vec<String> {
         format!("GRANT {APP_GRANTS} ON {schema}.* TO {user}@'%'"),
         format!("CREATE USER {MONITOR_USER}@'%' IDENTIFIED BY '{MONITOR_PASSWORD}'"),
         // SELECT everywhere is what shows it all of information_schema: columns, views, triggers, foreign keys, routines.
-        format!("GRANT SELECT, PROCESS, SHOW VIEW, {monitoring} ON *.* TO {MONITOR_USER}@'%'"),
+        format!("GRANT SELECT, PROCESS, SHOW VIEW, TRIGGER, EVENT, {monitoring} ON *.* TO {MONITOR_USER}@'%'"),
     ]
 }
 

@@ -1,9 +1,11 @@
 //! Measuring: the health of instances and the catalog of their schemas, published as part of the snapshot.
 //!
-//! What is observed here never changes what people decided; it only raises alarms and steers reads. Start at [`catalog`].
+//! What is observed here never changes what people decided; it only raises alarms and steers reads. Start at [`catalog`]; [`precheck`] looks at the
+//! units' schemas when an operator asks.
 
 pub mod catalog;
 pub mod health;
+pub mod precheck;
 pub mod probe;
 
 pub use catalog::watch_catalog;

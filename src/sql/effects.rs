@@ -181,7 +181,7 @@ fn call(context: Within<'_>, tokens: &[Token<'_>], index: usize, traces: &mut Tr
         _ => match functions::of(&name) {
             Function::Pure => {}
             Function::Passive => traces.is_pure = false,
-            Function::Unknown if is_column_list(tokens, index) => {}
+            Function::Unknown if is_column_list(tokens, index) || has_column_list(tokens, index) => {}
             Function::Unknown => {
                 // A loadable function, or one made since the catalog was read.
                 traces.is_unknown = true;
@@ -209,16 +209,20 @@ fn is_column_list(tokens: &[Token<'_>], index: usize) -> bool {
         })
 }
 
+/// Whether the name at `first` is a table's, and what stands behind it are its columns.
+fn has_column_list(tokens: &[Token<'_>], first: usize) -> bool {
+    let Some(at) = first.checked_sub(1) else { return false };
+    // `SELECT HIGH_PRIORITY f(1)` calls.
+    let is_of_select =
+        tokens[at].is("high_priority") && !at.checked_sub(1).is_some_and(|verb| tokens[verb].is("insert"));
+    tokens[at].is_any(&BEFORE_COLUMN_LIST) && !is_of_select
+}
+
 /// Whether the call is one of a stored function: qualified, or in the catalog of the session's schema.
 fn is_stored(context: Within<'_>, tokens: &[Token<'_>], index: usize, name: &str) -> bool {
     if tokens[index].is_qualified {
-        let first = index.saturating_sub(2);
-        let before = first.checked_sub(1).map(|before| &tokens[before]);
-        return !before.is_some_and(|before| before.is_any(&BEFORE_COLUMN_LIST));
+        return !has_column_list(tokens, index.saturating_sub(2));
     }
-    let before = index.checked_sub(1).map(|before| &tokens[before]);
-    if before.is_some_and(|before| before.is_any(&BEFORE_COLUMN_LIST)) {
-        return false;
-    }
-    context.schema.is_some_and(|schema| context.catalog.routines.contains(&(schema.to_owned(), name.to_owned())))
+    !has_column_list(tokens, index)
+        && context.schema.is_some_and(|schema| context.catalog.routines.contains(&(schema.to_owned(), name.to_owned())))
 }

@@ -24,6 +24,7 @@ mod effects;
 mod functions;
 mod hint;
 mod named_lock;
+mod reached;
 mod session;
 mod set;
 mod shape;
@@ -48,6 +49,7 @@ pub use between::Between;
 pub use hint::{key as hint_key, level as hint_level};
 pub use named_lock::lock_names;
 pub use plan_cache::PlanCache;
+pub use reached::{Reached, reached};
 pub use shape::{digest, readable};
 pub use statement::{
     BeginOptions, BoundKey, CharsetClass, Completion, Dialect, Effect, Facts, Family, Hint, KeyReading, KeySource,

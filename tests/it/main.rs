@@ -16,4 +16,5 @@ mod moves;
 mod node;
 mod protocol;
 mod scenarios;
+mod schema_check;
 mod servers;

@@ -16,7 +16,7 @@ async fn primary(tree: &Mysql9Tree, number: u32) -> Mysql9 {
         "CREATE USER app@'%' IDENTIFIED BY 'apppw'",
         "GRANT ALL ON shop.* TO app@'%'",
         "CREATE USER meridian_monitor@'%' IDENTIFIED BY 'monitorpw'",
-        "GRANT SELECT, PROCESS, SHOW VIEW, REPLICATION CLIENT ON *.* TO meridian_monitor@'%'",
+        "GRANT SELECT, PROCESS, SHOW VIEW, TRIGGER, EVENT, REPLICATION CLIENT ON *.* TO meridian_monitor@'%'",
         "CREATE USER repl@'%' IDENTIFIED BY 'replpw'",
         "GRANT REPLICATION SLAVE ON *.* TO repl@'%'",
     ];
