@@ -15,6 +15,7 @@ pub mod holding_room;
 mod key_document;
 pub mod past;
 mod policy_document;
+mod primitives;
 pub mod snapshots;
 pub mod store;
 pub mod write_gate;
@@ -23,6 +24,8 @@ pub mod write_gate;
 mod apply_tests;
 #[cfg(test)]
 pub(crate) mod sample;
+#[cfg(test)]
+mod write_gate_tests;
 
 pub use adopt::differences;
 pub use apply::{ApplyError, apply};

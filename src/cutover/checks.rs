@@ -130,7 +130,7 @@ pub fn judged(state: &ControlState, group: &Group, instance: &Instance, part: Pa
         (Check::Answers, None),
         (Check::Binlog, binlog(facts, instance.role)),
         (Check::Channels, channels(state, facts)),
-        (Check::Filters, filters(group, facts)),
+        (Check::Filters, filters(group, &facts.channels)),
     ];
     if part.is_target {
         let read_only = || "it is read-only: SET GLOBAL read_only = 0 there first".to_owned();
@@ -179,7 +179,7 @@ fn channels(state: &ControlState, facts: &Facts) -> Option<String> {
 
 /// Left out may be local tables, and schemas that are not the group's. Everything else would be missing at a new owner, while the wait for
 /// its position succeeds.
-fn filters(group: &Group, facts: &Facts) -> Option<String> {
+pub fn filters(group: &Group, channels: &[Channel]) -> Option<String> {
     const NEVER: [&str; 9] = [
         "Replicate_Do_DB",
         "Replicate_Do_Table",
@@ -191,7 +191,7 @@ fn filters(group: &Group, facts: &Facts) -> Option<String> {
         "Replicate_Ignore_Server_Ids",
         "Ignored_domain_ids",
     ];
-    facts.channels.iter().find_map(|channel| {
+    channels.iter().find_map(|channel| {
         let name = value(channel, &["Connection_name", "Channel_Name"]);
         let used = NEVER.iter().find(|filter| !value(channel, &[filter]).is_empty());
         if let Some(filter) = used {

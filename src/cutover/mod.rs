@@ -5,6 +5,8 @@
 //! [`perform`] for what a step does, [`run`] for who calls them.
 
 pub mod checks;
+pub mod closing;
+pub mod followers;
 pub mod goal;
 pub mod leftovers;
 pub mod perform;

@@ -6,10 +6,11 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use super::followers;
 use super::leftovers::Leftovers;
 use super::server::{ControlAccount, Server, ServerError};
 use crate::control::Controller;
-use crate::model::{ControlState, Extent, FencePosition, GroupId, Instance, InstanceId, MoveRecord, Role, UnitId};
+use crate::model::{ControlState, Extent, FencePosition, GroupId, Instance, InstanceId, MoveRecord, UnitId};
 
 /// Ends transactions of clients; the node's sessions are not known here.
 pub trait EndSessions: Send + Sync {
@@ -121,19 +122,10 @@ pub async fn behind(tools: &Tools, positions: &[FencePosition], at_most: Duratio
     let state = Arc::clone(&tools.controller.snapshots().load().state);
     let mut waits = JoinSet::new();
     for found in positions {
-        for (id, instance) in (0u16..).map(InstanceId).zip(&state.instances) {
-            let is_source = state.primary_of(found.source, found.group) == Some(id);
-            if instance.group != found.group || is_source {
-                continue;
-            }
-            // Another unit's replica has the source's stream from its own primary, and no more of it than that primary wrote down: what a
-            // channel leaves out (local tables) never reaches it.
-            let through = match instance.role {
-                Role::Replica if instance.unit != found.source => state.primary_of(instance.unit, found.group),
-                Role::Replica | Role::Primary => None,
-            };
-            let through = through.map(|primary| state.instance(primary).clone());
-            waits.spawn(lag_of(instance.clone(), through, tools.account.clone(), found.position.clone(), at_most));
+        for follower in followers::of(&state, found.group, found.source) {
+            let through = follower.through.map(|primary| state.instance(primary).clone());
+            let instance = state.instance(follower.instance).clone();
+            waits.spawn(lag_of(instance, through, tools.account.clone(), found.position.clone(), at_most));
         }
     }
     let mut behind: Vec<String> = waits.join_all().await.into_iter().flatten().collect();

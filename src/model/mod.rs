@@ -5,6 +5,7 @@
 pub mod catalog;
 pub mod column;
 pub mod control_state;
+pub mod fence;
 pub mod forbid;
 pub mod group;
 pub mod history;
@@ -21,6 +22,7 @@ pub mod table;
 pub use catalog::{Catalog, CatalogColumn, CatalogTable, TableKind};
 pub use column::{Beyond, ColumnDescription, ColumnValues, TextEquality, TextRules};
 pub use control_state::{ControlState, Instance, InstanceAddress, InvalidState, Role, Unit};
+pub use fence::{Door, NodeAccount};
 pub use forbid::{Forbid, ForbidKind, ForbidScope, ForbiddenKey};
 pub use group::Group;
 pub use history::HistoryEntry;
