@@ -30,7 +30,7 @@ UPDATE orders SET amount = 3 WHERE item = 'tea' /*M!100000 AND user_id = 6000 */
 
 -- case: a hexadecimal key is no certain number
 UPDATE orders SET amount = 3 WHERE user_id = 0x1770;
---> REJECT 1105 HY000 a write of sharded table 'orders' has a routing key in 'user_id' that cannot be read with certainty; use a plain literal or parameter, or give /*meridian: key=…*/
+--> SEND bj primary rule=owner key=6000 shard=6000 scopes=shard:main:6000 transaction=autocommit
 
 -- case: a dash comment needs a blank
 UPDATE orders SET amount = 3 WHERE user_id = 6000--1;

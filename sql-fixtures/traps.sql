@@ -115,7 +115,7 @@ UPDATE orders SET amount = 3 WHERE user_id = ' 6000';
 
 -- case: TRUE is one
 UPDATE orders SET amount = 3 WHERE user_id = TRUE;
---> REJECT 1105 HY000 a write of sharded table 'orders' names no routing key; restrict 'user_id' to a value or give /*meridian: key=…*/
+--> SEND hz primary rule=owner key=1 shard=1 scopes=shard:main:1 transaction=autocommit
 
 -- case: a user variable
 UPDATE orders SET amount = 3 WHERE user_id = @u;
@@ -195,7 +195,7 @@ INSERT INTO orders (user_id, item, amount) VALUES (6000, 'tea', 1), (50, 'rice')
 
 -- case: INSERT SELECT with UNION
 INSERT INTO orders (user_id, item, amount) SELECT 6000, 'tea', 1 UNION ALL SELECT 50, 'rice', 1;
---> REJECT 1105 HY000 the routing key 'user_id' of sharded table 'orders' cannot be read from this statement; name the column and give a plain value, or give /*meridian: key=…*/
+--> REJECT 1105 HY000 one statement on 'orders' has keys of two owners at epoch 7: 6000 belongs to unit 'bj', 50 to unit 'hz'; nothing was sent, send one statement per owner
 
 -- case: INSERT SELECT with the columns in another order
 INSERT INTO orders (item, user_id, amount) SELECT 6000, name, 1 FROM product WHERE id = 1;

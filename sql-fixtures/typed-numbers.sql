@@ -51,7 +51,7 @@ UPDATE by_int SET other = 1 WHERE k = '';
 
 -- case: INT compared with hex
 UPDATE by_int SET other = 1 WHERE k = 0x0C;
---> REJECT 1105 HY000 a write of sharded table 'by_int' has a routing key in 'k' that cannot be read with certainty; use a plain literal or parameter, or give /*meridian: key=…*/
+--> SEND hz primary rule=owner key=12 shard=2 scopes=shard:main:2 transaction=autocommit
 
 -- case: INT compared with bits
 UPDATE by_int SET other = 1 WHERE k = b'1100';
@@ -63,7 +63,7 @@ UPDATE by_int SET other = 1 WHERE k = NULL;
 
 -- case: INT compared with TRUE
 UPDATE by_int SET other = 1 WHERE k = TRUE;
---> REJECT 1105 HY000 a write of sharded table 'by_int' names no routing key; restrict 'k' to a value or give /*meridian: key=…*/
+--> SEND hz primary rule=owner key=1 shard=1 scopes=shard:main:1 transaction=autocommit
 
 -- case: INT compared with a variable
 UPDATE by_int SET other = 1 WHERE k = @v;
@@ -139,7 +139,7 @@ INSERT INTO by_int (k, other) VALUES ('', 1);
 
 -- case: INT stored as hex
 INSERT INTO by_int (k, other) VALUES (0x0C, 1);
---> REJECT 1105 HY000 a write of sharded table 'by_int' has a routing key in 'k' that cannot be read with certainty; use a plain literal or parameter, or give /*meridian: key=…*/
+--> SEND hz primary rule=owner key=12 shard=2 scopes=shard:main:2 transaction=autocommit
 
 -- case: INT stored as bits
 INSERT INTO by_int (k, other) VALUES (b'1100', 1);
@@ -151,7 +151,7 @@ INSERT INTO by_int (k, other) VALUES (NULL, 1);
 
 -- case: INT stored as TRUE
 INSERT INTO by_int (k, other) VALUES (TRUE, 1);
---> REJECT 1105 HY000 the routing key 'k' of sharded table 'by_int' cannot be read from this statement; name the column and give a plain value, or give /*meridian: key=…*/
+--> SEND hz primary rule=owner key=1 shard=1 scopes=shard:main:1 transaction=autocommit
 
 -- case: INT stored as a variable
 INSERT INTO by_int (k, other) VALUES (@v, 1);

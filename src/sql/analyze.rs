@@ -15,8 +15,8 @@ use super::literal;
 use super::resolve;
 use super::shape;
 use super::statement::{
-    BoundKey, CharsetClass, Dialect, Effect, Facts, KeySource, KeyUse, KeyValue, Keys, PinReason, Placement, Plan,
-    Shape, SqlContext, SqlMode, SqlRefusal, Statement, StatementClass,
+    BoundKey, CharsetClass, Dialect, Effect, Facts, KeyReading, KeySource, KeyUse, KeyValue, Keys, PinReason,
+    Placement, Plan, Shape, SqlContext, SqlMode, SqlRefusal, Statement, StatementClass,
 };
 use super::token::{self, Token};
 use crate::model::Catalog;
@@ -230,11 +230,11 @@ pub(super) fn statement(
                     Some(slot) => (0..slot.count).for_each(|number| add(literal_at(slot, number))),
                     None => add(KeyValue::Unreadable),
                 },
-                KeySource::Constant(value) => add(value.clone()),
+                KeySource::Constant(value) => add(literal::understood(value.clone(), reading)),
                 KeySource::Between(between) => {
                     let end = |source: &KeySource| match source {
                         KeySource::Literal(slot) => lexed.slots.get(*slot).map(|slot| literal_at(slot, 0)),
-                        KeySource::Constant(value) => Some(value.clone()),
+                        KeySource::Constant(value) => Some(literal::understood(value.clone(), reading)),
                         KeySource::Parameter(_) | KeySource::Group(_) | KeySource::Between(_) => None,
                     };
                     match (end(&between.low), end(&between.high)) {
@@ -256,11 +256,14 @@ impl Statement {
     /// This statement with the values of an execution: the keys that are parameters are filled in.
     pub fn bind(&self, parameters: &[KeyValue]) -> Statement {
         let mut keys = self.keys.clone();
+        let unused = KeyUse::default();
         for (index, facts) in self.plan.statements.iter().enumerate() {
-            let reading = self.plan.key_uses.get(index).map(|usage| usage.reading).unwrap_or_default();
-            let given = |number: usize| {
-                let given = parameters.get(number).cloned().unwrap_or(KeyValue::Unreadable);
-                literal::understood(given, reading)
+            let usage = self.plan.key_uses.get(index).unwrap_or(&unused);
+            let given = |number: usize| match parameters.get(number) {
+                Some(KeyValue::Integer(_)) if usage.binds_types && matches!(usage.reading, KeyReading::Text { .. }) => {
+                    KeyValue::Unreadable
+                }
+                given => literal::understood(given.cloned().unwrap_or(KeyValue::Unreadable), usage.reading),
             };
             let mut add = |value| keys.push(BoundKey { statement: index as u16, value });
             for source in sources(facts).unwrap_or_default() {

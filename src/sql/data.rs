@@ -73,14 +73,14 @@ fn place(work: &Work<'_>, tokens: &[Token<'_>], access: Access, traces: &Traces)
         let tables = resolve::tables(&work.context, &name);
         return (resolve::placement(Access::Read, &[], &tables, Keys::Missing), KeyUse::default());
     }
-    let Ok(structure) = parse::structure(tokens) else {
+    let Ok(structure) = parse::reader::structure(tokens) else {
         return opaque_with_use(work, tokens);
     };
     let (mut written, read) = tables(work, &structure, tokens, access);
     // A sequence of its own placement is managed only if a rule says so; then it is written like the rest.
     let sequences = traces.sequences.iter().flat_map(|name| resolve::tables(&work.context, name));
     written.extend(sequences.filter(|table| !matches!(table.class, Class::Local(_) | Class::System)));
-    match keys::keys(&work.context, &structure) {
+    match keys::keys(&work.context, &structure, access) {
         Ok((keys, key_use)) => (resolve::placement(access, &written, &read, keys), key_use),
         Err(refusal) => {
             // A refusal about tables comes first: without it the key would not matter.
@@ -118,7 +118,7 @@ fn tables(
     if locks_or_acts(tokens) {
         return (resolve_all(&mut all.iter()), Vec::new());
     }
-    let Some(first) = structure.levels.first() else { return (Vec::new(), Vec::new()) };
+    let Some(first) = structure.levels.get(structure.main) else { return (Vec::new(), Vec::new()) };
     let is_target = |index: usize| -> bool {
         let table = &first.tables[index];
         if !structure.targets.is_empty() {
@@ -140,7 +140,8 @@ fn tables(
     if written.is_empty() {
         std::mem::swap(&mut written, &mut read);
     }
-    read.extend(structure.levels[1..].iter().flat_map(names_of));
+    let others = structure.levels.iter().enumerate().filter(|(index, _)| *index != structure.main);
+    read.extend(others.flat_map(|(_, level)| names_of(level)));
     (resolve_all(&mut written.iter()), resolve_all(&mut read.iter()))
 }
 

@@ -5,20 +5,27 @@
 use std::sync::Arc;
 
 use super::between::{self, Between};
-use super::resolve::{self, Class, Resolved};
-use super::statement::{CharsetClass, KeyReading, KeySource, KeyUse, KeyValue, Keys, SqlContext, SqlRefusal};
-use super::structure::{Column, Condition, Insert, Level, Name, Operand, Selected, Source, Structure};
+use super::literal;
+use super::resolve::{self, Access, Class, Resolved};
+use super::restriction::Rows;
+use super::statement::{CharsetClass, Family, KeyReading, KeySource, KeyUse, KeyValue, Keys, SqlContext, SqlRefusal};
+use super::structure::{Insert, Name, Operand, Selected, Source, Structure};
 use crate::model::{Beyond, ColumnValues, TableClass, TextRules};
 
 /// The keys of a statement and how to read them. Errors: an INSERT whose key cannot be told, or an assignment to the key column.
-pub(super) fn keys(context: &SqlContext<'_>, structure: &Structure) -> Result<(Keys, KeyUse), SqlRefusal> {
+pub(super) fn keys(
+    context: &SqlContext<'_>,
+    structure: &Structure,
+    access: Access,
+) -> Result<(Keys, KeyUse), SqlRefusal> {
     let mut collected = Collected::default();
-    for level in &structure.levels {
+    for (number, level) in structure.levels.iter().enumerate() {
         for (index, table) in level.tables.iter().enumerate() {
             let Some(name) = &table.name else { continue };
             for base in resolve::tables(context, name) {
                 let Some(key) = key_column(context, &base) else { continue };
-                let values = if base.by_view { None } else { restriction(context, structure, level, index, &key) };
+                let rows = Rows::new(context, structure, access);
+                let values = if base.by_view { None } else { rows.restriction(number, index, &key) };
                 collected.cuts = between::cuts(context, &base);
                 collected.add(values, reading(context, &base, &key, Use::Compared));
             }
@@ -34,7 +41,7 @@ pub(super) fn keys(context: &SqlContext<'_>, structure: &Structure) -> Result<(K
             }
             let refusal = SqlRefusal::KeyUpdate { table: base.label.clone(), column: key.clone() };
             match value {
-                Operand::Slot(_) | Operand::Run(_) | Operand::Parameter(_) => {
+                Operand::Slot(_) | Operand::Run(_) | Operand::Parameter(_) | Operand::Truth(_) => {
                     collected.add(Some(vec![value.clone()]), reading(context, &base, &key, Use::Stored));
                     collected.must_agree = Some(refusal);
                 }
@@ -43,7 +50,7 @@ pub(super) fn keys(context: &SqlContext<'_>, structure: &Structure) -> Result<(K
             }
         }
     }
-    collected.finish()
+    collected.finish(context.dialect.family)
 }
 
 /// The sharded tables whose rows an assignment may change.
@@ -52,7 +59,7 @@ fn assigned_tables(context: &SqlContext<'_>, structure: &Structure) -> Vec<(Reso
         Some(insert) => vec![insert.table.clone()],
         None => structure
             .levels
-            .first()
+            .get(structure.main)
             .map_or_else(Vec::new, |level| level.tables.iter().filter_map(|table| table.name.clone()).collect()),
     };
     if structure.assignments.is_empty() {
@@ -101,6 +108,7 @@ impl Collected {
             Operand::Run(slot) => KeySource::Group(slot),
             Operand::Parameter(number) => KeySource::Parameter(number),
             Operand::Null => KeySource::Constant(KeyValue::Null),
+            Operand::Truth(truth) => KeySource::Constant(KeyValue::Integer(truth.into())),
             Operand::Range(low, high) => {
                 let (low, high) = (self.source(*low), self.source(*high));
                 KeySource::Between(Box::new(Between { low, high, cuts: self.cuts.clone() }))
@@ -133,25 +141,63 @@ impl Collected {
                         }
                     }
                 }
-                Source::Select(level, Some(selected)) => match selected.get(position) {
-                    Some(Selected::Value(Operand::Other)) | None => return Err(unreadable()),
-                    Some(Selected::Value(value)) => self.add(Some(vec![value.clone()]), stored),
-                    Some(Selected::Column(column)) => {
-                        let level = &structure.levels[*level];
-                        self.cuts = between::cuts(context, &base);
-                        let found = selected_values(context, structure, level, column).ok_or_else(unreadable)?;
-                        // The values are those the selected column is compared with, and are stored in the key.
-                        self.add(Some(found), stored);
-                    }
-                },
-                Source::Select(_, None) | Source::Opaque => return Err(unreadable()),
+                Source::Select(levels) => {
+                    self.cuts = between::cuts(context, &base);
+                    self.selected(context, structure, levels, position, (&base, &key)).ok_or_else(unreadable)?;
+                }
             }
         }
         Ok(())
     }
 
-    fn finish(self) -> Result<(Keys, KeyUse), SqlRefusal> {
-        let key_use = KeyUse { reading: self.reading.unwrap_or_default(), must_agree: self.must_agree.clone() };
+    /// The keys of an INSERT whose rows these levels give. `None` if they are not certain.
+    fn selected(
+        &mut self,
+        context: &SqlContext<'_>,
+        structure: &Structure,
+        levels: &[usize],
+        position: usize,
+        (base, key): (&Resolved, &str),
+    ) -> Option<()> {
+        let stored = reading(context, base, key, Use::Stored);
+        let compared = reading(context, base, key, Use::Compared);
+        let mut values = Vec::new();
+        let mut has_literals = false;
+        for &number in levels {
+            match &structure.levels.get(number)?.selected()?.get(position)?.selected {
+                Selected::Value(Operand::Other) => return None,
+                Selected::Value(value) => {
+                    has_literals = true;
+                    values.push(value.clone());
+                }
+                // The values are those the selected column is compared with; what it holds is stored in the key.
+                Selected::Column(column) => {
+                    let rows = Rows::new(context, structure, Access::Write);
+                    values.extend(rows.selected_values(number, column, compared)?);
+                }
+            }
+        }
+        // UNION gives literals a common type first, in which only these numbers are exact, and no text is as it was.
+        let stored = match stored {
+            KeyReading::Numbers { least, most } if has_literals && levels.len() > 1 => {
+                KeyReading::Numbers { least: least.max(-literal::EXACT), most: most.min(literal::EXACT) }
+            }
+            _ if has_literals && levels.len() > 1 => return None,
+            stored => stored,
+        };
+        if values.is_empty() {
+            return None;
+        }
+        self.add(Some(values), stored);
+        Some(())
+    }
+
+    fn finish(self, family: Family) -> Result<(Keys, KeyUse), SqlRefusal> {
+        let key_use = KeyUse {
+            reading: self.reading.unwrap_or_default(),
+            must_agree: self.must_agree.clone(),
+            binds_types: family == Family::MySql,
+        };
         if self.is_unrestricted || self.is_inconsistent || self.sources.is_empty() {
             // An assigned key of rows that no key restricts moves rows between shards.
             return match self.must_agree {
@@ -175,16 +221,19 @@ pub(super) fn key_column(context: &SqlContext<'_>, base: &Resolved) -> Option<St
 /// How keys of a table's routing key column are compared, for keys from outside SQL.
 pub(super) fn key_use(context: &SqlContext<'_>, base: &Resolved) -> KeyUse {
     let reading = key_column(context, base).map(|key| reading(context, base, &key, Use::Compared));
-    KeyUse { reading: reading.unwrap_or_default(), must_agree: None }
+    KeyUse { reading: reading.unwrap_or_default(), ..KeyUse::default() }
 }
 
+/// What is done with a key's value.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Use {
+pub(super) enum Use {
+    /// A condition compares the column with it.
     Compared,
+    /// It is put into the column.
     Stored,
 }
 
-fn reading(context: &SqlContext<'_>, base: &Resolved, column: &str, usage: Use) -> KeyReading {
+pub(super) fn reading(context: &SqlContext<'_>, base: &Resolved, column: &str, usage: Use) -> KeyReading {
     let entry = context.catalog.table(&base.schema, &base.table);
     let Some(known) = entry.and_then(|entry| entry.columns.iter().find(|known| known.name == column)) else {
         return KeyReading::Unknown;
@@ -209,7 +258,7 @@ fn reading(context: &SqlContext<'_>, base: &Resolved, column: &str, usage: Use) 
 }
 
 /// The reading under which only what both are certain of is certain; `None` if keys of one are none of the other's.
-fn merged(first: KeyReading, second: KeyReading) -> Option<KeyReading> {
+pub(super) fn merged(first: KeyReading, second: KeyReading) -> Option<KeyReading> {
     match (first, second) {
         (KeyReading::Numbers { least, most }, KeyReading::Numbers { least: other_least, most: other_most }) => {
             Some(KeyReading::Numbers { least: least.max(other_least), most: most.min(other_most) })
@@ -226,210 +275,6 @@ fn merged(first: KeyReading, second: KeyReading) -> Option<KeyReading> {
             Some(KeyReading::Text { rules: both, is_stored: is_stored && other_stored })
         }
         (first, second) if first == second => Some(first),
-        _ => None,
-    }
-}
-
-/// A column of a level, settled: the index of its table, and its name.
-type Place = (usize, String);
-
-/// The values that table `index` of `level` is restricted to through `column`.
-fn restriction(
-    context: &SqlContext<'_>,
-    structure: &Structure,
-    level: &Level,
-    index: usize,
-    column: &str,
-) -> Option<Vec<Operand>> {
-    let own = &level.tables[index].optional_on;
-    let conditions: Vec<&Condition> = level.conditions.iter().chain(own).collect();
-    values_of(context, structure, level, &conditions, (index, column.to_owned()))
-}
-
-/// The values a column that a SELECT hands on can have.
-fn selected_values(
-    context: &SqlContext<'_>,
-    structure: &Structure,
-    level: &Level,
-    column: &Column,
-) -> Option<Vec<Operand>> {
-    let place = place_of(context, level, column)?;
-    // A column of the optional side of an outer join may also be NULL.
-    if !level.tables[place.0].optional_on.is_empty() {
-        return None;
-    }
-    let conditions: Vec<&Condition> = level.conditions.iter().collect();
-    values_of(context, structure, level, &conditions, place)
-}
-
-fn values_of(
-    context: &SqlContext<'_>,
-    structure: &Structure,
-    level: &Level,
-    conditions: &[&Condition],
-    place: Place,
-) -> Option<Vec<Operand>> {
-    let mut atoms = Vec::new();
-    for condition in conditions {
-        flatten(condition, &mut atoms);
-    }
-    let pairs: Vec<(Place, Place)> = atoms
-        .iter()
-        .filter_map(|atom| match atom {
-            Condition::Same(left, right) => Some((place_of(context, level, left)?, place_of(context, level, right)?)),
-            _ => None,
-        })
-        .collect();
-    let mut equal = vec![place];
-    let mut next = 0;
-    while next < equal.len() {
-        for (left, right) in &pairs {
-            for (known, other) in [(left, right), (right, left)] {
-                if *known == equal[next] && !equal.contains(other) && same_type(context, level, &equal[0], other) {
-                    equal.push(other.clone());
-                }
-            }
-        }
-        next += 1;
-    }
-    // The fewest values are the sharpest: a single one before a list, a list before a range.
-    let found = atoms.iter().filter_map(|atom| values_in(context, structure, level, atom, &equal));
-    found.min_by_key(|values| values.iter().map(breadth).sum::<usize>())
-}
-
-fn breadth(value: &Operand) -> usize {
-    match value {
-        Operand::Run(_) => 100,
-        Operand::Range(..) => 1_000,
-        Operand::Slot(_) | Operand::Parameter(_) | Operand::Null | Operand::Itself | Operand::Other => 1,
-    }
-}
-
-fn flatten<'c>(condition: &'c Condition, atoms: &mut Vec<&'c Condition>) {
-    match condition {
-        Condition::All(inner) => inner.iter().for_each(|inner| flatten(inner, atoms)),
-        other => atoms.push(other),
-    }
-}
-
-fn values_in(
-    context: &SqlContext<'_>,
-    structure: &Structure,
-    level: &Level,
-    atom: &Condition,
-    equal: &[Place],
-) -> Option<Vec<Operand>> {
-    match atom {
-        Condition::In(column, values) => {
-            let place = place_of(context, level, column)?;
-            (equal.contains(&place) && !values.contains(&Operand::Other)).then(|| values.clone())
-        }
-        Condition::Any(branches) => {
-            let mut all = Vec::new();
-            for branch in branches {
-                let mut atoms = Vec::new();
-                flatten(branch, &mut atoms);
-                all.extend(atoms.iter().find_map(|atom| values_in(context, structure, level, atom, equal))?);
-            }
-            Some(all)
-        }
-        Condition::Between(column, low, high) => {
-            let place = place_of(context, level, column)?;
-            let is_readable = ![low, high].into_iter().any(|end| *end == Operand::Other);
-            (equal.contains(&place) && is_readable)
-                .then(|| vec![Operand::Range(Box::new(low.clone()), Box::new(high.clone()))])
-        }
-        Condition::InQuery(column, inner) => {
-            let place = place_of(context, level, column)?;
-            let inner = structure.levels.get(*inner)?;
-            match inner.selected.as_deref()? {
-                [Selected::Value(value)] if equal.contains(&place) && *value != Operand::Other => {
-                    Some(vec![value.clone()])
-                }
-                [Selected::Column(selected)] if equal.contains(&place) => {
-                    let given = place_of(context, inner, selected)?;
-                    let first = type_of(context, level, &equal[0])?;
-                    let is_same = type_of(context, inner, &given).is_some_and(|given| passes_on(first, given));
-                    is_same.then(|| selected_values(context, structure, inner, selected))?
-                }
-                _ => None,
-            }
-        }
-        Condition::All(_) | Condition::Same(..) | Condition::Opaque => None,
-    }
-}
-
-/// Equal columns pass a key on only if both are read alike.
-fn same_type(context: &SqlContext<'_>, level: &Level, first: &Place, second: &Place) -> bool {
-    let of = |place: &Place| type_of(context, level, place);
-    matches!((of(first), of(second)), (Some(first), Some(second)) if passes_on(first, second))
-}
-
-/// How keys of a column are read, if it is a table's own.
-fn type_of(context: &SqlContext<'_>, level: &Level, place: &Place) -> Option<KeyReading> {
-    let name = level.tables[place.0].name.as_ref()?;
-    match &resolve::tables(context, name)[..] {
-        [base] if !base.by_view => Some(reading(context, base, &place.1, Use::Compared)),
-        _ => None,
-    }
-}
-
-/// Whether an equality of two columns is one of the keys they are read as.
-fn passes_on(first: KeyReading, second: KeyReading) -> bool {
-    let is_exact = |reading| matches!(reading, KeyReading::Numbers { least, most } if (least, most) == (i64::MIN.into(), u64::MAX.into()));
-    match (first, second) {
-        (KeyReading::Numbers { .. }, KeyReading::Numbers { .. }) => is_exact(first) && is_exact(second),
-        _ => merged(first, second).is_some(),
-    }
-}
-
-/// The table of the level that a column belongs to, if that is certain.
-fn place_of(context: &SqlContext<'_>, level: &Level, column: &Column) -> Option<Place> {
-    let index = match &column.qualifier {
-        Some(qualifier) => {
-            let mut called = (0..level.tables.len()).filter(|&index| is_called(context, level, index, qualifier));
-            let index = called.next()?;
-            if called.next().is_some() {
-                return None;
-            }
-            index
-        }
-        None => sole_owner(context, level, &column.name)?,
-    };
-    level.tables[index].name.as_ref().map(|_| (index, column.name.clone()))
-}
-
-fn is_called(context: &SqlContext<'_>, level: &Level, index: usize, qualifier: &Name) -> bool {
-    let table = &level.tables[index];
-    match (&table.alias, &table.name) {
-        (Some(alias), _) => qualifier.schema.is_none() && alias.eq_ignore_ascii_case(&qualifier.table),
-        (None, Some(name)) => {
-            let schema = |name: &Name| name.schema.as_deref().or(context.schema).map(str::to_lowercase);
-            name.table.eq_ignore_ascii_case(&qualifier.table)
-                && (qualifier.schema.is_none() || schema(qualifier) == schema(name))
-        }
-        (None, None) => false,
-    }
-}
-
-/// The one table of the level that has the column.
-fn sole_owner(context: &SqlContext<'_>, level: &Level, column: &str) -> Option<usize> {
-    if level.tables.len() == 1 {
-        return Some(0);
-    }
-    let mut owners = Vec::new();
-    for (index, table) in level.tables.iter().enumerate() {
-        let name = table.name.as_ref()?;
-        let schema = name.schema.as_deref().or(context.schema)?;
-        let entry = context.catalog.table(schema, &name.table.to_lowercase())?;
-        if entry.columns.iter().any(|known| known.name == column) {
-            owners.push(index);
-        }
-    }
-    match owners[..] {
-        [owner] => Some(owner),
-        // Two owners pass the server only if USING or NATURAL made one column of them: the first one's, unless it is the optional side.
-        [first, ..] if level.tables[first].optional_on.is_empty() => Some(first),
         _ => None,
     }
 }

@@ -8,7 +8,7 @@ use super::statement::{KeyReading, KeyValue, SqlMode};
 use crate::model::{TextEquality, TextRules};
 
 /// Below this, two whole numbers that differ also differ as doubles, which is how strings are compared with numbers.
-const EXACT: i128 = 1 << 53;
+pub(super) const EXACT: i128 = 1 << 53;
 
 /// The value of a literal as a key that is read so.
 pub(super) fn value(text: &[u8], literal: Literal, reading: KeyReading, mode: SqlMode) -> KeyValue {
@@ -21,7 +21,8 @@ pub(super) fn value(text: &[u8], literal: Literal, reading: KeyReading, mode: Sq
         LiteralKind::Joined => joined(bytes, mode).map(|contents| KeyValue::Text(contents.into())),
         // Stored as text it would keep its point.
         LiteralKind::Fraction if matches!(reading, KeyReading::Numbers { .. }) => whole(bytes).map(KeyValue::Integer),
-        LiteralKind::Fraction | LiteralKind::Hex => None,
+        LiteralKind::Hex => hex(bytes, reading),
+        LiteralKind::Fraction => None,
     };
     read.map_or(KeyValue::Unreadable, |value| understood(value, reading))
 }
@@ -71,6 +72,28 @@ impl KeyReading {
             (KeyReading::Never, _) => true,
             (reading, key) => understood(key.clone(), reading) == *key,
         }
+    }
+}
+
+/// `0x0C` is a number to a column of numbers, and bytes to one of bytes, as `x'0C'` is. Bits are neither: the servers differ.
+fn hex(bytes: &[u8], reading: KeyReading) -> Option<KeyValue> {
+    let (is_number, digits) = match bytes {
+        [b'0', b'x', digits @ ..] => (true, digits),
+        [b'x' | b'X', b'\'', digits @ .., b'\''] => (false, digits),
+        _ => return None,
+    };
+    let digits = std::str::from_utf8(digits).ok().filter(|digits| digits.len().is_multiple_of(2))?;
+    match reading {
+        KeyReading::Numbers { .. } if is_number && digits.len() <= 16 => {
+            let number = i128::from_str_radix(digits, 16).ok()?;
+            (number < EXACT).then_some(KeyValue::Integer(number))
+        }
+        KeyReading::Bytes { .. } => {
+            let byte = |at: usize| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok();
+            let found: Option<Vec<u8>> = (0..digits.len()).step_by(2).map(byte).collect();
+            Some(KeyValue::Text(found?.into()))
+        }
+        _ => None,
     }
 }
 

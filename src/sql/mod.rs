@@ -1,6 +1,6 @@
 //! SQL text -> the few facts routing needs, once per statement shape.
 //!
-//! Pure: no socket, clock, lock or log. Only `parse.rs` names the parser crate. It never decides where a statement goes (that is [`crate::route`]).
+//! Pure: no socket, clock, lock or log. Only `parse` names the parser crate. It never decides where a statement goes (that is [`crate::route`]).
 //! Start at [`statement`], then `analyze.rs`.
 
 pub mod statement;
@@ -34,9 +34,11 @@ mod token;
 mod between;
 mod bounds;
 mod clauses;
+mod columns;
 mod keys;
 mod parse;
 mod resolve;
+mod restriction;
 mod routine;
 mod structure;
 

@@ -468,6 +468,8 @@ pub struct KeyUse {
     pub reading: KeyReading,
     /// The routing key column is assigned: unless all keys are equal, the statement is refused by this.
     pub must_agree: Option<SqlRefusal>,
+    /// A bound integer that is stored as text is no certain key: MySQL keeps the type for later executions, and stores `'012'` as 12 then.
+    pub binds_types: bool,
 }
 
 /// Which key values are certain, by the columns they are compared with or stored in.

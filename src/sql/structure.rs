@@ -1,6 +1,6 @@
 //! What a data statement consists of, as far as keys and placement need it.
 //!
-//! Plain data between `parse.rs`, which fills it, and `keys.rs`, which reads it.
+//! Plain data between `parse`, which fills it, and `keys.rs`, which reads it.
 
 /// A table's name as written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub(super) enum Operand {
     Parameter(usize),
     /// NULL.
     Null,
+    /// TRUE or FALSE: one or zero.
+    Truth(bool),
     /// All from the first to the second.
     Range(Box<Operand>, Box<Operand>),
     /// What the column holds already.
@@ -46,10 +48,14 @@ pub(super) enum Condition {
     In(Column, Vec<Operand>),
     /// Two columns are equal.
     Same(Column, Column),
-    /// The column is one of what the only column of this level's SELECT holds.
-    InQuery(Column, usize),
+    /// The column is one of what the only column of these levels' SELECTs holds.
+    InQuery(Column, Vec<usize>),
     /// The column lies between these, inclusively.
     Between(Column, Operand, Operand),
+    /// The column is this or more.
+    AtLeast(Column, Operand),
+    /// The column is this or less.
+    AtMost(Column, Operand),
     /// Something that says nothing about keys.
     Opaque,
 }
@@ -61,8 +67,30 @@ pub(super) struct TableUse {
     pub(super) name: Option<Name>,
     /// What the level calls it.
     pub(super) alias: Option<String>,
+    /// Where its rows come from, if it is a derived table or a common table expression that can be followed.
+    pub(super) derived: Option<Derived>,
     /// Conditions of the outer join this table is the optional side of: they restrict it alone.
     pub(super) optional_on: Vec<Condition>,
+}
+
+/// A derived table or a common table expression: the rows of one SELECT, or of several joined by UNION and the like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Derived {
+    /// The levels of its SELECTs.
+    pub(super) levels: Vec<usize>,
+    /// Its own names for the columns, lower case, if it has any.
+    pub(super) columns: Option<Vec<String>>,
+    /// Its rows are all those of its levels: there is no LIMIT.
+    pub(super) is_whole: bool,
+}
+
+/// One column of a SELECT.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Output {
+    /// What it is called, lower case, if that is plain.
+    pub(super) name: Option<String>,
+    /// What it is.
+    pub(super) selected: Selected,
 }
 
 /// One SELECT, UPDATE or DELETE: its tables and what restricts them together.
@@ -70,8 +98,21 @@ pub(super) struct TableUse {
 pub(super) struct Level {
     pub(super) tables: Vec<TableUse>,
     pub(super) conditions: Vec<Condition>,
-    /// What its SELECT gives, if that is told by the text alone.
-    pub(super) selected: Option<Vec<Selected>>,
+    /// What its SELECT gives, in order, besides what `*` stands for; `None` where it cannot be told.
+    pub(super) outputs: Option<Vec<Output>>,
+    /// The `*` and `table.*` among it.
+    pub(super) wildcards: Vec<Option<Name>>,
+    /// Each of its rows is given as it is: no function, group or window comes between.
+    pub(super) is_plain: bool,
+    /// The level whose rows its conditions may name: it is a subquery in an expression there.
+    pub(super) outer: Option<usize>,
+}
+
+impl Level {
+    /// What it gives, column by column, if that is told by the text alone.
+    pub(super) fn selected(&self) -> Option<&[Output]> {
+        self.outputs.as_deref().filter(|_| self.wildcards.is_empty())
+    }
 }
 
 /// Where the rows of an INSERT come from.
@@ -79,13 +120,11 @@ pub(super) struct Level {
 pub(super) enum Source {
     /// VALUES or SET.
     Rows(Vec<Vec<Operand>>),
-    /// A SELECT: its level and what it selects; `None` where that cannot be told.
-    Select(usize, Option<Vec<Selected>>),
-    /// Something else.
-    Opaque,
+    /// The levels of the SELECT, or of those that UNION and the like join.
+    Select(Vec<usize>),
 }
 
-/// One column of a SELECT that feeds an INSERT.
+/// What a column of a SELECT is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Selected {
     /// A value.
@@ -106,9 +145,11 @@ pub(super) struct Insert {
 /// A data statement.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Structure {
-    /// All levels, subqueries included; the statement's own first.
+    /// All levels, subqueries included.
     pub(super) levels: Vec<Level>,
-    /// The tables of level 0 that are written, by their names or aliases; for an INSERT see `insert`.
+    /// The statement's own level: the first but behind WITH.
+    pub(super) main: usize,
+    /// The tables of the statement's own level that are written, by their names or aliases; for an INSERT see `insert`.
     pub(super) targets: Vec<Name>,
     /// The statement's insert.
     pub(super) insert: Option<Insert>,

@@ -155,7 +155,7 @@ fn joins_pass_keys_on() {
             ),
             ("SELECT IF(EXISTS(SELECT 1 FROM orders WHERE user_id=3), 1, 0)", "Read sharded [3] repeatable"),
             ("SELECT * FROM (SELECT * FROM orders WHERE user_id = 5) t WHERE t.id = 6", "Read sharded [5] repeatable"),
-            ("SELECT * FROM (SELECT * FROM orders) t WHERE t.user_id = 6", "Read sharded nokey repeatable"),
+            ("SELECT * FROM (SELECT * FROM orders) t WHERE t.user_id = 6", "Read sharded [6] repeatable"),
             (
                 "SELECT DATE_ADD(NOW(), INTERVAL (SELECT id FROM orders WHERE user_id = 4) DAY)",
                 r#"Read refused Unreadable { table: "orders" } repeatable"#,
@@ -283,7 +283,9 @@ fn literals_are_certain_or_unreadable() {
             // As doubles, which strings are compared as, several integers are this one.
             ("SELECT * FROM orders WHERE user_id = '9007199254740993'", "Read sharded [unreadable] repeatable"),
             ("SELECT * FROM orders WHERE user_id = 9007199254740993", "Read sharded [9007199254740993] repeatable"),
-            ("SELECT * FROM orders WHERE user_id = 0x10", "Read sharded [unreadable] repeatable"),
+            ("SELECT * FROM orders WHERE user_id = 0x10", "Read sharded [16] repeatable"),
+            ("SELECT * FROM orders WHERE user_id = x'10'", "Read sharded [unreadable] repeatable"),
+            ("SELECT * FROM orders WHERE user_id = 0b10", "Read sharded [unreadable] repeatable"),
             ("SELECT * FROM orders WHERE user_id = b'1'", "Read sharded [unreadable] repeatable"),
             ("SELECT * FROM orders WHERE user_id = x'31'", "Read sharded [unreadable] repeatable"),
             ("SELECT * FROM orders WHERE user_id = '1' '2'", "Read sharded [12] repeatable"),
@@ -291,7 +293,7 @@ fn literals_are_certain_or_unreadable() {
             ("SELECT * FROM orders WHERE user_id = N'12'", "Read sharded [12] repeatable"),
             ("SELECT * FROM orders WHERE user_id = _utf8'12'", "Read sharded nokey repeatable"),
             ("SELECT * FROM orders WHERE user_id = NULL", "Read sharded [NULL] repeatable"),
-            ("SELECT * FROM orders WHERE user_id = TRUE", "Read sharded nokey repeatable"),
+            ("SELECT * FROM orders WHERE user_id = TRUE", "Read sharded [1] repeatable"),
             (
                 "SELECT * FROM orders WHERE user_id = 18446744073709551615",
                 "Read sharded [18446744073709551615] repeatable",

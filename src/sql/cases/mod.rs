@@ -3,6 +3,7 @@
 //! Only tests. Cases that need more than the text's facts stand in the files they test.
 
 mod bodies;
+mod derived;
 mod keys;
 mod placement;
 mod ranges;

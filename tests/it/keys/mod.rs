@@ -54,8 +54,20 @@ async fn mariadb_touches_only_rows_of_the_keys_read() {
 async fn mysql9_touches_only_rows_of_the_keys_read() {
     let Some(tree) = Mysql9Tree::find().await else { return };
     let server = Mysql9::start(&tree, 1, &[]).await;
-    let connection = server.root().connect().await.unwrap();
+    let mut connection = server.root().connect().await.unwrap();
+    an_integer_bound_first_changes_what_is_stored_later(&mut connection).await;
     run(Family::MySql, 90_704, connection).await;
+}
+
+/// Why an integer bound to a text key is no certain key on MySQL.
+async fn an_integer_bound_first_changes_what_is_stored_later(connection: &mut Conn) {
+    connection.query_drop("CREATE DATABASE typed").await.unwrap();
+    connection.query_drop("CREATE TABLE typed.t (k VARCHAR(8))").await.unwrap();
+    let insert = connection.prep("INSERT INTO typed.t (k) VALUES (?)").await.unwrap();
+    connection.exec_drop(&insert, (5,)).await.unwrap();
+    connection.exec_drop(&insert, ("012",)).await.unwrap();
+    let stored: Vec<String> = connection.query("SELECT k FROM typed.t ORDER BY k").await.unwrap();
+    assert_eq!(stored, ["12", "5"]);
 }
 
 fn setting(name: &str) -> Option<u64> {

@@ -158,7 +158,7 @@ impl Statements {
     pub fn write(&mut self, table: &Table, other: &Table) -> String {
         let name = table.name;
         let second = other.name;
-        let pieces: String = match self.random.below(20) {
+        let pieces: String = match self.random.below(30) {
             0..=5 => format!("UPDATE {name} SET other = other + 1 WHERE {}", self.condition("k", table, 3)),
             6 => format!("UPDATE {name} a SET a.other = 7 WHERE {}", self.condition("a.k", table, 2)),
             7 => format!("DELETE FROM {name} WHERE {}", self.condition("k", table, 3)),
@@ -194,6 +194,53 @@ impl Statements {
             18 => format!(
                 "INSERT INTO {name} (k, other) VALUES ({}, 1) ON DUPLICATE KEY UPDATE other = other + 1",
                 self.value(table)
+            ),
+            20 => format!(
+                "UPDATE {name} a JOIN (SELECT k, other AS o FROM {second} WHERE {}) d ON a.k = d.k SET a.other = 9",
+                self.condition("k", other, 1)
+            ),
+            21 => format!(
+                "UPDATE {name} a JOIN (SELECT * FROM {second} b WHERE {} LIMIT 3) d USING (k) SET a.other = 9",
+                self.condition("b.k", other, 1)
+            ),
+            22 => format!(
+                "UPDATE {name} a JOIN (SELECT k FROM {second} b WHERE {} UNION ALL SELECT k FROM {name} WHERE {}) d (x) ON d.x = a.k SET a.other = 9",
+                self.condition("b.k", other, 1),
+                self.condition("k", table, 1)
+            ),
+            23 => format!(
+                "INSERT INTO {name} (k, other) SELECT k, 4 FROM {second} b WHERE {} UNION SELECT {}, 5",
+                self.condition("b.k", other, 1),
+                self.value(table)
+            ),
+            24 => format!(
+                "INSERT INTO {name} (other, k) SELECT 4, k FROM {second} b WHERE {} UNION ALL SELECT 5, k FROM {name} WHERE {}",
+                self.condition("b.k", other, 1),
+                self.condition("k", table, 1)
+            ),
+            25 => format!(
+                "UPDATE {name} SET other = 6 WHERE {} AND EXISTS (SELECT 1 FROM {second} b WHERE b.k = {name}.k)",
+                self.condition("k", table, 1)
+            ),
+            26 => format!(
+                "DELETE FROM {name} WHERE EXISTS (SELECT 1 FROM {second} b WHERE {name}.k = b.k AND {})",
+                self.condition("b.k", other, 1)
+            ),
+            27 => format!(
+                "DELETE FROM {name} WHERE k IN (SELECT k FROM {second} WHERE {} UNION SELECT k FROM {second} WHERE {})",
+                self.condition("k", other, 1),
+                self.condition("k", other, 0)
+            ),
+            28 => format!(
+                "UPDATE {name} SET other = 8 WHERE k {} {} AND {} {} k",
+                self.random.pick(&[">", ">="]),
+                self.value(table),
+                self.value(table),
+                self.random.pick(&[">", ">="])
+            ),
+            29 => format!(
+                "INSERT INTO {name} (k, other) SELECT k, COUNT(*) FROM {second} b WHERE {} GROUP BY k WITH ROLLUP",
+                self.condition("b.k", other, 1)
             ),
             _ => format!(
                 "WITH c AS (SELECT k FROM {second} WHERE {}) DELETE a FROM {name} a JOIN c ON a.k = c.k",
