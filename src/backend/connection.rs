@@ -83,9 +83,16 @@ impl Connection {
         }
     }
 
-    /// Whether the state is exactly `wanted`.
-    pub fn is_in_state(&self, wanted: &Arc<SessionState>) -> bool {
-        self.state.as_ref().is_some_and(|state| Arc::ptr_eq(state, wanted) || state == wanted)
+    /// Whether the state is exactly `wanted`. Equal ones become one, so that the next comparison is one of pointers.
+    pub fn is_in_state(&mut self, wanted: &Arc<SessionState>) -> bool {
+        match &mut self.state {
+            Some(state) if Arc::ptr_eq(state, wanted) => true,
+            Some(state) if state == wanted => {
+                *state = Arc::clone(wanted);
+                true
+            }
+            Some(_) | None => false,
+        }
     }
 
     /// Whether a reset would make it shareable: something was left behind, but nothing is in progress.

@@ -114,7 +114,10 @@ impl Pools {
         wanted: &Arc<SessionState>,
     ) -> Result<Checkout, CheckoutError> {
         let instance = pool.instance;
-        let permit = self.permit(instance).await?;
+        let permit = match self.free_permit(instance) {
+            Some(permit) => permit,
+            None => Box::pin(self.permit(instance)).await?,
+        };
         let connection = match self.take_idle(worker, pool, wanted) {
             Some(connection) => connection,
             // Boxed: logging in is rare, and its future large.
@@ -135,11 +138,13 @@ impl Pools {
         Ok(Checkout { connection, pools: Arc::clone(self), worker, pool, _permit: permit })
     }
 
+    fn free_permit(&self, instance: InstanceId) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.gauge(instance).permits).try_acquire_owned().ok()
+    }
+
+    /// A permit, waited for up to the queue deadline.
     async fn permit(&self, instance: InstanceId) -> Result<OwnedSemaphorePermit, CheckoutError> {
         let gauge = self.gauge(instance);
-        if let Ok(permit) = Arc::clone(&gauge.permits).try_acquire_owned() {
-            return Ok(permit);
-        }
         let _waiting = gauge.wait();
         let deadline = self.config.queue_deadline;
         match timeout(deadline, Arc::clone(&gauge.permits).acquire_owned()).await {

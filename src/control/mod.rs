@@ -32,6 +32,6 @@ pub use apply::{ApplyError, apply};
 pub use command::{Author, Command};
 pub use controller::{Change, ChangeError, Controller, Outcome, StartError};
 pub use holding_room::{HeldPlace, HoldLimits, HoldingRoom, NotHeld};
-pub use snapshots::{Published, Snapshots};
+pub use snapshots::{Published, SeenSnapshot, SnapshotReader, Snapshots};
 pub use store::{FileStore, Former, MemoryStore, Store, StoreError};
 pub use write_gate::{GateMoved, InFlight, WriteGate, WriteTicket};

@@ -2,7 +2,10 @@
 //!
 //! Reading takes no lock and waits for nobody. Only rising epochs and catalog versions are accepted.
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 
@@ -21,13 +24,45 @@ pub enum Published {
 #[derive(Debug)]
 pub struct Snapshots {
     current: ArcSwap<Snapshot>,
+    /// How often something was published; moved on after `current`, so that who sees the number sees what it counts.
+    publications: AtomicU64,
+}
+
+/// A snapshot in one thread's hands: copied without a count that threads share.
+#[allow(clippy::redundant_allocation, reason = "the inner count is shared by all threads, the outer one is not")]
+pub type SeenSnapshot = Rc<Arc<Snapshot>>;
+
+/// One thread's own hold on the newest snapshot: looking costs one load, and taking it touches nothing that threads share.
+#[derive(Debug)]
+pub struct SnapshotReader {
+    snapshots: Arc<Snapshots>,
+    seen: RefCell<(u64, SeenSnapshot)>,
+}
+
+impl SnapshotReader {
+    /// A reader of `snapshots`.
+    pub fn new(snapshots: Arc<Snapshots>) -> SnapshotReader {
+        let publications = snapshots.publications.load(Ordering::Acquire);
+        let seen = RefCell::new((publications, Rc::new(snapshots.load())));
+        SnapshotReader { snapshots, seen }
+    }
+
+    /// The newest snapshot.
+    pub fn load(&self) -> SeenSnapshot {
+        let publications = self.snapshots.publications.load(Ordering::Acquire);
+        let mut seen = self.seen.borrow_mut();
+        if seen.0 != publications {
+            *seen = (publications, Rc::new(self.snapshots.load()));
+        }
+        Rc::clone(&seen.1)
+    }
 }
 
 impl Snapshots {
     /// Begins with `state`, no observations and an empty catalog.
     pub fn new(state: Arc<ControlState>) -> Snapshots {
         let snapshot = Snapshot { state, observations: Arc::default(), catalog: Arc::default() };
-        Snapshots { current: ArcSwap::from_pointee(snapshot) }
+        Snapshots { current: ArcSwap::from_pointee(snapshot), publications: AtomicU64::new(0) }
     }
 
     /// The newest snapshot.
@@ -68,6 +103,7 @@ impl Snapshots {
                 Arc::clone(current)
             }
         });
+        self.publications.fetch_add(1, Ordering::Release);
         published
     }
 }
@@ -106,6 +142,17 @@ mod tests {
             snapshots.publish_catalog(&Arc::new(Catalog { version: 1, ..Catalog::default() })),
             Published::Stale
         );
+    }
+
+    #[test]
+    fn a_reader_sees_what_was_published_last() {
+        let snapshots = Arc::new(Snapshots::new(at(3)));
+        let reader = SnapshotReader::new(Arc::clone(&snapshots));
+        let before = reader.load();
+        assert!(Rc::ptr_eq(&before, &reader.load()));
+        snapshots.publish_state(&at(4));
+        assert_eq!(reader.load().state.epoch, Epoch(4));
+        assert_eq!(before.state.epoch, Epoch(3));
     }
 
     #[test]

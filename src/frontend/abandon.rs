@@ -33,7 +33,7 @@ const UPTIME_SLACK: Duration = Duration::from_secs(2);
 impl Session {
     /// Closes the connection and drops `tickets` once the server confirms that its thread is gone. Without tickets nothing
     /// depends on when the server notices. The session goes on meanwhile.
-    pub(super) fn abandon(&mut self, held: Held, tickets: SmallVec<[WriteTicket; 1]>) {
+    pub(super) fn abandon(&mut self, held: Box<Held>, tickets: SmallVec<[WriteTicket; 1]>) {
         let connection = &held.checkout.connection;
         let (instance, thread, born) = (connection.instance, connection.thread_id, connection.born);
         self.presence.entry.runs_no_more();

@@ -21,7 +21,11 @@ enum Use {
 
 impl Session {
     /// A connection on which this session's commands may run as they are: for PREPARE and for schema questions.
-    pub(super) async fn ready_connection(&mut self, target: Target, request: &mut Request) -> Result<Held, NotCarried> {
+    pub(super) async fn ready_connection(
+        &mut self,
+        target: Target,
+        request: &mut Request,
+    ) -> Result<Box<Held>, NotCarried> {
         let snapshot = self.worker.node.snapshots.load();
         let mut held = self.connection_to(target, &snapshot, request).await?;
         match held.checkout.connection.bring_to(&self.state, &login_names(self.collation)).await {
@@ -50,9 +54,9 @@ impl Session {
         target: Target,
         snapshot: &Snapshot,
         request: &Request,
-    ) -> Result<Held, NotCarried> {
+    ) -> Result<Box<Held>, NotCarried> {
         let for_comfort = self.comfort().is_some();
-        if let Some(held) = self.held.take().map(|held| *held) {
+        if let Some(held) = self.held.take() {
             let instance = held.checkout.connection.instance;
             if for_comfort && snapshot.observations.health_of(instance) == Health::Unhealthy {
                 // Nobody can be asked what the last reply left; a new login tells whether the instance is there at all.
@@ -60,7 +64,7 @@ impl Session {
             } else if held.target == target {
                 return Ok(held);
             } else {
-                self.let_go(held).await;
+                Box::pin(self.let_go(held)).await;
             }
         }
         let checkout = self.checkout(target, Use::Any, snapshot).await.map_err(|error| {
@@ -68,7 +72,7 @@ impl Session {
             NotCarried::Told(error_reply::fault(&error, request.reply_sequence()))
         })?;
         self.presence.entry.runs_on(checkout.connection.instance, checkout.connection.thread_id);
-        Ok(Held::new(checkout, target))
+        Ok(Held::boxed(checkout, target))
     }
 
     /// Borrows a connection to an instance of the target: the least used healthy replica, the next one, the primary.
@@ -81,7 +85,7 @@ impl Session {
             let answers = snapshot.observations.health_of(instance) != Health::Unhealthy;
             let checkout = match wish {
                 Use::Any if answers => pools.checkout(worker, pool, &self.state).await,
-                Use::Any | Use::Fresh => pools.checkout_fresh(worker, pool, &self.state).await,
+                Use::Any | Use::Fresh => Box::pin(pools.checkout_fresh(worker, pool, &self.state)).await,
             };
             match checkout {
                 Ok(checkout) => return Ok(checkout),
@@ -116,7 +120,7 @@ impl Session {
     ) -> Result<Option<Vec<u8>>, ConnectionError> {
         let connection = &mut held.checkout.connection;
         if !connection.is_in_state(&self.state) {
-            connection.bring_to(&self.state, &login_names(self.collation)).await?;
+            Box::pin(connection.bring_to(&self.state, &login_names(self.collation))).await?;
         }
         let mut ahead = None;
         if held.insert_id == InsertId::Foreign && needs_insert_id(request, statement) {
@@ -136,7 +140,7 @@ impl Session {
     /// the server's words, and a transaction goes on.
     pub(super) async fn not_ready(
         &mut self,
-        held: Held,
+        held: Box<Held>,
         error: ConnectionError,
         ticket: Option<WriteTicket>,
         request: &Request,
@@ -167,16 +171,16 @@ impl Session {
     /// A connection in place of one that broke, to whichever instance would now be chosen.
     pub(super) async fn fresh_connection(
         &mut self,
-        broken: Held,
+        broken: Box<Held>,
         snapshot: &Snapshot,
         request: &Request,
-    ) -> Result<Held, NotCarried> {
+    ) -> Result<Box<Held>, NotCarried> {
         let target = broken.target;
         drop(broken);
         let fresh = self.checkout(target, Use::Fresh, snapshot).await;
         let checkout = fresh.map_err(|error| NotCarried::Told(error_reply::fault(&error, request.reply_sequence())))?;
         self.presence.entry.runs_on(checkout.connection.instance, checkout.connection.thread_id);
-        Ok(Held::new(checkout, target))
+        Ok(Held::boxed(checkout, target))
     }
 }
 

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use thiserror::Error;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::worker::Worker;
 use crate::net::handshake_io::Carrier;
@@ -87,6 +87,16 @@ impl Client {
 
     /// The next whole command. Between commands no memory is held for the client. Cancelling it loses nothing.
     pub async fn read_command(&mut self, worker: &Worker, max_packet: usize) -> Result<ReceivedCommand, ReadError> {
+        poll_fn(|context| self.poll_command(context, worker, max_packet)).await
+    }
+
+    /// As [`Client::read_command`].
+    pub fn poll_command(
+        &mut self,
+        context: &mut Context<'_>,
+        worker: &Worker,
+        max_packet: usize,
+    ) -> Poll<Result<ReceivedCommand, ReadError>> {
         loop {
             if !self.ahead.is_empty()
                 && let Some(frame) = next_command(&self.ahead, max_packet).map_err(ReadError::Malformed)?
@@ -95,9 +105,9 @@ impl Client {
                 if packet.len() > frame.total {
                     self.ahead = packet.split_off(frame.total);
                 }
-                return Ok(ReceivedCommand { packet, frame });
+                return Poll::Ready(Ok(ReceivedCommand { packet, frame }));
             }
-            poll_fn(|context| self.poll_more(context, worker)).await?;
+            ready!(self.poll_more(context, worker))?;
         }
     }
 
@@ -122,7 +132,6 @@ impl Client {
 
     /// Sends packets of Meridian's own.
     pub async fn send(&mut self, packets: &[u8]) -> io::Result<()> {
-        self.stream.write_all(packets).await?;
-        self.stream.flush().await
+        self.stream.send(packets).await
     }
 }

@@ -9,6 +9,7 @@ use super::reading::Reading;
 use super::session::{Request, Session, SessionEnd, Subject};
 use super::transaction::Autocommit;
 use crate::backend::SessionState;
+use crate::fault::ClientText;
 use crate::model::GroupId;
 use crate::sql::{Effect, Facts, Hint, KeyUse, PinReason, Placement, Plan, Statement, StatementClass};
 use crate::wire::capability::Capabilities;
@@ -25,9 +26,25 @@ impl Session {
             return self.send(&error_reply::text(&error_reply::unknown_command(), sequence)).await;
         };
         let mut request = Request::new(command);
+        let read = match kind {
+            Command::Query => self.query(&mut request),
+            Command::StmtExecute => self.execute(&mut request),
+            // Boxed, as everything rare on the way of a statement: what the others need must not weigh on these two.
+            _ => return Box::pin(self.run_rare_command(kind, request)).await,
+        };
+        let ran = match read {
+            Ok(()) => self.run_statement(&mut request).await,
+            Err(refused) => self.send(&error_reply::text(&refused, sequence)).await,
+        };
+        self.worker.give_back(request.command.packet);
+        ran
+    }
+
+    /// All but COM_QUERY and COM_STMT_EXECUTE.
+    async fn run_rare_command(&mut self, kind: Command, mut request: Request) -> Result<(), SessionEnd> {
+        let sequence = request.reply_sequence();
         match kind {
-            Command::Query => self.query(request).await,
-            Command::StmtExecute => self.execute(request).await,
+            Command::Query | Command::StmtExecute => unreachable!("these two are not rare"),
             // Nobody else knows the command, so nobody else is offered it.
             Command::StmtBulkExecute if !self.capabilities.contains(Capabilities::BULK_OPERATIONS) => {
                 self.send(&error_reply::text(&error_reply::unknown_command(), sequence)).await
@@ -49,7 +66,7 @@ impl Session {
                 let group = self.worker.node.snapshots.load().state.group_of_schema(&schema);
                 request.reply = ReplyKind::Simple;
                 request.subject = Subject::Fixed(change_of_schema(schema), group);
-                self.run_statement(request).await
+                self.run_statement(&mut request).await
             }
             Command::FieldList => self.run_fixed(request, ReplyKind::FieldList).await,
             Command::Statistics => self.run_fixed(request, ReplyKind::Statistics).await,
@@ -86,16 +103,13 @@ impl Session {
         }
     }
 
-    /// COM_QUERY: the text, behind what attributes the client sent along.
-    async fn query(&mut self, mut request: Request) -> Result<(), SessionEnd> {
-        match text_of_query(&request.payload(), self.capabilities) {
-            Ok((text_at, attributes)) => {
-                request.text_at = text_at;
-                request.attributes = attributes;
-                self.run_statement(request).await
-            }
-            Err(_) => self.send(&error_reply::text(&malformed("COM_QUERY"), request.reply_sequence())).await,
-        }
+    /// COM_QUERY: the text, behind what attributes the client sent along. Errors: what to tell the client.
+    fn query(&self, request: &mut Request) -> Result<(), ClientText> {
+        let (text_at, attributes) =
+            text_of_query(&request.payload(), self.capabilities).map_err(|_| malformed("COM_QUERY"))?;
+        request.text_at = text_at;
+        request.attributes = attributes;
+        Ok(())
     }
 
     /// COM_PROCESS_KILL: as KILL.
@@ -123,14 +137,14 @@ impl Session {
                 return self.send(&error_reply::text(&malformed("COM_SET_OPTION"), sequence)).await;
             }
         };
-        if let Some(mut held) = self.held.take().map(|held| *held) {
+        if let Some(mut held) = self.held.take() {
             let connection = &mut held.checkout.connection;
             let told = connection.confirmed(Command::SetOption, &payload[1..]).await;
             match told {
                 Ok(_) => {
                     let negotiated = connection.capabilities.without(several);
                     connection.capabilities = negotiated | (wanted & several);
-                    self.held = Some(Box::new(held));
+                    self.held = Some(held);
                 }
                 Err(error) => {
                     let not_ready = self.not_ready(held, error, None, request).await;
@@ -148,7 +162,7 @@ impl Session {
         let group = self.schema_group();
         request.reply = reply;
         request.subject = Subject::Fixed(fixed(StatementClass::Show, Vec::new()), group);
-        self.run_statement(request).await
+        self.run_statement(&mut request).await
     }
 
     fn schema_group(&self) -> Option<GroupId> {
@@ -159,7 +173,7 @@ impl Session {
     /// What COM_RESET_CONNECTION and COM_CHANGE_USER do at a server: it is undone here, and at the connection the session keeps.
     pub(super) async fn reset_session(&mut self) {
         let transaction = std::mem::take(&mut self.transaction);
-        if let Some(mut held) = self.held.take().map(|held| *held) {
+        if let Some(mut held) = self.held.take() {
             if held.pins.contains(PinReason::Xa) {
                 // A reset would leave a prepared branch with the connection.
                 held.checkout.connection.taint();
@@ -169,7 +183,7 @@ impl Session {
             }
             let reset = held.checkout.connection.reset().await;
             match reset {
-                Ok(()) => self.let_go(super::held::Held::new(held.checkout, held.target)).await,
+                Ok(()) => self.let_go(super::held::Held::boxed(held.checkout, held.target)).await,
                 Err(error) => {
                     tracing::warn!(error = &error as &dyn std::error::Error, "the connection could not be reset");
                     let tickets = transaction.into_tickets();

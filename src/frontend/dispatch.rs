@@ -1,9 +1,7 @@
 //! Carrying a routed statement: what opens its transaction, the statement, its reply, and what happens when the backend breaks.
 
 use std::sync::Arc;
-
-use smallvec::SmallVec;
-use tokio::io::AsyncWriteExt;
+use std::time::Duration;
 
 use super::answer::end_of_release;
 use super::checkout::is_tableless;
@@ -14,6 +12,7 @@ use super::own_view::OwnView;
 use super::relay::{ClientState, Expected, RelayError, Relayed, collected, relay};
 use super::session::{Request, Session, SessionEnd};
 use super::transaction::{Autocommit, Opening};
+use crate::backend::Connection;
 use crate::control::WriteTicket;
 use crate::model::Snapshot;
 use crate::route::{Route, Target, TransactionStep};
@@ -99,8 +98,9 @@ impl Session {
         ticket: Option<WriteTicket>,
         snapshot: &Snapshot,
     ) -> Result<(), NotCarried> {
+        // What is rare on this way is boxed, so that it weighs on no statement that does not need it.
         if route.transaction == TransactionStep::Rebind {
-            self.end_reading_transaction().await;
+            Box::pin(self.end_reading_transaction()).await;
         }
         let target = self.target_of(statement, route);
         let mut held = self.connection_to(target, snapshot, request).await?;
@@ -115,13 +115,13 @@ impl Session {
                 Ok(ahead) => ahead,
                 Err(refused) => {
                     self.transaction.put_back(opening);
-                    return Err(self.not_ready(held, refused, ticket, request).await);
+                    return Err(Box::pin(self.not_ready(held, refused, ticket, request)).await);
                 }
             };
             match self.exchange_in_time(&mut held, request, statement, &opening, ahead).await {
                 Ok(relayed) => break relayed,
                 Err(RelayError::Backend { forwarded: false }) if self.may_send_again(&held, statement, route) => {
-                    held = self.fresh_connection(held, snapshot, request).await?;
+                    held = Box::pin(self.fresh_connection(held, snapshot, request)).await?;
                 }
                 Err(error) => {
                     let loss = Loss {
@@ -149,7 +149,7 @@ impl Session {
 
     /// A command on the connection the session keeps, whatever it is kept for.
     pub(super) async fn run_on_held(&mut self, command: ReceivedCommand, reply: ReplyKind) -> Result<(), SessionEnd> {
-        let Some(mut held) = self.held.take().map(|held| *held) else {
+        let Some(mut held) = self.held.take() else {
             return self.send(&error_reply::text(&error_reply::lost_backend(false), 1)).await;
         };
         let request = Request { reply, ..Request::new(command) };
@@ -176,11 +176,23 @@ impl Session {
         opening: &Opening,
         ahead: Option<Vec<u8>>,
     ) -> Result<Relayed, RelayError> {
-        let view = OwnView::of(statement, request);
         let limit = self.user.user.statement_deadline.or(self.worker.node.limits.load().statement_deadline);
-        let Some(limit) = limit.filter(|_| may_be_cut_short(statement)) else {
-            return self.exchange(held, request, opening, ahead, view).await;
-        };
+        match limit.filter(|_| may_be_cut_short(statement)) {
+            Some(limit) => Box::pin(self.exchange_within(limit, held, request, statement, opening, ahead)).await,
+            None => self.exchange(held, request, opening, ahead, OwnView::of(statement, request)).await,
+        }
+    }
+
+    async fn exchange_within(
+        &mut self,
+        limit: Duration,
+        held: &mut Held,
+        request: &Request,
+        statement: &Statement,
+        opening: &Opening,
+        ahead: Option<Vec<u8>>,
+    ) -> Result<Relayed, RelayError> {
+        let view = OwnView::of(statement, request);
         let (instance, thread) = (held.checkout.connection.instance, held.checkout.connection.thread_id);
         let (killer, session) = (self.killer(instance), self.presence.entry.id);
         let mut exchange = Box::pin(self.exchange(held, request, opening, ahead, view));
@@ -210,38 +222,38 @@ impl Session {
         connection.begin_command();
         // A plain BEGIN travels in the same write. Anything longer is confirmed step by step: a SAVEPOINT that failed
         // must not be followed by the statement it was to protect.
-        let (begin, confirmed) = match opening.packets.as_slice() {
-            [begin] => (Some(begin), &[][..]),
-            several => (None, several),
-        };
-        for packet in confirmed {
-            let written = connection.stream.write_all(packet).await;
-            written.map_err(|_| RelayError::Backend { forwarded: false })?;
-            let reply = connection.collect(ReplyKind::Simple).await;
-            let reply = reply.map_err(|_| RelayError::Backend { forwarded: false })?;
-            if let EndKind::Error { errno } = reply.end.kind {
-                return Err(RelayError::Opening { errno });
+        let begin = match opening.packets.as_slice() {
+            [] => None,
+            [begin] => Some(begin),
+            several => {
+                Box::pin(confirm_each(connection, several)).await?;
+                None
             }
-        }
-        let along: SmallVec<[&[u8]; 2]> = ahead.iter().chain(begin).map(Vec::as_slice).collect();
-        let statement = request.command.packet.as_slice();
-        let written = match along.as_slice() {
-            [] => connection.stream.write_all(statement).await,
-            along => connection.stream.write_all(&[&along.concat(), statement].concat()).await,
         };
-        let flushed = match written {
-            Ok(()) => connection.stream.flush().await,
-            Err(error) => Err(error),
+        let statement = request.command.packet.as_slice();
+        let swallow = usize::from(ahead.is_some()) + usize::from(begin.is_some());
+        let sent = if swallow == 0 {
+            connection.stream.send(statement).await
+        } else {
+            let along = [ahead.as_deref(), begin.map(Vec::as_slice), Some(statement)];
+            let packets: Vec<&[u8]> = along.into_iter().flatten().collect();
+            connection.stream.send(&packets.concat()).await
         };
         // Even after a failed write the server may have said why (a packet too large for it): so the reply is read.
-        drop(flushed);
-        let expected = Expected { swallow: along.len(), kind: request.reply };
-        let Some(view) = view else {
-            return relay(&self.worker, &mut self.client, connection, expected).await;
-        };
+        drop(sent);
+        let expected = Expected { swallow, kind: request.reply };
+        match view {
+            None => relay(&self.worker, &mut self.client, connection, expected).await,
+            Some(view) => Box::pin(self.show_as_own(view, held, expected)).await,
+        }
+    }
+
+    /// A reply that the client gets as Meridian sees things.
+    async fn show_as_own(&mut self, view: OwnView, held: &mut Held, expected: Expected) -> Result<Relayed, RelayError> {
+        let connection = &mut held.checkout.connection;
         let reply = collected(connection, expected).await?;
         let flags = connection.scan_flags();
-        let edited = self.as_own(view, held.checkout.connection.instance, &reply.bytes, flags);
+        let edited = self.as_own(view, connection.instance, &reply.bytes, flags);
         let sent = self.client.send(edited.as_deref().unwrap_or(&reply.bytes)).await;
         let client = if sent.is_ok() { ClientState::Present } else { ClientState::Gone };
         Ok(Relayed { end: reply.end, client })
@@ -260,7 +272,7 @@ impl Session {
     /// known dead.
     fn broken(
         &mut self,
-        held: Held,
+        held: Box<Held>,
         error: RelayError,
         loss: Loss,
         ticket: Option<WriteTicket>,
@@ -286,7 +298,7 @@ impl Session {
 
     /// Ends a transaction that has only read, so that it can be opened elsewhere.
     async fn end_reading_transaction(&mut self) {
-        if let Some(mut held) = self.held.take().map(|held| *held) {
+        if let Some(mut held) = self.held.take() {
             let ended = held.checkout.connection.confirmed(Command::Query, b"ROLLBACK").await;
             if ended.is_ok() && held.pins.is_empty() {
                 self.let_go(held).await;
@@ -306,6 +318,21 @@ impl Session {
     pub(super) fn node(&self) -> Arc<super::worker::Node> {
         Arc::clone(&self.worker.node)
     }
+}
+
+/// Sends what opens a transaction packet by packet, each one confirmed.
+async fn confirm_each(connection: &mut Connection, packets: &[Vec<u8>]) -> Result<(), RelayError> {
+    let lost = RelayError::Backend { forwarded: false };
+    for packet in packets {
+        if connection.stream.send(packet).await.is_err() {
+            return Err(lost);
+        }
+        let Ok(reply) = connection.collect(ReplyKind::Simple).await else { return Err(lost) };
+        if let EndKind::Error { errno } = reply.end.kind {
+            return Err(RelayError::Opening { errno });
+        }
+    }
+    Ok(())
 }
 
 /// A COMMIT that is cut short may have committed or not, and half a DDL helps nobody: only reads and writes of rows have a deadline.

@@ -42,7 +42,7 @@ impl Session {
             };
             tokio::select! {
                 biased;
-                () = entry.end.notified() => {
+                () = entry.end.told() => {
                     if entry.is_killed() {
                         return Err(SessionEnd::Killed);
                     }

@@ -83,9 +83,10 @@ pub enum InsertId {
 }
 
 impl Held {
-    /// A connection that is kept for no reason yet.
-    pub fn new(checkout: Checkout, target: Target) -> Held {
-        Held { checkout, target, pins: Pins::default(), last_reply: None, shown: None, insert_id: InsertId::Foreign }
+    /// A connection that is kept for no reason yet. Boxed, because it changes hands several times per statement.
+    pub fn boxed(checkout: Checkout, target: Target) -> Box<Held> {
+        let (pins, insert_id) = (Pins::default(), InsertId::Foreign);
+        Box::new(Held { checkout, target, pins, last_reply: None, shown: None, insert_id })
     }
 
     /// As a decision sees it.
@@ -108,7 +109,7 @@ impl Session {
     }
 
     /// Keeps the connection, or lets it go, as transaction, pins and the last reply demand.
-    pub(super) async fn settle(&mut self, mut held: Held) {
+    pub(super) async fn settle(&mut self, mut held: Box<Held>) {
         for reason in held.pins.take_begun() {
             self.worker.node.registry.count_pin(reason);
         }
@@ -118,7 +119,7 @@ impl Session {
         let pin = if kept { held.pin_view().map(|view| view.reason) } else { None };
         self.show(pin.filter(|reason| *reason != PinReason::LastReply));
         if kept {
-            self.held = Some(Box::new(held));
+            self.held = Some(held);
         } else {
             self.let_go_early(held).await;
         }
@@ -136,9 +137,9 @@ impl Session {
     }
 
     /// Gives back a connection that is kept for comfort: others wait for it, and the client may still ask.
-    async fn let_go_early(&mut self, mut held: Held) {
+    async fn let_go_early(&mut self, mut held: Box<Held>) {
         if let Some(last_reply) = held.last_reply {
-            let warnings = if last_reply.warnings { read_warnings(&mut held).await } else { None };
+            let warnings = if last_reply.warnings { Box::pin(read_warnings(&mut held)).await } else { None };
             self.left_behind = Some(LeftBehind { row_count: last_reply.row_count, warnings });
         }
         self.let_go(held).await;
@@ -147,33 +148,42 @@ impl Session {
     /// Gives back a connection that is kept for comfort: others wait for it.
     pub(super) async fn give_up_comfort(&mut self) {
         if let Some(held) = self.held.take() {
-            self.let_go_early(*held).await;
+            self.let_go_early(held).await;
         }
     }
 
     /// Gives a connection back to its pool, after reading from it what the session may still ask for.
-    pub(super) async fn let_go(&mut self, mut held: Held) {
+    pub(super) async fn let_go(&mut self, mut held: Box<Held>) {
+        let needs_reset = held.checkout.connection.needs_reset();
         // What pinned it may have set the id without a word in any reply.
-        let told = held.insert_id == InsertId::Told && !held.checkout.connection.needs_reset();
-        if held.insert_id != InsertId::Foreign && !told {
-            match read_last_insert_id(&mut held).await {
-                Some(id) => {
-                    self.last_insert_id = id;
-                    held.checkout.connection.last_insert_id = Some(id);
-                }
-                // The connection broke: it is dropped with `held`, and the id with it, as it would be without us.
-                None => return,
-            }
-        }
-        let connection = &mut held.checkout.connection;
-        let instance = connection.instance;
-        if connection.needs_reset() && !matches!(timeout(RESET_PATIENCE, connection.reset()).await, Ok(Ok(()))) {
+        let reads_id = match held.insert_id {
+            InsertId::Foreign => false,
+            InsertId::Told => needs_reset,
+            InsertId::Moved => true,
+        };
+        // One that broke is dropped with `held`, and the id with it, as it would be without us.
+        if reads_id && Box::pin(self.keep_last_insert_id(&mut held)).await.is_none() {
             return;
         }
+        if needs_reset {
+            let reset = Box::pin(timeout(RESET_PATIENCE, held.checkout.connection.reset())).await;
+            if !matches!(reset, Ok(Ok(()))) {
+                return;
+            }
+        }
+        let instance = held.checkout.connection.instance;
         if self.presence.entry.runs_no_more() {
             held.checkout.pool = self.pool_of(instance);
             held.checkout.release();
         }
+    }
+
+    /// Asks the connection for its LAST_INSERT_ID() before it goes; `None` when it broke.
+    async fn keep_last_insert_id(&mut self, held: &mut Held) -> Option<()> {
+        let id = read_last_insert_id(held).await?;
+        self.last_insert_id = id;
+        held.checkout.connection.last_insert_id = Some(id);
+        Some(())
     }
 
     /// The pool for this session's statements at `instance`.
@@ -198,7 +208,7 @@ impl Session {
     /// ticket of its writes is dropped.
     pub(super) async fn leave(&mut self, end: SessionEnd) -> SessionEnd {
         let transaction = std::mem::take(&mut self.transaction);
-        if let Some(mut held) = self.held.take().map(|held| *held) {
+        if let Some(mut held) = self.held.take() {
             let kept_state = transaction.is_open() || !held.pins.is_empty();
             if held.pins.contains(PinReason::Xa) {
                 // A reset would leave a prepared branch with the connection; closing lets go of it.

@@ -24,7 +24,7 @@ impl Session {
         let entry = Arc::clone(&self.presence.entry);
         let waited = tokio::select! {
             biased;
-            () = entry.end.notified() => return Err(SessionEnd::Killed),
+            () = entry.killed() => return Err(SessionEnd::Killed),
             waited = room.wait(id, request.command.packet.len()) => waited,
         };
         match waited {

@@ -15,6 +15,7 @@ mod counted;
 pub mod dispatch;
 pub mod drain;
 pub mod effects;
+pub mod end_signal;
 pub mod error_reply;
 pub mod held;
 pub mod hold;

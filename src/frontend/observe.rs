@@ -20,7 +20,7 @@ impl Session {
     #[allow(clippy::too_many_arguments, reason = "all that one reply says, once")]
     pub(super) async fn observe(
         &mut self,
-        mut held: Held,
+        mut held: Box<Held>,
         relayed: &Relayed,
         statement: &Statement,
         route: &Route,
@@ -32,7 +32,10 @@ impl Session {
         if failed {
             observe_failure(&mut held, statement);
         } else {
-            self.apply_effects(&mut held, relayed, statement, request, snapshot).await;
+            let has_effects = statement.plan.statements.iter().any(|facts| !facts.effects.is_empty());
+            if has_effects {
+                Box::pin(self.apply_effects(&mut held, relayed, statement, request, snapshot)).await;
+            }
         }
         if failed && !opening.begun && !opening.packets.is_empty() {
             // A SET TRANSACTION that the failed statement did not use up lies in wait for the next one.
@@ -44,7 +47,7 @@ impl Session {
         self.observe_cursor(&mut held, relayed, request.reply);
         self.settle(held).await;
         if !failed && let Some(group) = changed_schema(statement) {
-            self.worker.node.catalog.refresh(group, route.target.unit).await;
+            Box::pin(self.worker.node.catalog.refresh(group, route.target.unit)).await;
         }
     }
 
@@ -60,7 +63,7 @@ impl Session {
         let flags = match relayed.end.status {
             Some(flags) => flags,
             None if matters || may_leave_transaction(statement) => {
-                match held.checkout.connection.confirmed(Command::Ping, &[]).await {
+                match Box::pin(held.checkout.connection.confirmed(Command::Ping, &[])).await {
                     Ok(end) => end.status.unwrap_or(0),
                     Err(_) => {
                         held.checkout.connection.taint();
@@ -156,8 +159,7 @@ impl Session {
     /// A SELECT that gave its rows at once has told how many it found; anything else has not, or has changed nothing about it.
     fn note_found_rows(&mut self, relayed: &Relayed, statement: &Statement) {
         let end = &relayed.end;
-        let reads =
-            statement.first().class == StatementClass::Read || statement.first().class == StatementClass::LockingRead;
+        let reads = matches!(statement.first().class, StatementClass::Read | StatementClass::LockingRead);
         self.found_rows = match statement.plan.statements.as_slice() {
             [alone] if alone.leaves_found_rows => None,
             [_] if reads && end.kind == EndKind::Eof && end.seen_status & status::CURSOR_EXISTS == 0 => Some(end.rows),
@@ -224,7 +226,7 @@ fn only_reads(class: &StatementClass) -> bool {
 
 /// The group whose schema a statement has changed.
 fn changed_schema(statement: &Statement) -> Option<GroupId> {
-    let ddl = statement.plan.statements.iter().find(|facts| facts.class == StatementClass::Ddl)?;
+    let ddl = statement.plan.statements.iter().find(|facts| matches!(facts.class, StatementClass::Ddl))?;
     match &ddl.placement {
         Placement::Schema { group } | Placement::Global { group, .. } | Placement::Sharded { group, .. } => {
             Some(*group)

@@ -78,7 +78,10 @@ impl Execution {
     ///
     /// Errors: the connection's, or the server's refusal to prepare.
     pub async fn make_ready(&self, connection: &mut Connection) -> Result<ReceivedCommand, ConnectionError> {
-        let id = prepare_on(connection, &self.statement.key).await?;
+        let id = match connection.prepared.get(&self.statement.key) {
+            Some(known) => known.id,
+            None => Box::pin(prepare_on(connection, &self.statement.key)).await?,
+        };
         for (parameter, bytes) in &self.statement.long_data {
             let mut payload = vec![Command::StmtSendLongData as u8];
             payload.extend_from_slice(&id.to_le_bytes());
@@ -103,11 +106,8 @@ impl Execution {
     }
 }
 
-/// The server's id of a statement on this connection; prepared now if it was not.
+/// Prepares a statement on this connection, and gives the server's id of it.
 async fn prepare_on(connection: &mut Connection, key: &Arc<PreparedKey>) -> Result<u32, ConnectionError> {
-    if let Some(known) = connection.prepared.get(key) {
-        return Ok(known.id);
-    }
     let reply = ask_to_prepare(connection, key).await?;
     let Some(prepared) = reply.end.prepared.filter(|_| reply.end.kind == EndKind::Ok) else {
         return Err(ConnectionError::Refused { packet: reply.bytes });
@@ -223,27 +223,21 @@ impl Session {
         }
     }
 
-    /// COM_STMT_EXECUTE, decided anew each time.
-    pub(super) async fn execute(&mut self, mut request: Request) -> Result<(), SessionEnd> {
+    /// COM_STMT_EXECUTE as a statement, decided anew each time. Errors: what to tell the client.
+    pub(super) fn execute(&mut self, request: &mut Request) -> Result<(), ClientText> {
         let payload = request.payload().into_owned();
-        let sequence = request.reply_sequence();
-        let Some((id, limit)) = statement_id(&payload).ok().map(|id| (id, self.worker.node.limits.load().max_packet))
-        else {
-            return self.send(&error_reply::text(&malformed("COM_STMT_EXECUTE"), sequence)).await;
-        };
+        let id = statement_id(&payload).map_err(|_| malformed("COM_STMT_EXECUTE"))?;
         let Some(statement) = self.prepared.find(id) else {
-            return self.send(&error_reply::text(&error_reply::unknown_statement(id, "EXECUTE"), sequence)).await;
+            return Err(error_reply::unknown_statement(id, "EXECUTE"));
         };
         if std::mem::take(&mut statement.too_long) {
             statement.long_data.clear();
-            return self.send(&error_reply::text(&long_data_too_long(limit), sequence)).await;
+            return Err(long_data_too_long(self.worker.node.limits.load().max_packet));
         }
         let long: Vec<u16> = statement.long_data.iter().map(|(parameter, _)| *parameter).collect();
         let form = ExecuteForm::of(self.capabilities);
         let read = read_parameters(&payload, statement, form, &long);
-        let Ok((parameters, types, attributes)) = read else {
-            return self.send(&error_reply::text(&malformed("COM_STMT_EXECUTE"), sequence)).await;
-        };
+        let Ok((parameters, types, attributes)) = read else { return Err(malformed("COM_STMT_EXECUTE")) };
         statement.types = types;
         request.attributes = attributes;
         let long_data = std::mem::take(&mut statement.long_data);
@@ -255,7 +249,7 @@ impl Session {
         }
         let parameters = Values::Row(parameters);
         request.subject = Subject::Execute(Box::new(Execution { text, parameters, payload, statement }));
-        self.run_statement(request).await
+        Ok(())
     }
 
     /// COM_STMT_BULK_EXECUTE: all rows have one owner, or none of them is sent.
@@ -276,7 +270,7 @@ impl Session {
         let (statement, text) = (statement.clone(), Arc::clone(&statement.key.text));
         let parameters = Values::Rows(rows);
         request.subject = Subject::Execute(Box::new(Execution { text, parameters, payload, statement }));
-        self.run_statement(request).await
+        self.run_statement(&mut request).await
     }
 
     /// COM_STMT_FETCH: at the connection that holds the cursor.

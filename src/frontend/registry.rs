@@ -8,6 +8,7 @@ use dashmap::DashMap;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
+use super::end_signal::EndSignal;
 use crate::model::{InstanceId, UnitId};
 use crate::sql::PinReason;
 
@@ -23,7 +24,7 @@ pub struct SessionEntry {
     /// Statements so far.
     pub statements: AtomicU64,
     /// Told when the session has to end (KILL, shutdown), or when the node begins to.
-    pub end: Notify,
+    pub end: EndSignal,
     killed: AtomicBool,
     /// Those who are about to kill the statement running at `running`; while there are any, the connection is not pooled.
     pub killers: AtomicUsize,
@@ -72,12 +73,19 @@ impl SessionEntry {
     /// Ends the session as soon as it waits for its client.
     pub fn kill(&self) {
         self.killed.store(true, Ordering::SeqCst);
-        self.end.notify_one();
+        self.end.tell();
     }
 
     /// Whether it has to end.
     pub fn is_killed(&self) -> bool {
         self.killed.load(Ordering::SeqCst)
+    }
+
+    /// Resolves once it has to end; that its node begins to end it learns before its next command.
+    pub async fn killed(&self) {
+        while !self.is_killed() {
+            self.end.told().await;
+        }
     }
 
     /// Replaces the part that changes.
@@ -182,7 +190,7 @@ impl Registry {
             client: client.to_owned(),
             unit,
             statements: AtomicU64::new(0),
-            end: Notify::new(),
+            end: EndSignal::default(),
             killed: AtomicBool::new(false),
             killers: AtomicUsize::new(0),
             running: AtomicU64::new(0),
@@ -231,7 +239,7 @@ impl Registry {
         // Told twice, the first word counts.
         self.drain.get_or_init(|| refuse_after);
         for entry in &self.sessions {
-            entry.value().end.notify_one();
+            entry.value().end.tell();
         }
     }
 

@@ -104,7 +104,7 @@ pub async fn relay(
         }
         match step {
             Step::More => {}
-            Step::LocalInfile => relay.carry_local_file().await?,
+            Step::LocalInfile => Box::pin(relay.carry_local_file()).await?,
             Step::Ended(end) => {
                 if relay.client.flush().await.is_err() {
                     relay.client_state = ClientState::Gone;

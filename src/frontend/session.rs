@@ -1,9 +1,11 @@
 //! One client's session: the loop over its commands, and the walk of one statement (`run_statement`).
 
 use std::borrow::Cow;
+use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::Poll;
 use std::time::Duration;
 
 use smallvec::SmallVec;
@@ -171,11 +173,19 @@ impl Session {
         let Some(max_packet) = max_packet else {
             return Box::pin(self.next_command_otherwise()).await;
         };
-        let entry = &self.presence.entry;
-        tokio::select! {
-            biased;
-            () = entry.end.notified() => {}
-            command = self.client.read_command(&self.worker, max_packet) => return received(command),
+        let (end, client, worker) = (&self.presence.entry.end, &mut self.client, &self.worker);
+        let command = poll_fn(|context| {
+            // First, so that nothing the client sends after a KILL was answered is still carried out.
+            if end.is_told() {
+                return Poll::Ready(None);
+            }
+            match client.poll_command(context, worker, max_packet) {
+                Poll::Ready(command) => Poll::Ready(Some(command)),
+                Poll::Pending => end.poll_told(context).map(|()| None),
+            }
+        });
+        if let Some(command) = command.await {
+            return received(command);
         }
         Box::pin(self.next_command_otherwise()).await
     }
@@ -204,7 +214,7 @@ impl Session {
             tokio::select! {
                 biased;
                 // First, so that nothing the client sends after a KILL was answered is still carried out.
-                () = entry.end.notified() => {
+                () = entry.end.told() => {
                     if entry.is_killed() {
                         return Err(SessionEnd::Killed);
                     }
@@ -235,62 +245,52 @@ impl Session {
     }
 
     /// Walks one statement: read it, decide, enter the gate, carry it; again from the start when the world has moved.
-    pub(super) async fn run_statement(&mut self, mut request: Request) -> Result<(), SessionEnd> {
+    pub(super) async fn run_statement(&mut self, request: &mut Request) -> Result<(), SessionEnd> {
         self.presence.entry.statements.fetch_add(1, Ordering::Relaxed);
-        let node = Arc::clone(&self.worker.node);
+        let worker = Rc::clone(&self.worker);
         let mut catalog_tries = 0;
         let mut place = None;
         request.hint = match attributes::hint_in(&request.attributes) {
             Ok(hint) => hint,
-            Err(rejection) => return self.refuse(&rejection, &request).await,
+            Err(rejection) => return self.refuse(&rejection, request).await,
         };
-        let finished = loop {
-            let snapshot = node.snapshots.load();
-            let statement = self.read_statement(&request, &snapshot);
-            let decision = decide(&snapshot, &self.view(&snapshot, &request), &statement);
+        loop {
+            let snapshot = worker.snapshot();
+            let statement = self.read_statement(request, &snapshot);
+            let decision = decide(&snapshot, &self.view(&snapshot, request), &statement);
             match decision {
                 Decision::Send(route) => {
                     let Some(ticket) = self.enter_gate(&route, &snapshot) else { continue };
                     drop(place);
-                    self.count_observed(&snapshot.state, &route, &statement, &request);
-                    break self.carry(&mut request, &statement, &route, ticket, &snapshot).await;
+                    self.count_observed(&snapshot.state, &route, &statement, request);
+                    return self.carry(request, &statement, &route, ticket, &snapshot).await;
                 }
-                Decision::Hold { id, .. } => match self.hold(id, &request).await {
+                Decision::Hold { id, .. } => match Box::pin(self.hold(id, request)).await {
                     Ok(hold::Held::Released(released)) => place = Some(released),
-                    Ok(hold::Held::Refused) => break Ok(()),
-                    Err(end) => break Err(end),
+                    Ok(hold::Held::Refused) => return Ok(()),
+                    Err(end) => return Err(end),
                 },
-                Decision::Answer(answer) => break self.answer(answer, &request, &statement).await,
+                Decision::Answer(answer) => return Box::pin(self.answer(answer, request, &statement)).await,
                 Decision::Reject(rejection) => {
                     if catalog_tries < CATALOG_TRIES && is_about_the_catalog(&rejection) {
                         catalog_tries += 1;
-                        self.refresh_catalog(&snapshot).await;
+                        Box::pin(self.refresh_catalog(&snapshot)).await;
                         continue;
                     }
-                    self.count_refusal(&rejection, &statement, &request);
-                    break self.refuse(&rejection, &request).await;
+                    self.count_refusal(&rejection, &statement, request);
+                    return self.refuse(&rejection, request).await;
                 }
             }
-        };
-        self.worker.give_back(request.command.packet);
-        finished
+        }
     }
 
     /// The facts of the request under this snapshot.
     pub(super) fn read_statement(&self, request: &Request, snapshot: &Snapshot) -> Statement {
         match &request.subject {
-            Subject::Text => self.planned(&request.payload()[request.text_at..], request, snapshot),
-            Subject::Execute(execution) => execution.bind(&self.planned(&execution.text, request, snapshot)),
+            Subject::Text => self.analyze(&request.payload()[request.text_at..], snapshot),
+            Subject::Execute(execution) => execution.bind(&self.analyze(&execution.text, snapshot)),
             Subject::Fixed(statement, _) => statement.clone(),
         }
-    }
-
-    fn planned(&self, text: &[u8], request: &Request, snapshot: &Snapshot) -> Statement {
-        let statement = self.analyze(text, snapshot);
-        if let Some(disagreement) = self.worker.plans.borrow().met() {
-            self.count_disagreement(disagreement, &statement, request);
-        }
-        statement
     }
 
     /// The facts of a text under this snapshot, from the worker's plan cache.

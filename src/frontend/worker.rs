@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use crate::backend::Pools;
 use crate::control::catalog_requests::CatalogRequests;
-use crate::control::{HoldingRoom, Snapshots, WriteGate};
+use crate::control::{HoldingRoom, SeenSnapshot, SnapshotReader, Snapshots, WriteGate};
 use crate::net::rsa_key::RsaKey;
 use crate::sql::PlanCache;
 
@@ -56,6 +56,7 @@ pub struct Worker {
     /// The plans of this thread's statements.
     pub plans: RefCell<PlanCache>,
     spare: Cell<Option<Vec<u8>>>,
+    snapshots: SnapshotReader,
     /// What goes on after its session.
     outliving: RefCell<JoinSet<()>>,
 }
@@ -65,7 +66,13 @@ impl Worker {
     pub fn new(number: usize, node: Arc<Node>) -> Worker {
         let plans = RefCell::new(PlanCache::new(node.limits.load().plan_cache));
         let scratch = RefCell::new(vec![0; SCRATCH].into_boxed_slice());
-        Worker { number, node, scratch, plans, spare: Cell::new(None), outliving: RefCell::default() }
+        let snapshots = SnapshotReader::new(Arc::clone(&node.snapshots));
+        Worker { number, node, scratch, plans, spare: Cell::new(None), snapshots, outliving: RefCell::default() }
+    }
+
+    /// What decisions see from now on.
+    pub fn snapshot(&self) -> SeenSnapshot {
+        self.snapshots.load()
     }
 
     /// Lets `task` go on after its session, as long as the worker lives.

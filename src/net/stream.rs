@@ -2,9 +2,10 @@
 //!
 //! It carries bytes and knows nothing of packets.
 
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
@@ -92,6 +93,21 @@ impl Stream {
             Stream::Unix(socket) => socket.into_std().and_then(UnixStream::from_std).map(Stream::Unix).ok(),
             Stream::Tls(_) | Stream::Compressed(_) => None,
         }
+    }
+
+    /// Writes all of `bytes` and whatever encryption keeps back of them.
+    pub async fn send(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        poll_fn(|context| {
+            let mut stream = Pin::new(&mut *self);
+            while !bytes.is_empty() {
+                match ready!(stream.as_mut().poll_write(context, bytes))? {
+                    0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                    written => bytes = &bytes[written..],
+                }
+            }
+            stream.poll_flush(context)
+        })
+        .await
     }
 
     /// Writes what goes without waiting; `WouldBlock` when nothing does.

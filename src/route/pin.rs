@@ -50,7 +50,7 @@ pub(super) fn place<'a>(
 /// So do SHOW and EXPLAIN, which a read-only replica may refuse (EXPLAIN UPDATE) or answer from an older schema.
 pub(super) fn prefer_primary<'a>(statement: &Statement, mut course: Course<'a>) -> Course<'a> {
     let wants_primary = |facts: &Facts| {
-        facts.class == StatementClass::Show || facts.effects.iter().any(|effect| effect.pins().is_some())
+        matches!(facts.class, StatementClass::Show) || facts.effects.iter().any(|effect| effect.pins().is_some())
     };
     if statement.plan.statements.iter().any(wants_primary) {
         course.target.role = Role::Primary;

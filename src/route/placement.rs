@@ -139,10 +139,19 @@ fn stepped(key: &Part, step: &KeyStep) -> Option<Part> {
         }
         KeyStep::Divide { by } => key.integer()?.checked_div(i128::from(*by)).map(Part::Integer),
         KeyStep::Mod { modulus } => {
-            let remainder = key.integer()?.checked_rem(i128::from(*modulus))?;
-            Some(Part::Integer(remainder.abs()))
+            remainder(key.integer()?, *modulus).map(|remainder| Part::Integer(remainder.into()))
         }
         KeyStep::Hash => Some(Part::Integer(i128::from(key.hash()))),
+    }
+}
+
+/// What is left of a number without its sign; `None` for a modulus of 0.
+fn remainder(number: i128, modulus: u64) -> Option<u64> {
+    let number = number.unsigned_abs();
+    // Nearly all keys fit a machine word, which divides many times faster.
+    match u64::try_from(number) {
+        Ok(number) => number.checked_rem(modulus),
+        Err(_) => number.checked_rem(modulus.into()).and_then(|remainder| u64::try_from(remainder).ok()),
     }
 }
 
@@ -162,10 +171,7 @@ fn substring(text: &str, start: i32, length: Option<u32>) -> Option<&str> {
 
 fn transformed(transform: &Transform, key: &Part) -> Option<Shard> {
     match transform {
-        Transform::Mod { modulus } => {
-            let remainder = key.integer()?.checked_rem(i128::from(*modulus))?;
-            u32::try_from(remainder.unsigned_abs()).ok().map(Shard)
-        }
+        Transform::Mod { modulus } => u32::try_from(remainder(key.integer()?, (*modulus).into())?).ok().map(Shard),
         Transform::Hash { buckets } => u32::try_from(key.hash().checked_rem(u64::from(*buckets))?).ok().map(Shard),
         Transform::Range { ranges } => {
             let value = key.integer()?;

@@ -1,7 +1,5 @@
 //! The names of GET_LOCK in one text: they are values, so a plan, which serves all texts of a shape, does not hold them.
 
-use std::cell::Cell;
-
 use super::analyze::{Work, reading};
 use super::lexed::Lexed;
 use super::lexer;
@@ -15,7 +13,7 @@ pub fn lock_names(text: &[u8], context: &SqlContext<'_>) -> Option<Vec<String>> 
     if lexed.ambiguous {
         return None;
     }
-    let work = Work { text, lexed: &lexed, context: *context, has_key_hint: false, disagreement: Cell::default() };
+    let work = Work { text, lexed: &lexed, context: *context, has_key_hint: false };
     let tokens = token::tokens(&lexed.normalised[..lexed.tokens_end]);
     let mut names = Vec::new();
     for (index, token) in tokens.iter().enumerate() {

@@ -4,7 +4,6 @@
 
 mod bodies;
 mod derived;
-mod disagreements;
 mod keys;
 mod placement;
 mod ranges;

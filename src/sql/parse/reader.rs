@@ -9,35 +9,34 @@ use super::expressions::{is_values_of, operand, plain_column, run};
 use super::names::{column_of, name_of};
 use super::tokens::adapt;
 use crate::sql::bounds::{self, Bounds};
-use crate::sql::statement::Disagreement;
 use crate::sql::structure::{Derived, Insert, Level, Operand, Source, Structure};
 use crate::sql::token::Token;
 
 /// How deep expressions and subqueries may nest.
 const DEEPEST: usize = 50;
 
-/// Something in a tree that is not followed.
+/// Why a statement has no structure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Unparsed;
+pub(in crate::sql) struct Unparsed;
 
 /// The structure of one SELECT, INSERT, REPLACE, UPDATE or DELETE. Errors: anything that is not wholly understood.
-pub(in crate::sql) fn structure(tokens: &[Token<'_>]) -> Result<Structure, Disagreement> {
+pub(in crate::sql) fn structure(tokens: &[Token<'_>]) -> Result<Structure, Unparsed> {
     match bounds::of(tokens) {
-        Bounds::Beyond => Err(Disagreement::NotParsed),
+        Bounds::Beyond => Err(Unparsed),
         // The parser guards expressions and subqueries against running out of stack, but not joins in parentheses.
         Bounds::Deep => stacker::maybe_grow(bounds::STACK, bounds::STACK, || read(tokens)),
         Bounds::Shallow => read(tokens),
     }
 }
 
-fn read(tokens: &[Token<'_>]) -> Result<Structure, Disagreement> {
+fn read(tokens: &[Token<'_>]) -> Result<Structure, Unparsed> {
     let adapted = adapt(tokens);
     let has_loose_operators =
         tokens.iter().any(|token| token.is("xor") || token.is_symbol("||") || token.is_symbol(":="));
     let mut parser = Parser::new(&MySqlDialect {}).with_recursion_limit(DEEPEST).with_tokens(adapted);
-    let statement = parser.parse_statement().map_err(|_| Disagreement::NotParsed)?;
+    let statement = parser.parse_statement().map_err(|_| Unparsed)?;
     if parser.peek_token().token != ParserToken::EOF {
-        return Err(Disagreement::NotParsed);
+        return Err(Unparsed);
     }
     let mut reader = Reader {
         found: Structure::default(),
@@ -48,10 +47,10 @@ fn read(tokens: &[Token<'_>]) -> Result<Structure, Disagreement> {
         has_loose_operators,
         has_rollup: tokens.iter().any(|token| token.is_any(&["rollup", "cube"])),
     };
-    reader.statement(&statement).map_err(|Unparsed| Disagreement::NotParsed)?;
+    reader.statement(&statement)?;
     let selects = tokens.iter().filter(|token| token.is("select")).count();
     // A SELECT this reader did not come by hides in a corner of the tree that it does not know.
-    if reader.selects == selects { Ok(reader.found) } else { Err(Disagreement::UnseenQuery) }
+    if reader.selects == selects { Ok(reader.found) } else { Err(Unparsed) }
 }
 
 pub(super) struct Reader {
@@ -73,12 +72,8 @@ impl Reader {
     pub(super) fn statement(&mut self, statement: &Statement) -> Result<(), Unparsed> {
         match statement {
             Statement::Query(query) => self.query(query).map(|_| ()),
-            Statement::Insert(insert) => {
-                self.found.is_change = true;
-                self.insert(insert)
-            }
+            Statement::Insert(insert) => self.insert(insert),
             Statement::Update(update) => {
-                self.found.is_change = true;
                 let level = self.new_level();
                 self.within = Some(level);
                 self.tables(level, &update.table)?;
@@ -100,7 +95,6 @@ impl Reader {
                 Ok(())
             }
             Statement::Delete(delete) => {
-                self.found.is_change = true;
                 let level = self.new_level();
                 self.within = Some(level);
                 let from = match &delete.from {

@@ -11,7 +11,6 @@ mod forbids;
 mod keys;
 mod packets;
 mod pins;
-mod placed_fixtures;
 mod policies;
 mod pools;
 mod reads_and_writes;
