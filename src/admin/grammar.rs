@@ -15,7 +15,7 @@ use crate::sql::KeyValue;
 /// What the console knows, as HELP and every syntax error tell it.
 pub const VERBS: &[(&str, &str)] = &[
     (
-        "SHOW UNITS | GROUPS | INSTANCES | POOLS | SESSIONS | PINS | FORBIDS | MOVES | HISTORY | DENIALS | REFUSALS | OBSERVED | EPOCH",
+        "SHOW UNITS | GROUPS | INSTANCES | POOLS | SESSIONS | PINS | FORBIDS | MOVES | HISTORY | DENIALS | REFUSALS | DISAGREEMENTS | OBSERVED | EPOCH",
         "the state of this node",
     ),
     (
@@ -72,6 +72,8 @@ pub enum Subject {
     Denials,
     /// What was refused since the node started.
     Refusals,
+    /// Texts about which our classifier and the parser differ.
+    Disagreements,
     /// What would have been done with statements of observed groups.
     Observed,
     /// The epoch.
@@ -90,6 +92,7 @@ const SUBJECTS: &[(&str, Subject)] = &[
     ("HISTORY", Subject::History),
     ("DENIALS", Subject::Denials),
     ("REFUSALS", Subject::Refusals),
+    ("DISAGREEMENTS", Subject::Disagreements),
     ("OBSERVED", Subject::Observed),
     ("EPOCH", Subject::Epoch),
 ];
@@ -228,7 +231,7 @@ fn parse_show(mut words: Words<'_>) -> Result<Command, GrammarError> {
         Some((_, found)) => words.end(Command::Show(*found)),
         None => Err(unexpected(
             &subject,
-            "UNITS, GROUPS, INSTANCES, POOLS, SESSIONS, PINS, FORBIDS, MOVES, HISTORY, DENIALS, REFUSALS, OBSERVED or EPOCH",
+            "UNITS, GROUPS, INSTANCES, POOLS, SESSIONS, PINS, FORBIDS, MOVES, HISTORY, DENIALS, REFUSALS, DISAGREEMENTS, OBSERVED or EPOCH",
         )),
     }
 }
@@ -394,7 +397,7 @@ mod tests {
         assert!(found("PROMOTE GLOBAL ZONE").starts_with("found PROMOTE, expected a verb: SHOW, FORBID"));
         assert_eq!(
             found("SHOW TABLES"),
-            "found TABLES, expected UNITS, GROUPS, INSTANCES, POOLS, SESSIONS, PINS, FORBIDS, MOVES, HISTORY, DENIALS, REFUSALS, OBSERVED or EPOCH"
+            "found TABLES, expected UNITS, GROUPS, INSTANCES, POOLS, SESSIONS, PINS, FORBIDS, MOVES, HISTORY, DENIALS, REFUSALS, DISAGREEMENTS, OBSERVED or EPOCH"
         );
     }
 

@@ -163,7 +163,7 @@ pub enum AskedUnit {
 pub struct TallyRow {
     /// The group; `None` where no group is told apart.
     pub group: Option<String>,
-    /// `refused`, `would refuse`, `would forward`, `would stay`.
+    /// `refused`, `disagreed`, `would refuse`, `would forward`, `would stay`.
     pub what: String,
     /// The kind of refusal, or the unit.
     pub detail: String,

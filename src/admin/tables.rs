@@ -301,8 +301,17 @@ pub fn denials(state: &ControlState) -> Table {
 
 /// SHOW REFUSALS.
 pub fn refusals(rows: Vec<TallyRow>, epoch: Epoch) -> Table {
-    let mut table = Table::new(&["refusal", "#times", "last_user", "last_digest", "last_example"]);
-    for row in rows.into_iter().filter(|row| row.what == "refused") {
+    tallied(rows, "refused", "refusal", epoch)
+}
+
+/// SHOW DISAGREEMENTS.
+pub fn disagreements(rows: Vec<TallyRow>, epoch: Epoch) -> Table {
+    tallied(rows, "disagreed", "disagreement", epoch)
+}
+
+fn tallied(rows: Vec<TallyRow>, what: &str, heading: &str, epoch: Epoch) -> Table {
+    let mut table = Table::new(&[heading, "#times", "last_user", "last_digest", "last_example"]);
+    for row in rows.into_iter().filter(|row| row.what == what) {
         let TallyRow { detail, times, user, digest, example, .. } = row;
         table.push(
             vec![detail.into(), times.into(), user.into(), format!("{digest:016x}").into(), example.into()],

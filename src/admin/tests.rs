@@ -215,7 +215,7 @@ impl Operations for FakeNode {
             digest: 255,
             example: "DELETE FROM orders".to_owned(),
         };
-        vec![row(None, "refused"), row(Some("main"), "would refuse")]
+        vec![row(None, "refused"), row(None, "disagreed"), row(Some("main"), "would refuse")]
     }
 
     async fn reload(&self) -> Result<String, String> {
@@ -493,6 +493,7 @@ async fn refusals_and_what_was_observed_are_shown_apart() {
     let mut conn = console.admin().await;
     let rest =
         "#times=3 last_user=app last_digest=00000000000000ff last_example=DELETE FROM orders epoch=1".replace('#', "");
+    assert_eq!(rows(&mut conn, "SHOW DISAGREEMENTS").await, [format!("disagreement=key-missing {rest}")]);
     assert_eq!(rows(&mut conn, "SHOW REFUSALS").await, [format!("refusal=key-missing {rest}")]);
     assert_eq!(rows(&mut conn, "SHOW OBSERVED").await, [format!("group=main would=refuse detail=key-missing {rest}")]);
     assert_eq!(rows(&mut conn, "SHOW DENIALS").await, Vec::<String>::new());

@@ -172,6 +172,7 @@ fn show(subject: Subject, snapshot: &Snapshot, operations: &dyn Operations) -> T
         Subject::History => tables::history(state),
         Subject::Denials => tables::denials(state),
         Subject::Refusals => tables::refusals(operations.tally(), state.epoch),
+        Subject::Disagreements => tables::disagreements(operations.tally(), state.epoch),
         Subject::Observed => tables::observed(operations.tally(), state.epoch),
         Subject::Epoch => Table::new(&[]).with(Vec::new(), state.epoch),
     }

@@ -47,6 +47,8 @@ pub enum Verb {
     Denials,
     /// What was refused since the node started, with examples
     Refusals,
+    /// Texts about which our classifier and the parser differ, with examples; the stricter counts
+    Disagreements,
     /// What would have been done with statements of groups that are only observed
     Observed,
     /// The epoch
@@ -246,6 +248,7 @@ impl Verb {
             Verb::Forbids => vec![show("forbids")],
             Verb::Denials => vec![show("denials")],
             Verb::Refusals => vec![show("refusals")],
+            Verb::Disagreements => vec![show("disagreements")],
             Verb::Observed => vec![show("observed")],
             Verb::Epoch => vec![show("epoch")],
             Verb::Explain { unit, schema, as_user, params, sql } => {
@@ -346,6 +349,7 @@ mod tests {
             Verb::Forbids,
             Verb::Denials,
             Verb::Refusals,
+            Verb::Disagreements,
             Verb::Observed,
             Verb::Epoch,
             Verb::Reload,

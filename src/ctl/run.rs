@@ -138,6 +138,7 @@ fn as_text(verb: &Verb, epoch: Option<u64>, answers: &Answers) -> String {
         | Verb::History
         | Verb::Denials
         | Verb::Refusals
+        | Verb::Disagreements
         | Verb::Observed => {
             let tables: String = answers.iter().map(|(_, answered)| show::table(answered)).collect();
             format!("{tables}epoch {epoch}\n")

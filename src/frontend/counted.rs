@@ -4,12 +4,17 @@ use super::session::{Request, Session, Subject};
 use super::tally::{Example, Happening};
 use crate::model::{ControlState, Scope};
 use crate::route::{Rejection, Route, Target, Verdict};
-use crate::sql::{Statement, readable};
+use crate::sql::{Disagreement, Statement, readable};
 
 impl Session {
     /// Counts a refusal.
     pub(super) fn count_refusal(&self, rejection: &Rejection, statement: &Statement, request: &Request) {
         self.count(Happening::refused(rejection), statement, request);
+    }
+
+    /// Counts a text about which our classifier and the parser differ.
+    pub(super) fn count_disagreement(&self, disagreement: Disagreement, statement: &Statement, request: &Request) {
+        self.count(Happening::disagreed(disagreement), statement, request);
     }
 
     /// Counts what would have been done with a statement of a group that is only observed. Returns where its transaction would be from here on.

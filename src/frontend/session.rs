@@ -287,10 +287,18 @@ impl Session {
     /// The facts of the request under this snapshot.
     pub(super) fn read_statement(&self, request: &Request, snapshot: &Snapshot) -> Statement {
         match &request.subject {
-            Subject::Text => self.analyze(&request.payload()[request.text_at..], snapshot),
-            Subject::Execute(execution) => execution.bind(&self.analyze(&execution.text, snapshot)),
+            Subject::Text => self.planned(&request.payload()[request.text_at..], request, snapshot),
+            Subject::Execute(execution) => execution.bind(&self.planned(&execution.text, request, snapshot)),
             Subject::Fixed(statement, _) => statement.clone(),
         }
+    }
+
+    fn planned(&self, text: &[u8], request: &Request, snapshot: &Snapshot) -> Statement {
+        let statement = self.analyze(text, snapshot);
+        if let Some(disagreement) = self.worker.plans.borrow().met() {
+            self.count_disagreement(disagreement, &statement, request);
+        }
+        statement
     }
 
     /// The facts of a text under this snapshot, from the worker's plan cache.

@@ -8,13 +8,14 @@ use std::sync::PoisonError;
 
 use crate::model::{ControlState, GroupId};
 use crate::route::{Rejection, Verdict};
+use crate::sql::Disagreement;
 
 /// What happened, or would have.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Happening {
     /// The group; `None` where no group is told apart.
     pub group: Option<String>,
-    /// `refused`, `would refuse`, `would forward`, `would stay`.
+    /// `refused`, `disagreed`, `would refuse`, `would forward`, `would stay`.
     pub what: &'static str,
     /// The kind of refusal, the unit it would have gone to, or nothing.
     pub detail: String,
@@ -28,6 +29,16 @@ impl Happening {
             other => other.kind().to_owned(),
         };
         Happening { group: None, what: "refused", detail }
+    }
+
+    /// Our classifier and the parser differ about a text.
+    pub fn disagreed(disagreement: Disagreement) -> Happening {
+        let detail = match disagreement {
+            Disagreement::NotParsed => "not-parsed",
+            Disagreement::UnseenQuery => "unseen-query",
+            Disagreement::OtherStatement => "other-statement",
+        };
+        Happening { group: None, what: "disagreed", detail: detail.to_owned() }
     }
 
     /// What would have been done with a statement of `group`.

@@ -2,6 +2,7 @@
 //!
 //! The slow path's checklist. Grammar is in `classify.rs`; nothing here knows a keyword but `;`.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -15,8 +16,8 @@ use super::literal;
 use super::resolve;
 use super::shape;
 use super::statement::{
-    BoundKey, CharsetClass, Dialect, Effect, Facts, KeyReading, KeySource, KeyUse, KeyValue, Keys, PinReason,
-    Placement, Plan, Shape, SqlContext, SqlMode, SqlRefusal, Statement, StatementClass,
+    BoundKey, CharsetClass, Dialect, Disagreement, Effect, Facts, KeyReading, KeySource, KeyUse, KeyValue, Keys,
+    PinReason, Placement, Plan, Shape, SqlContext, SqlMode, SqlRefusal, Statement, StatementClass,
 };
 use super::token::{self, Token};
 use crate::model::Catalog;
@@ -31,6 +32,8 @@ pub(super) struct Work<'a> {
     pub(super) context: SqlContext<'a>,
     /// A hint comment gives the key, so that what cannot be read may still be placed.
     pub(super) has_key_hint: bool,
+    /// Where the parser does not agree, once it has been asked.
+    pub(super) disagreement: Cell<Option<Disagreement>>,
 }
 
 impl Work<'_> {
@@ -133,10 +136,12 @@ pub(super) fn plan(text: &[u8], lexed: &Lexed, context: &SqlContext<'_>, has_key
     let mut statements: Vec<(Facts, KeyUse)> = Vec::new();
     let mut changed_by: Option<String> = None;
     let mut is_reusable = true;
+    let mut disagreement = None;
     for statement in parts {
         let context = SqlContext { schema: schema.as_deref(), ..*context };
-        let work = Work { text, lexed, context, has_key_hint };
+        let work = Work { text, lexed, context, has_key_hint, disagreement: Cell::default() };
         let mut found = classify::facts(&work, statement.tokens);
+        disagreement = disagreement.or(work.disagreement.get());
         if statement.is_open
             && let Some(table) = resolve::mentioned(&context, statement.tokens)
         {
@@ -161,7 +166,8 @@ pub(super) fn plan(text: &[u8], lexed: &Lexed, context: &SqlContext<'_>, has_key
         let facts = Facts { class: StatementClass::Show, effects: Vec::new(), ..unknown(Placement::Tableless) };
         statements.push((facts, KeyUse::default()));
     }
-    let plan = Plan { shapes, digest: shape::of_lexed(lexed), ..Plan::of(statements, lexed.parameters) };
+    let digest = shape::of_lexed(lexed);
+    let plan = Plan { shapes, digest, disagreement, ..Plan::of(statements, lexed.parameters) };
     Planned { plan, is_reusable }
 }
 
@@ -181,7 +187,7 @@ impl Plan {
     pub(super) fn of(statements: Vec<(Facts, KeyUse)>, parameters: usize) -> Plan {
         let (statements, key_uses): (Vec<Facts>, Vec<KeyUse>) = statements.into_iter().unzip();
         let needs_parameters = statements.iter().filter_map(sources).any(|sources| sources.iter().any(is_bound_later));
-        Plan { statements, parameters, needs_parameters, key_uses, shapes: Vec::new(), digest: 0 }
+        Plan { statements, parameters, needs_parameters, key_uses, ..Plan::default() }
     }
 }
 

@@ -9,7 +9,9 @@ use super::keys;
 use super::parse;
 use super::resolve::{self, Access, Class, Resolved};
 use super::routine;
-use super::statement::{Effect, Facts, KeyUse, Keys, PinReason, Placement, SqlRefusal, StatementClass, WriteKind};
+use super::statement::{
+    Disagreement, Effect, Facts, KeyUse, Keys, PinReason, Placement, SqlRefusal, StatementClass, WriteKind,
+};
 use super::structure::{Column, Level, Name, Structure};
 use super::token::{Token, name_at};
 use crate::model::RoutineAccess;
@@ -22,15 +24,19 @@ pub(super) fn read(work: &Work<'_>, tokens: &[Token<'_>]) -> Found {
     }
     let is_locking = locks_rows(tokens) || traces.is_active || traces.is_unknown;
     let access = if is_locking { Access::Write } else { Access::Read };
-    let (placement, key_use) = place(work, tokens, access, &traces);
-    let class = if is_locking { StatementClass::LockingRead } else { StatementClass::Read };
+    let (placement, key_use) = place(work, tokens, (access, Kind::Query), &traces);
+    let class = match work.disagreement.get() {
+        Some(Disagreement::OtherStatement) => StatementClass::Write(WriteKind::Change),
+        _ if is_locking => StatementClass::LockingRead,
+        _ => StatementClass::Read,
+    };
     found(class, placement, key_use, traces)
 }
 
 /// A statement that changes rows.
 pub(super) fn change(work: &Work<'_>, tokens: &[Token<'_>], kind: WriteKind) -> Found {
     let traces = effects::traces(&work.context, tokens);
-    let (placement, key_use) = place(work, tokens, Access::Write, &traces);
+    let (placement, key_use) = place(work, tokens, (Access::Write, Kind::Change), &traces);
     found(StatementClass::Write(kind), placement, key_use, traces)
 }
 
@@ -57,7 +63,19 @@ fn locks_rows(tokens: &[Token<'_>]) -> bool {
     })
 }
 
-fn place(work: &Work<'_>, tokens: &[Token<'_>], access: Access, traces: &Traces) -> (Placement, KeyUse) {
+/// What our classifier takes a statement for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Query,
+    Change,
+}
+
+fn place(
+    work: &Work<'_>,
+    tokens: &[Token<'_>],
+    (access, kind): (Access, Kind),
+    traces: &Traces,
+) -> (Placement, KeyUse) {
     if let Some(routine) = &traces.routine {
         return (routine_placement(work, tokens, routine), KeyUse::default());
     }
@@ -73,8 +91,16 @@ fn place(work: &Work<'_>, tokens: &[Token<'_>], access: Access, traces: &Traces)
         let tables = resolve::tables(&work.context, &name);
         return (resolve::placement(Access::Read, &[], &tables, Keys::Missing), KeyUse::default());
     }
-    let Ok(structure) = parse::reader::structure(tokens) else {
-        return opaque_with_use(work, tokens);
+    let structure = parse::reader::structure(tokens).and_then(|structure| {
+        let is_agreed = structure.is_change == (kind == Kind::Change);
+        if is_agreed { Ok(structure) } else { Err(Disagreement::OtherStatement) }
+    });
+    let structure = match structure {
+        Ok(structure) => structure,
+        Err(disagreement) => {
+            work.disagreement.set(Some(disagreement));
+            return opaque_with_use(work, tokens);
+        }
     };
     let (mut written, read) = tables(work, &structure, tokens, access);
     // A sequence of its own placement is managed only if a rule says so; then it is written like the rest.

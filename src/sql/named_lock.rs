@@ -1,5 +1,7 @@
 //! The names of GET_LOCK in one text: they are values, so a plan, which serves all texts of a shape, does not hold them.
 
+use std::cell::Cell;
+
 use super::analyze::{Work, reading};
 use super::lexed::Lexed;
 use super::lexer;
@@ -13,7 +15,7 @@ pub fn lock_names(text: &[u8], context: &SqlContext<'_>) -> Option<Vec<String>> 
     if lexed.ambiguous {
         return None;
     }
-    let work = Work { text, lexed: &lexed, context: *context, has_key_hint: false };
+    let work = Work { text, lexed: &lexed, context: *context, has_key_hint: false, disagreement: Cell::default() };
     let tokens = token::tokens(&lexed.normalised[..lexed.tokens_end]);
     let mut names = Vec::new();
     for (index, token) in tokens.iter().enumerate() {

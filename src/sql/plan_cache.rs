@@ -12,7 +12,7 @@ use super::analyze;
 use super::hint;
 use super::lexed::Lexed;
 use super::lexer;
-use super::statement::{CharsetClass, Dialect, Plan, SqlContext, SqlMode, Statement};
+use super::statement::{CharsetClass, Dialect, Disagreement, Plan, SqlContext, SqlMode, Statement};
 use crate::model::Epoch;
 
 /// A shape longer than this is planned each time: it is hardly ever sent twice.
@@ -35,6 +35,7 @@ pub struct PlanCache {
     free: Vec<usize>,
     hand: usize,
     lexed: Lexed,
+    met: Option<Disagreement>,
 }
 
 #[derive(Debug)]
@@ -70,6 +71,7 @@ impl PlanCache {
             entries: Vec::new(),
             free: Vec::new(),
             hand: 0,
+            met: None,
             lexed: Lexed::default(),
         }
     }
@@ -89,9 +91,15 @@ impl PlanCache {
         self.bytes
     }
 
+    /// Where our classifier and the parser differ about the text that was read last, if it had to be planned.
+    pub fn met(&self) -> Option<Disagreement> {
+        self.met
+    }
+
     /// The statement of a text.
     pub fn analyze(&mut self, text: &[u8], context: &SqlContext<'_>) -> Statement {
         let mut lexed = std::mem::take(&mut self.lexed);
+        self.met = None;
         lexer::lex(text, analyze::reading(context), &mut lexed);
         let statement = match hint::read(text, &lexed.hints) {
             Ok(hint) => {
@@ -130,6 +138,7 @@ impl PlanCache {
         self.misses += 1;
         let planned = analyze::plan(text, lexed, context, has_key_hint);
         let plan = Arc::new(planned.plan);
+        self.met = plan.disagreement;
         let cost = lexed.normalised.len() + context.schema.map_or(0, str::len) + OVERHEAD;
         if planned.is_reusable && lexed.normalised.len() <= LONGEST_SHAPE && cost <= self.capacity {
             self.insert(Entry {

@@ -448,8 +448,22 @@ pub struct Plan {
     pub key_uses: Vec<KeyUse>,
     /// How each statement begins and is restricted, in the order of `statements`; none for a text that was not planned.
     pub shapes: Vec<Shape>,
+    /// Where our classifier and the parser differ about one of the statements.
+    pub disagreement: Option<Disagreement>,
     /// The digest of the whole text: what it is without its literals, comments and white space, in lower case.
     pub digest: u64,
+}
+
+/// Where our reading of a data statement and the parser's differ. The stricter one counts: what they differ about is not trusted for a
+/// decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disagreement {
+    /// The parser takes it for no statement.
+    NotParsed,
+    /// The parser's tree holds fewer queries than the text.
+    UnseenQuery,
+    /// One takes it for a query, the other for a change.
+    OtherStatement,
 }
 
 /// How one statement begins and whether it is restricted, for denials and reports.

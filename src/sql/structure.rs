@@ -147,6 +147,8 @@ pub(super) struct Insert {
 pub(super) struct Structure {
     /// All levels, subqueries included.
     pub(super) levels: Vec<Level>,
+    /// It is no query: it changes rows.
+    pub(super) is_change: bool,
     /// The statement's own level: the first but behind WITH.
     pub(super) main: usize,
     /// The tables of the statement's own level that are written, by their names or aliases; for an INSERT see `insert`.

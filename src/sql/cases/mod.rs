@@ -4,6 +4,7 @@
 
 mod bodies;
 mod derived;
+mod disagreements;
 mod keys;
 mod placement;
 mod ranges;

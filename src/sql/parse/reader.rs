@@ -9,34 +9,35 @@ use super::expressions::{is_values_of, operand, plain_column, run};
 use super::names::{column_of, name_of};
 use super::tokens::adapt;
 use crate::sql::bounds::{self, Bounds};
+use crate::sql::statement::Disagreement;
 use crate::sql::structure::{Derived, Insert, Level, Operand, Source, Structure};
 use crate::sql::token::Token;
 
 /// How deep expressions and subqueries may nest.
 const DEEPEST: usize = 50;
 
-/// Why a statement has no structure.
+/// Something in a tree that is not followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::sql) struct Unparsed;
+pub(super) struct Unparsed;
 
 /// The structure of one SELECT, INSERT, REPLACE, UPDATE or DELETE. Errors: anything that is not wholly understood.
-pub(in crate::sql) fn structure(tokens: &[Token<'_>]) -> Result<Structure, Unparsed> {
+pub(in crate::sql) fn structure(tokens: &[Token<'_>]) -> Result<Structure, Disagreement> {
     match bounds::of(tokens) {
-        Bounds::Beyond => Err(Unparsed),
+        Bounds::Beyond => Err(Disagreement::NotParsed),
         // The parser guards expressions and subqueries against running out of stack, but not joins in parentheses.
         Bounds::Deep => stacker::maybe_grow(bounds::STACK, bounds::STACK, || read(tokens)),
         Bounds::Shallow => read(tokens),
     }
 }
 
-fn read(tokens: &[Token<'_>]) -> Result<Structure, Unparsed> {
+fn read(tokens: &[Token<'_>]) -> Result<Structure, Disagreement> {
     let adapted = adapt(tokens);
     let has_loose_operators =
         tokens.iter().any(|token| token.is("xor") || token.is_symbol("||") || token.is_symbol(":="));
     let mut parser = Parser::new(&MySqlDialect {}).with_recursion_limit(DEEPEST).with_tokens(adapted);
-    let statement = parser.parse_statement().map_err(|_| Unparsed)?;
+    let statement = parser.parse_statement().map_err(|_| Disagreement::NotParsed)?;
     if parser.peek_token().token != ParserToken::EOF {
-        return Err(Unparsed);
+        return Err(Disagreement::NotParsed);
     }
     let mut reader = Reader {
         found: Structure::default(),
@@ -47,10 +48,10 @@ fn read(tokens: &[Token<'_>]) -> Result<Structure, Unparsed> {
         has_loose_operators,
         has_rollup: tokens.iter().any(|token| token.is_any(&["rollup", "cube"])),
     };
-    reader.statement(&statement)?;
+    reader.statement(&statement).map_err(|Unparsed| Disagreement::NotParsed)?;
     let selects = tokens.iter().filter(|token| token.is("select")).count();
     // A SELECT this reader did not come by hides in a corner of the tree that it does not know.
-    if reader.selects == selects { Ok(reader.found) } else { Err(Unparsed) }
+    if reader.selects == selects { Ok(reader.found) } else { Err(Disagreement::UnseenQuery) }
 }
 
 pub(super) struct Reader {
@@ -72,8 +73,12 @@ impl Reader {
     pub(super) fn statement(&mut self, statement: &Statement) -> Result<(), Unparsed> {
         match statement {
             Statement::Query(query) => self.query(query).map(|_| ()),
-            Statement::Insert(insert) => self.insert(insert),
+            Statement::Insert(insert) => {
+                self.found.is_change = true;
+                self.insert(insert)
+            }
             Statement::Update(update) => {
+                self.found.is_change = true;
                 let level = self.new_level();
                 self.within = Some(level);
                 self.tables(level, &update.table)?;
@@ -95,6 +100,7 @@ impl Reader {
                 Ok(())
             }
             Statement::Delete(delete) => {
+                self.found.is_change = true;
                 let level = self.new_level();
                 self.within = Some(level);
                 let from = match &delete.from {

@@ -3,6 +3,7 @@
 //! All shards have one owner here, so that no statement is refused for having two: the scopes of the decision are what is compared.
 //! `MERIDIAN_KEYS_SECONDS=600` runs longer, `MERIDIAN_KEYS_SEED=n` runs one run again.
 
+mod charsets;
 mod random;
 mod statements;
 
@@ -76,10 +77,17 @@ fn setting(name: &str) -> Option<u64> {
 
 async fn run(family: Family, version: u32, connection: Conn) {
     let seed = setting("MERIDIAN_KEYS_SEED").unwrap_or(SEED);
-    let end = Instant::now() + Duration::from_secs(setting("MERIDIAN_KEYS_SECONDS").unwrap_or(SECONDS));
     let mut trial = Trial::new(Dialect { family, version }, connection).await;
+    let read = trial.charsets(seed).await;
+    println!(
+        "{family:?}: {} texts of charsets, {} with high bytes, {} wrong if not heeded",
+        read.sent, read.with_high_bytes, read.heedless
+    );
+    assert!(read.wrong.is_empty(), "{}:\n{}", read.wrong.len(), read.wrong.join("\n"));
+    assert!(read.with_high_bytes > 200 && read.heedless > 20, "{read:?}");
     let mut statements = Statements { random: Random(seed), parameters: None };
     let mut number = 0u64;
+    let end = Instant::now() + Duration::from_secs(setting("MERIDIAN_KEYS_SECONDS").unwrap_or(SECONDS));
     while Instant::now() < end {
         number += 1;
         trial.one(&mut statements, &format!("seed {seed}, statement {number}")).await;
@@ -232,15 +240,25 @@ impl Trial {
 
     /// The scopes of the decision, unless the statement is refused.
     fn decided(&mut self, text: &str, mode: &str, given: &[String]) -> Option<Vec<Scope>> {
+        self.decided_under(text.as_bytes(), mode, CharsetClass::Utf8, given)
+    }
+
+    fn decided_under(
+        &mut self,
+        text: &[u8],
+        mode: &str,
+        charset: CharsetClass,
+        given: &[String],
+    ) -> Option<Vec<Scope>> {
         let context = SqlContext {
             schema: Some("shop"),
             mode: SqlMode::from_value(&format!("'{mode}'")).unwrap(),
-            charset: CharsetClass::Utf8,
+            charset,
             dialect: self.dialect,
             state: &self.snapshot.state,
             catalog: &self.snapshot.catalog,
         };
-        let mut statement: Statement = self.plans.analyze(text.as_bytes(), &context);
+        let mut statement: Statement = self.plans.analyze(text, &context);
         if !given.is_empty() {
             let values: Vec<KeyValue> = given.iter().map(|value| key(value)).collect();
             statement = statement.bind(&values);
@@ -262,7 +280,9 @@ impl Trial {
         };
         match decide(&self.snapshot, &session, &statement) {
             Decision::Send(route) => Some(route.scopes),
-            Decision::Reject(Rejection::SeveralOwners { .. }) => panic!("all shards have one owner: {text}"),
+            Decision::Reject(Rejection::SeveralOwners { .. }) => {
+                panic!("all shards have one owner: {}", text.escape_ascii())
+            }
             Decision::Reject(_) | Decision::Answer(_) | Decision::Hold { .. } => None,
         }
     }

@@ -11,6 +11,7 @@ mod forbids;
 mod keys;
 mod packets;
 mod pins;
+mod placed_fixtures;
 mod policies;
 mod pools;
 mod reads_and_writes;

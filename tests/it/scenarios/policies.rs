@@ -72,6 +72,11 @@ async fn n16_denied_statements_and_users_limits_hurt_nobody_else() {
     assert_eq!(sent(&mut traveller, databases, eventual).await, here("bj replica"));
 
     let mut console = node.console("hz").await;
+    let unseen = "SELECT ROW_NUMBER() OVER (ORDER BY (SELECT 5)) AS shown_as_disagreement FROM audit_log LIMIT 1";
+    node.client("hz").await.query_drop(unseen).await.unwrap();
+    let told = rows(&mut console, "SHOW DISAGREEMENTS").await;
+    let row = told.iter().find(|row| row["disagreement"] == "unseen-query").unwrap_or_else(|| panic!("{told:?}"));
+    assert!(row["last_example"].contains("shown_as_disagreement") && !row["last_example"].contains('5'), "{row:?}");
     let told = rows(&mut console, "SHOW REFUSALS").await;
     let times = |kind: &str| told.iter().find(|row| row["refusal"] == kind).map_or("0", |row| row["times"].as_str());
     assert_eq!((times("denied no-full-scan"), times("read-only-user"), times("statement-too-long")), ("1", "1", "1"));

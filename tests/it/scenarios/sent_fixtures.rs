@@ -58,7 +58,7 @@ async fn every_fixture_of_two_units_executes_where_its_line_says() {
     databases.converge().await;
 }
 
-async fn reach_epoch(console: &mut Conn) {
+pub(super) async fn reach_epoch(console: &mut Conn) {
     while rows(console, "SHOW EPOCH").await[0]["epoch"] != EPOCH.to_string() {
         rows(console, "FORBID WRITES ON UNIT 'bj' REASON 'a new epoch'").await;
         rows(console, "ALLOW WRITES ON UNIT 'bj'").await;
@@ -79,7 +79,7 @@ async fn explained(console: &mut Conn, case: &Case) -> Option<String> {
 }
 
 /// `executed at …`, or `refused with …`.
-fn expected(line: &str) -> String {
+pub(super) fn expected(line: &str) -> String {
     let words: Vec<&str> = line.split_whitespace().collect();
     match words[..] {
         ["SEND", unit, role, ..] => format!("executed at {unit} {role}"),
@@ -89,7 +89,7 @@ fn expected(line: &str) -> String {
     }
 }
 
-async fn happened(node: &Node, databases: &Databases, case: &Case) -> String {
+pub(super) async fn happened(node: &Node, databases: &Databases, case: &Case) -> String {
     let mut client = session(node, case).await;
     let mark = marker();
     // Ahead of several statements, whose last may be empty; else behind, where no statement begins with a comment.
