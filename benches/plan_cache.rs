@@ -53,6 +53,7 @@ fn state() -> ControlState {
         default_group: GroupId(0),
         forbids: vec![],
         moves: vec![],
+        quarantines: vec![],
         configured: vec![],
         history: vec![],
         denials: Vec::new(),

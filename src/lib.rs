@@ -17,7 +17,7 @@
 //! | [`config`] | TOML -> each component's own configuration, checked whole before a port opens |
 //! | [`offline`] | without a node: `meridian explain`, `lint-sql`, `import` |
 //! | [`demo`] | the world on one machine |
-//! | [`cutover`] | MOVE: planned moves of ownership: goal, plan (pure: `next_step`), perform (one step, idempotent), run (journal, resume) |
+//! | [`cutover`] | MOVE: planned moves of ownership: goal, plan (pure: `next_step`), perform (one step, idempotent), run (journal, resume); forced changes: force_plan (pure), force, quarantine |
 //! | [`server`], [`operations`], [`moving`] | the wiring |
 //! | [`fault`], [`shutdown`], [`telemetry`] | three small tools |
 //!

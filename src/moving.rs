@@ -43,10 +43,12 @@ impl Moving {
                 Leftovers::mark(&state, &account, backend_accounts(config)).await
             }
         };
+        let administrator =
+            ControlAccount { user: config.administrator.user.clone(), password: config.administrator.password.clone() };
         let sessions = Arc::new(Sessions(Arc::clone(node)));
-        let tools = Tools { controller: Arc::clone(controller), account, sessions, leftovers };
+        let tools = Tools { controller: Arc::clone(controller), account, administrator, sessions, leftovers };
         let board = Arc::new(Board::default());
-        let mover = Arc::new(Mover::new(tools, config.moves, Arc::clone(&board)));
+        let mover = Arc::new(Mover::new(tools, config.moves, config.force.clone(), Arc::clone(&board)));
         let (requests, inbox) = requests();
         (Moving { mover, requests, board }, inbox)
     }
@@ -143,6 +145,13 @@ pub fn reported(outcome: Result<MoveEnd, MoveError>) -> Result<ChangeReport, Cha
     match outcome {
         Ok(MoveEnd { epoch, what, outcome: MoveOutcome::Moved, closed_for, .. }) => {
             let result = format!("moved {what}; closed for {} ms", closed_for.as_millis());
+            Ok(ChangeReport { epoch, result })
+        }
+        Ok(MoveEnd { epoch, what, outcome: MoveOutcome::Forced(proof), closed_for, .. }) => {
+            let result = format!(
+                "forced {what}; proof of closure: {proof}; closed for {} ms; SHOW QUARANTINES tells what is lost once the source is back",
+                closed_for.as_millis()
+            );
             Ok(ChangeReport { epoch, result })
         }
         Ok(MoveEnd { epoch, outcome: MoveOutcome::AlreadySo, .. }) => {

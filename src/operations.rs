@@ -14,7 +14,7 @@ use crate::admin::operations::{
 };
 use crate::config::{Config, load_users};
 use crate::control::{Author, ChangeError, Command, Controller, Outcome};
-use crate::cutover::Goal;
+use crate::cutover::{Difference, ForceWish, Goal};
 use crate::frontend::registry::SessionEntry;
 use crate::frontend::tally::{Count, Happening};
 use crate::frontend::worker::Node;
@@ -199,6 +199,22 @@ impl Operations for NodeOperations {
         let command = Command::RollBackMove { id, reason: format!("by command of {by}") };
         let changed = self.controller.change(&command, &author(by), None).await.map_err(refused)?;
         Ok(ChangeReport { epoch: changed.epoch, result: format!("move {id} is rolled back") })
+    }
+
+    async fn force(&self, wish: ForceWish, if_epoch: Option<Epoch>, by: &str) -> Result<ChangeReport, ChangeRefused> {
+        moving::reported(self.moving.requests.force(wish, author(by), if_epoch).await)
+    }
+
+    async fn rejoin(&self, group: GroupId, unit: UnitId, by: &str) -> Result<ChangeReport, ChangeRefused> {
+        let outcome = self.moving.mover.rejoin(group, unit, &author(by)).await;
+        outcome.map_err(|error| ChangeRefused::Invalid(error.to_string()))?;
+        let state = Arc::clone(&self.node.snapshots.load().state);
+        let result = format!("unit '{}' takes part again", state.unit(unit).name);
+        Ok(ChangeReport { epoch: state.epoch, result })
+    }
+
+    async fn reconcile(&self, group: GroupId, unit: UnitId) -> Result<Vec<Difference>, String> {
+        self.moving.mover.reconcile(group, unit).await.map_err(|error| error.to_string())
     }
 
     fn explain(&self, request: ExplainRequest) -> Explanation {

@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use super::chatter::{self, Chatter};
 use super::config::ConsoleRole;
+use super::force_words::{self, ForceWords, QuarantineWords};
 use super::move_words::{self, MoveWords};
 use super::scope_words::{self, ScopeWords};
 use super::tokens::{Token, Words, unexpected};
@@ -15,7 +16,7 @@ use crate::sql::KeyValue;
 /// What the console knows, as HELP and every syntax error tell it.
 pub const VERBS: &[(&str, &str)] = &[
     (
-        "SHOW UNITS | GROUPS | INSTANCES | POOLS | SESSIONS | PINS | FORBIDS | MOVES | HISTORY | DENIALS | REFUSALS | DISAGREEMENTS | OBSERVED | EPOCH",
+        "SHOW UNITS | GROUPS | INSTANCES | POOLS | SESSIONS | PINS | FORBIDS | MOVES | QUARANTINES | HISTORY | DENIALS | REFUSALS | DISAGREEMENTS | OBSERVED | EPOCH",
         "the state of this node",
     ),
     (
@@ -32,6 +33,15 @@ pub const VERBS: &[(&str, &str)] = &[
         "MOVE SHARDS <a>-<b> [OF '<group>'] | KEY <key> [OF '<group>'] | UNIT '<unit>' TO '<unit>' [DRY RUN] [IF EPOCH = <n>]",
         "give shards, one key alone, or everything a unit owns to another unit",
     ),
+    (
+        "FORCE UNIT '<unit>' [OF '<group>'] TO '<unit>' REASON '<why>' [ACCEPT UNFENCED] [IF EPOCH = <n>]",
+        "give everything a lost instance owns to another unit; writes that nobody else has are lost, and told",
+    ),
+    (
+        "RECONCILE UNIT '<unit>' [OF '<group>']",
+        "the rows that differ between what was left behind by force and its stand-in",
+    ),
+    ("REJOIN UNIT '<unit>' [OF '<group>']", "let what was left behind take part again, once nothing differs"),
     ("ROLLBACK MOVE [<id>]", "end a move that is under way; its scopes stay with their owner"),
     (
         "EXPLAIN ROUTE [AT UNIT '<unit>'] [IN SCHEMA <schema>] [AS USER '<user>'] [WITH PARAMS (<value>, …)] <sql>",
@@ -44,8 +54,7 @@ pub const VERBS: &[(&str, &str)] = &[
     ("HELP", "this list"),
 ];
 
-const VERBS_EXPECTED: &str =
-    "a verb: SHOW, FORBID, ALLOW, SWITCH, MOVE, ROLLBACK MOVE, EXPLAIN ROUTE, CHECK SCHEMA, RELOAD, DRAIN NODE or HELP";
+const VERBS_EXPECTED: &str = "a verb: SHOW, FORBID, ALLOW, SWITCH, MOVE, ROLLBACK MOVE, FORCE, RECONCILE, REJOIN, EXPLAIN ROUTE, CHECK SCHEMA, RELOAD, DRAIN NODE or HELP";
 
 /// What SHOW shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +75,8 @@ pub enum Subject {
     Forbids,
     /// Moves under way.
     Moves,
+    /// What was left behind by force.
+    Quarantines,
     /// The last changes.
     History,
     /// Statements that are denied everywhere.
@@ -89,6 +100,7 @@ const SUBJECTS: &[(&str, Subject)] = &[
     ("PINS", Subject::Pins),
     ("FORBIDS", Subject::Forbids),
     ("MOVES", Subject::Moves),
+    ("QUARANTINES", Subject::Quarantines),
     ("HISTORY", Subject::History),
     ("DENIALS", Subject::Denials),
     ("REFUSALS", Subject::Refusals),
@@ -127,6 +139,12 @@ pub enum Command {
         /// Which; the only one where none is given.
         id: Option<u64>,
     },
+    /// FORCE UNIT …
+    Force(ForceWords),
+    /// RECONCILE UNIT …
+    Reconcile(QuarantineWords),
+    /// REJOIN UNIT …
+    Rejoin(QuarantineWords),
     /// EXPLAIN ROUTE …
     ExplainRoute {
         /// The unit's name; the console's unit where none is given.
@@ -172,7 +190,9 @@ impl Command {
             | Command::RollBackMove { .. }
             | Command::Reload
             | Command::ReloadUsers
+            | Command::Reconcile(_)
             | Command::DrainNode => ConsoleRole::Operator,
+            Command::Force(_) | Command::Rejoin(_) => ConsoleRole::Admin,
         }
     }
 }
@@ -206,6 +226,9 @@ pub fn parse(text: &str) -> Result<Command, GrammarError> {
         "ALLOW" => parse_allow(words),
         "SWITCH" => move_words::parse_switch(words),
         "MOVE" => move_words::parse_move(words),
+        "FORCE" => force_words::parse_force(words),
+        "RECONCILE" => force_words::parse_reconcile(words),
+        "REJOIN" => force_words::parse_rejoin(words),
         "ROLLBACK" => move_words::parse_rollback(words),
         "EXPLAIN" => parse_explain(words),
         "CHECK" => parse_check(words),
@@ -231,7 +254,7 @@ fn parse_show(mut words: Words<'_>) -> Result<Command, GrammarError> {
         Some((_, found)) => words.end(Command::Show(*found)),
         None => Err(unexpected(
             &subject,
-            "UNITS, GROUPS, INSTANCES, POOLS, SESSIONS, PINS, FORBIDS, MOVES, HISTORY, DENIALS, REFUSALS, DISAGREEMENTS, OBSERVED or EPOCH",
+            "UNITS, GROUPS, INSTANCES, POOLS, SESSIONS, PINS, FORBIDS, MOVES, QUARANTINES, HISTORY, DENIALS, REFUSALS, DISAGREEMENTS, OBSERVED or EPOCH",
         )),
     }
 }
@@ -248,13 +271,7 @@ fn parse_forbid(mut words: Words<'_>) -> Result<Command, GrammarError> {
     };
     words.expect("ON")?;
     let scope = scope_words::parse(&mut words)?;
-    words.expect("REASON")?;
-    let token = words.next();
-    let Token::Text(reason) = &token else { return Err(unexpected(&token, "the reason in quotes")) };
-    let reason = reason.trim().to_owned();
-    if reason.is_empty() || reason.chars().count() > 200 || reason.chars().any(char::is_control) {
-        return Err(unexpected(&token, "a reason of 1 to 200 printable characters"));
-    }
+    let reason = force_words::reason(&mut words)?;
     let if_epoch = words.epoch_condition()?;
     words.end(Command::Forbid { scope, kind, reason, if_epoch })
 }
@@ -397,7 +414,7 @@ mod tests {
         assert!(found("PROMOTE GLOBAL ZONE").starts_with("found PROMOTE, expected a verb: SHOW, FORBID"));
         assert_eq!(
             found("SHOW TABLES"),
-            "found TABLES, expected UNITS, GROUPS, INSTANCES, POOLS, SESSIONS, PINS, FORBIDS, MOVES, HISTORY, DENIALS, REFUSALS, DISAGREEMENTS, OBSERVED or EPOCH"
+            "found TABLES, expected UNITS, GROUPS, INSTANCES, POOLS, SESSIONS, PINS, FORBIDS, MOVES, QUARANTINES, HISTORY, DENIALS, REFUSALS, DISAGREEMENTS, OBSERVED or EPOCH"
         );
     }
 

@@ -6,6 +6,7 @@
 pub mod chatter;
 pub mod config;
 pub mod console;
+pub mod force_words;
 pub mod grammar;
 pub mod guard;
 pub mod login;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use thiserror::Error;
 
-use crate::cutover::Goal;
+use crate::cutover::{Difference, ForceWish, Goal};
 use crate::model::{Epoch, ForbidKind, ForbidScope, GroupId, MoveId, Snapshot, UnitId};
 use crate::monitor::precheck::Finding;
 use crate::route::Explanation;
@@ -56,6 +56,15 @@ pub trait Operations: Send + Sync {
 
     /// Sends a move back that is under way.
     async fn roll_back_move(&self, id: MoveId, by: &str) -> Result<ChangeReport, ChangeRefused>;
+
+    /// Gives everything a lost instance owns to another unit and returns when that is done, or refused. It goes on when nobody waits for it.
+    async fn force(&self, wish: ForceWish, if_epoch: Option<Epoch>, by: &str) -> Result<ChangeReport, ChangeRefused>;
+
+    /// Lets what was left behind by force take part again.
+    async fn rejoin(&self, group: GroupId, unit: UnitId, by: &str) -> Result<ChangeReport, ChangeRefused>;
+
+    /// The rows that differ between what was left behind by force and its stand-in; or, in a sentence, why they are not known.
+    async fn reconcile(&self, group: GroupId, unit: UnitId) -> Result<Vec<Difference>, String>;
 
     /// Where a statement would go and why. Sends nothing.
     fn explain(&self, request: ExplainRequest) -> Explanation;

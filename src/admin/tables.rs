@@ -4,9 +4,10 @@
 
 use super::operations::{InstanceRow, MoveRow, PinRow, PoolRow, PreviewRow, SessionRow, TallyRow};
 use crate::control::past;
+use crate::cutover::Difference;
 use crate::model::{
-    ControlState, Denial, DenialCondition, Epoch, Forbid, ForbidKind, ForbidScope, Group, Health, KeyType, Snapshot,
-    TableClass, Transform, UnitId,
+    ControlState, Denial, DenialCondition, Epoch, Forbid, ForbidKind, ForbidScope, Group, Health, KeyType, Quarantine,
+    Snapshot, TableClass, Transform, UnitId,
 };
 use crate::monitor::precheck::{Finding, Severity};
 use crate::route::Explanation;
@@ -360,6 +361,35 @@ pub fn moves(rows: Vec<MoveRow>, epoch: Epoch) -> Table {
         table.push(cells, epoch);
     }
     table
+}
+
+/// SHOW QUARANTINES.
+pub fn quarantines(state: &ControlState) -> Table {
+    let columns = ["unit", "group", "stand_in", "#since_epoch", "proof", "cut", "lost", "reason", "by"];
+    let mut table = Table::new(&columns);
+    for Quarantine { group, unit, stand_in, since, proof, cut, loss, reason, by, .. } in &state.quarantines {
+        let cells = vec![
+            state.unit(*unit).name.as_str().into(),
+            state.group(*group).name.as_str().into(),
+            state.unit(*stand_in).name.as_str().into(),
+            since.0.into(),
+            proof.to_string().into(),
+            cut.as_str().into(),
+            loss.as_deref().unwrap_or("unknown until it is back").into(),
+            reason.as_str().into(),
+            by.as_str().into(),
+        ];
+        table.push(cells, state.epoch);
+    }
+    table
+}
+
+/// RECONCILE.
+pub fn differences(rows: Vec<Difference>, epoch: Epoch) -> Table {
+    let table = Table::new(&["table", "key", "what"]);
+    rows.into_iter().fold(table, |table, Difference { table: name, key, what }| {
+        table.with(vec![name.into(), key.into(), what.into()], epoch)
+    })
 }
 
 /// What a move would meet.

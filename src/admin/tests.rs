@@ -16,7 +16,7 @@ use super::{
     Account, ChangeRefused, ChangeReport, Config, ConsoleChange, ConsoleRole, DrainReport, ExplainRequest, InstanceRow,
     MoveRow, Operations, PinRow, PoolRow, PreviewRow, SessionRow, TallyRow, serve,
 };
-use crate::cutover::Goal;
+use crate::cutover::{Difference, ForceWish, Goal};
 use crate::model::control_state::InstanceAddress;
 use crate::model::shard::OwnedRange;
 use crate::model::{
@@ -79,6 +79,7 @@ fn two_units() -> ControlState {
         default_group: GroupId(0),
         forbids: Vec::new(),
         moves: Vec::new(),
+        quarantines: Vec::new(),
         configured: Vec::new(),
         history: Vec::new(),
         denials: Vec::new(),
@@ -186,6 +187,19 @@ impl Operations for FakeNode {
 
     async fn roll_back_move(&self, id: MoveId, _by: &str) -> Result<ChangeReport, ChangeRefused> {
         Err(ChangeRefused::Invalid(format!("move {id} is not under way")))
+    }
+
+    async fn force(&self, wish: ForceWish, _: Option<Epoch>, _by: &str) -> Result<ChangeReport, ChangeRefused> {
+        Err(ChangeRefused::Invalid(format!("{wish:?}")))
+    }
+
+    async fn rejoin(&self, _: GroupId, unit: UnitId, _by: &str) -> Result<ChangeReport, ChangeRefused> {
+        Ok(ChangeReport { epoch: Epoch(1), result: format!("unit {} is back", unit.0) })
+    }
+
+    async fn reconcile(&self, _: GroupId, unit: UnitId) -> Result<Vec<Difference>, String> {
+        let (key, what) = ("7".to_owned(), format!("differs at {}", unit.0));
+        Ok(vec![Difference { table: "shop.orders".to_owned(), key, what }])
     }
 
     fn explain(&self, request: ExplainRequest) -> Explanation {

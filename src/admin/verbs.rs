@@ -8,6 +8,7 @@ use tracing::{info, warn};
 
 use super::chatter::{Chatter, Item, ItemValue};
 use super::config::{Account, ConsoleRole};
+use super::force_words;
 use super::grammar::{self, Command, GrammarError, Subject};
 use super::move_words::{self, MoveWish, MoveWords};
 use super::operations::{AskedUnit, ChangeRefused, ChangeReport, ConsoleChange, ExplainRequest, Operations};
@@ -127,6 +128,20 @@ async fn carry_out(command: Command, asker: &Asker, operations: &dyn Operations)
             let goal = move_words::goal(&snapshot.state, &words)?;
             carry_out_move(goal, &words, asker, operations).await
         }
+        Command::Force(words) => {
+            let wish = force_words::wish(&snapshot.state, &words)?;
+            let told = format!("{wish:?}");
+            reported(operations.force(wish, words.if_epoch, &asker.account.name).await, &told, asker)
+        }
+        Command::Rejoin(words) => {
+            let (group, unit) = force_words::place(&snapshot.state, &words)?;
+            reported(operations.rejoin(group, unit, &asker.account.name).await, &format!("rejoin {words:?}"), asker)
+        }
+        Command::Reconcile(words) => {
+            let (group, unit) = force_words::place(&snapshot.state, &words)?;
+            let rows = operations.reconcile(group, unit).await.map_err(ChangeRefused::Invalid);
+            Ok(Answer::Rows(tables::differences(rows.map_err(Refusal::Change)?, snapshot.state.epoch)))
+        }
         Command::RollBackMove { id } => {
             let moves: Vec<MoveId> = snapshot.state.moves.iter().map(|record| record.id).collect();
             let id = move_words::which(&moves, id).map_err(Refusal::WhichMove)?;
@@ -169,6 +184,7 @@ fn show(subject: Subject, snapshot: &Snapshot, operations: &dyn Operations) -> T
         Subject::Pins => tables::pins(operations.pins(), state.epoch),
         Subject::Forbids => tables::forbids(state),
         Subject::Moves => tables::moves(operations.moves(), state.epoch),
+        Subject::Quarantines => tables::quarantines(state),
         Subject::History => tables::history(state),
         Subject::Denials => tables::denials(state),
         Subject::Refusals => tables::refusals(operations.tally(), state.epoch),

@@ -8,7 +8,7 @@ use super::places::Addresses;
 use super::reader::{Located, Problems, Section, read_document};
 use super::{groups, listeners, places, policy, shape, tuning, users};
 use crate::control::HoldLimits;
-use crate::cutover::Deadlines;
+use crate::cutover::{Deadlines, ForceConfig};
 use crate::frontend::{Limits, ListenerConfig, User};
 use crate::model::{ControlState, Epoch, GroupId, Routing};
 use crate::{admin, backend, telemetry};
@@ -69,12 +69,16 @@ pub struct Config {
     pub backend: backend::Config,
     /// The monitor's account.
     pub monitor: MonitorAccount,
+    /// The account that administers replication, for forced changes; the monitor's unless it is named.
+    pub administrator: MonitorAccount,
     /// Bounds on what clients may use.
     pub limits: Limits,
     /// Bounds on writes that wait for the end of a move.
     pub hold: HoldLimits,
     /// How long each part of a move may take.
     pub moves: Deadlines,
+    /// How forced changes are made.
+    pub force: ForceConfig,
     /// The users of the applications.
     pub users: Users,
     /// The file they came from, for RELOAD USERS.
@@ -130,9 +134,9 @@ fn read_config(root: &Section<'_>, problems: &mut Problems, file: &Path, folder:
     let listeners = listeners::read_listeners(root, problems, &units, &groups, &mut taken, folder);
     let denials = policy::read_denials(root, problems, listeners.first().map(|listener| listener.dialect));
     let consoles = places::read_consoles(root, problems, &units, &mut taken, folder);
-    let (backend, monitor) = tuning::read_backend(root, problems, folder);
+    let (backend, monitor, administrator) = tuning::read_backend(root, problems, folder);
     let limits = tuning::read_limits(root, problems);
-    let (hold, moves) = tuning::read_moves(root, problems);
+    let (hold, moves, force) = tuning::read_moves(root, problems);
     let log = tuning::read_log(root, problems);
     let users = users_file.as_ref().and_then(|file| read_users(file, problems));
     groups::check(&units, &groups, &instances, problems);
@@ -151,6 +155,7 @@ fn read_config(root: &Section<'_>, problems: &mut Problems, file: &Path, folder:
         default_group: default_group?,
         forbids: Vec::new(),
         moves: Vec::new(),
+        quarantines: Vec::new(),
         configured: Vec::new(),
         history: Vec::new(),
         denials: denials?,
@@ -169,9 +174,11 @@ fn read_config(root: &Section<'_>, problems: &mut Problems, file: &Path, folder:
         consoles,
         backend,
         monitor: monitor?,
+        administrator: administrator?,
         limits,
         hold,
         moves,
+        force,
         users: users?,
         users_file: users_file?.value,
         log,

@@ -219,6 +219,7 @@ pub fn check(units: &ReadUnits, groups: &[ReadGroup], instances: &[Option<Instan
             default_group: GroupId(0),
             forbids: Vec::new(),
             moves: Vec::new(),
+            quarantines: Vec::new(),
             configured: Vec::new(),
             history: Vec::new(),
             denials: Vec::new(),
@@ -262,6 +263,7 @@ fn report(read: &ReadGroup, invalid: &InvalidState, problems: &mut Problems) {
         | InvalidState::NoKeyType { .. }
         | InvalidState::MoveSource { .. }
         | InvalidState::MovesOverlap { .. }
+        | InvalidState::QuarantinedOwner { .. }
         | InvalidState::UnknownGroup(_) => (&places.shards, "a consistent group"),
     };
     problems.add(place, invalid.to_string(), expected);

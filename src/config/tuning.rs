@@ -1,6 +1,7 @@
 //! The sections that set numbers: connections to instances, limits on clients, logs. Each component's own defaults hold where a key is absent.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::file::{MonitorAccount, missing_section};
 use super::listeners::read_pair;
@@ -8,7 +9,7 @@ use super::reader::{Problems, Section};
 use super::shape;
 use crate::backend::{self, BackendTls};
 use crate::control::HoldLimits;
-use crate::cutover::Deadlines;
+use crate::cutover::{Deadlines, ForceConfig};
 use crate::frontend::Limits;
 use crate::net::login::CleartextAuth;
 use crate::telemetry::{self, LogFormat};
@@ -28,16 +29,27 @@ pub fn read_backend(
     root: &Section<'_>,
     problems: &mut Problems,
     folder: &Path,
-) -> (backend::Config, Option<MonitorAccount>) {
+) -> (backend::Config, Option<MonitorAccount>, Option<MonitorAccount>) {
     let default = backend::Config::default();
     let Some(section) = root.section(problems, "backend") else {
         missing_section(root, problems, "backend");
-        return (default, None);
+        return (default, None, None);
     };
     let user = section.required(problems, "monitor_user", shape::text());
     let password = section.required(problems, "monitor_password", shape::secret(folder));
     let monitor =
         user.zip(password).map(|(user, password)| MonitorAccount { user: user.value, password: password.value });
+    let user = section.optional(problems, "administrator_user", shape::text());
+    let password = section.optional(problems, "administrator_password", shape::secret(folder));
+    for (here, there, key) in [(&user, &password, "administrator_password"), (&password, &user, "administrator_user")] {
+        if here.is_some() && there.is_none() {
+            problems.add(&section.place_of(key), "nothing", "both administrator_user and administrator_password");
+        }
+    }
+    let administrator = match user.zip(password) {
+        Some((user, password)) => Some(MonitorAccount { user: user.value, password: password.value }),
+        None => monitor.clone(),
+    };
     let tls_authority =
         section.optional(problems, "tls_authority", shape::readable_file(folder)).map(|path| path.value);
     let tls_identity = read_pair(&section, problems, folder, "tls_certificate", "tls_key");
@@ -64,7 +76,7 @@ pub fn read_backend(
         problems.add(&section.place_of("tls_authority"), "nothing", "a path, because tls verifies");
     }
     section.finish(problems);
-    (config, monitor)
+    (config, monitor, administrator)
 }
 
 /// `[limits]`; absent means the defaults.
@@ -96,9 +108,9 @@ pub fn read_limits(root: &Section<'_>, problems: &mut Problems) -> Limits {
 }
 
 /// `[moves]`; absent means the defaults.
-pub fn read_moves(root: &Section<'_>, problems: &mut Problems) -> (HoldLimits, Deadlines) {
+pub fn read_moves(root: &Section<'_>, problems: &mut Problems) -> (HoldLimits, Deadlines, ForceConfig) {
     let (default, deadlines) = (HoldLimits::default(), Deadlines::default());
-    let Some(section) = root.section(problems, "moves") else { return (default, deadlines) };
+    let Some(section) = root.section(problems, "moves") else { return (default, deadlines, ForceConfig::default()) };
     let writes = u32::try_from(default.writes).unwrap_or(u32::MAX);
     let hold = HoldLimits {
         writes: section.or(problems, "held_writes", shape::count(0, 1_000_000), writes) as usize,
@@ -111,8 +123,12 @@ pub fn read_moves(root: &Section<'_>, problems: &mut Problems) -> (HoldLimits, D
         end: duration("end_deadline", deadlines.end),
         catch_up: duration("catch_up_deadline", deadlines.catch_up),
     };
+    let force = ForceConfig {
+        restart_first: section.or(problems, "restart_first", shape::duration(), Duration::ZERO),
+        fencing_command: section.optional(problems, "fencing_command", shape::texts()).map(|command| command.value),
+    };
     section.finish(problems);
-    (hold, deadlines)
+    (hold, deadlines, force)
 }
 
 const FORMATS: &[(&str, LogFormat)] = &[("text", LogFormat::Text), ("json", LogFormat::Json)];

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use crate::model::shard::OwnedRange;
 use crate::model::{
-    ControlState, Extent, FencePosition, Forbid, ForbidScope, Group, GroupId, MovePart, MovePhase, MoveRecord, Role,
-    Routing, UnitId,
+    ControlState, Extent, FencePosition, Forbid, ForbidScope, Group, GroupId, MovePart, MovePhase, MoveRecord,
+    Quarantine, Role, Routing, UnitId,
 };
 
 /// What the configuration says otherwise than the stored state about ownership: units, groups, schemas, table classes, key placement,
@@ -85,6 +85,7 @@ pub fn adopt(stored: &ControlState, configured: &ControlState) -> Result<Control
     next.configured = ownership(configured);
     next.forbids = stored.forbids.iter().filter_map(|forbid| names.forbid(forbid)).collect();
     next.moves = stored.moves.iter().filter_map(|record| names.record(record)).collect();
+    next.quarantines = stored.quarantines.iter().filter_map(|one| names.quarantine(one)).collect();
     for group in &mut next.groups {
         let Some(known) = stored.groups.iter().find(|known| known.name == group.name) else {
             continue;
@@ -115,6 +116,11 @@ impl Translation<'_> {
 
     fn group(&self, group: GroupId) -> Option<GroupId> {
         self.to.group_named(&self.from.group(group).name)
+    }
+
+    fn quarantine(&self, one: &Quarantine) -> Option<Quarantine> {
+        let (unit, stand_in) = (self.unit(one.unit)?, self.unit(one.stand_in)?);
+        Some(Quarantine { group: self.group(one.group)?, unit, stand_in, ..one.clone() })
     }
 
     fn forbid(&self, forbid: &Forbid) -> Option<Forbid> {

@@ -5,8 +5,8 @@ use thiserror::Error;
 use super::{Author, Command, past};
 use crate::model::history::REMEMBERED;
 use crate::model::{
-    ControlState, Epoch, Extent, FencePosition, Forbid, ForbidScope, HistoryEntry, InvalidState, MoveId, MovePart,
-    MovePhase, MoveRecord, Routing, Scope, Shard, UnitId,
+    ClosureProof, ControlState, Epoch, Extent, FencePosition, Forbid, ForbidScope, GroupId, HistoryEntry, InvalidState,
+    MoveId, MovePart, MovePhase, MoveRecord, Quarantine, Routing, Scope, Shard, UnitId,
 };
 
 /// Why a command cannot be applied; the state stays as it was.
@@ -50,6 +50,20 @@ pub enum ApplyError {
         /// The move.
         id: MoveId,
     },
+    /// One forced change takes all that a source owns: its channels and its being writable are not finer.
+    #[error("move {id} does not cover everything unit '{unit}' owns in its group; a part cannot be forced")]
+    PartialForce {
+        /// The move.
+        id: MoveId,
+        /// The source.
+        unit: String,
+    },
+    /// Nothing of it was left behind.
+    #[error("nothing of unit '{unit}' in this group is in quarantine")]
+    NotQuarantined {
+        /// The unit.
+        unit: String,
+    },
     /// A move cannot be published before the sources' positions are recorded, nor with some of them missing.
     #[error("move {id} has not recorded what its sources had written")]
     NotRecorded {
@@ -84,6 +98,25 @@ pub fn apply(state: &ControlState, command: &Command, author: &Author) -> Result
         Command::RecordPositions { id, positions } => record_positions(&mut next, *id, positions)?,
         Command::PublishMove { id } => publish_move(&mut next, *id, epoch)?,
         Command::RollBackMove { id, .. } => roll_back(&mut next, *id, epoch)?,
+        Command::PublishForced { id, proof, cut, reason } => {
+            let quarantine = publish_forced(&mut next, *id, epoch)?;
+            let (proof, cut, reason) = (*proof, cut.clone(), reason.clone());
+            next.quarantines.push(Quarantine {
+                proof,
+                cut,
+                reason,
+                by: author.by.clone(),
+                at: author.at,
+                ..quarantine
+            });
+        }
+        Command::RecordLoss { group, unit, loss } => {
+            quarantine_in(&mut next, *group, *unit)?.loss = Some(loss.clone());
+        }
+        Command::Rejoin { group, unit } => {
+            quarantine_in(&mut next, *group, *unit)?;
+            next.quarantines.retain(|one| (one.group, one.unit) != (*group, *unit));
+        }
     }
     if next != *state {
         next.epoch = epoch;
@@ -150,6 +183,12 @@ fn begin_move(next: &mut ControlState, parts: &[MovePart], epoch: Epoch, author:
         {
             return Err(ApplyError::Observed { group: group.name.clone() });
         }
+        if next.quarantine_of(part.target, part.extent.group()).is_some()
+            && let Some(group) = next.groups.get(part.extent.group().index())
+        {
+            let (unit, group) = (next.unit(part.target).name.clone(), group.name.clone());
+            return Err(InvalidState::QuarantinedOwner { unit, group }.into());
+        }
         let on_target = |forbid: &&Forbid| forbid.scope == ForbidScope::Unit(part.target);
         if let Some(forbid) = next.forbids.iter().find(on_target) {
             let unit = next.unit(part.target).name.clone();
@@ -204,6 +243,31 @@ fn publish_move(next: &mut ControlState, id: MoveId, epoch: Epoch) -> Result<(),
         assign(next, part.extent, part.target, epoch);
     }
     Ok(())
+}
+
+/// Everything the one source owns in its group goes to the one target. What it was left behind with is filled in by the caller.
+fn publish_forced(next: &mut ControlState, id: MoveId, epoch: Epoch) -> Result<Quarantine, ApplyError> {
+    let record = take(next, id)?;
+    let [first, ..] = record.parts[..] else { return Err(ApplyError::NothingToMove) };
+    let (group, unit, stand_in) = (first.extent.group(), first.source, first.target);
+    for part in &record.parts {
+        assign(next, part.extent, part.target, epoch);
+    }
+    let held = next.group(group);
+    let owns = held.global_master == unit || held.shards.ranges.iter().any(|owned| owned.owner == unit);
+    let alike = |part: &MovePart| (part.extent.group(), part.source, part.target) == (group, unit, stand_in);
+    if owns || !record.parts.iter().all(alike) {
+        return Err(ApplyError::PartialForce { id, unit: next.unit(unit).name.clone() });
+    }
+    let (cut, reason, by) = (String::new(), String::new(), String::new());
+    let proof = ClosureProof::Unfenced;
+    Ok(Quarantine { group, unit, stand_in, since: epoch, proof, cut, loss: None, reason, by, at: 0 })
+}
+
+fn quarantine_in(next: &mut ControlState, group: GroupId, unit: UnitId) -> Result<&mut Quarantine, ApplyError> {
+    let name = next.units.get(unit.index()).map(|known| known.name.clone()).unwrap_or_default();
+    let found = next.quarantines.iter_mut().find(|one| (one.group, one.unit) == (group, unit));
+    found.ok_or(ApplyError::NotQuarantined { unit: name })
 }
 
 /// A rollback burns an epoch too: an epoch belongs to one owner and one mode for ever.

@@ -4,8 +4,8 @@
 use super::sample;
 use super::{ApplyError, Author, Command, apply};
 use crate::model::{
-    ControlState, Epoch, Extent, FencePosition, Forbid, ForbidKind, ForbidScope, GroupId, InvalidState, MoveId,
-    MovePart, MovePhase, Routing, Shard, ShardRange, UnitId,
+    ClosureProof, ControlState, Epoch, Extent, FencePosition, Forbid, ForbidKind, ForbidScope, GroupId, InvalidState,
+    MoveId, MovePart, MovePhase, Routing, Shard, ShardRange, UnitId,
 };
 
 const HZ: UnitId = UnitId(0);
@@ -202,4 +202,44 @@ fn nothing_of_an_observed_group_is_moved() {
     for part in [shards(0, 9, HZ, BJ), zone(HZ, BJ)] {
         assert_eq!(refused(&state, &begin(&[part])), ApplyError::Observed { group: "main".to_owned() });
     }
+}
+
+fn forced(parts: &[MovePart]) -> Result<ControlState, ApplyError> {
+    let begun = apply(&sample::state(), &Command::BeginMove { parts: parts.to_vec() }, &author())?;
+    let (proof, cut, reason) = (ClosureProof::Drained, "1-11-932".to_owned(), "on fire".to_owned());
+    apply(&begun, &Command::PublishForced { id: begun.moves[0].id, proof, cut, reason }, &author())
+}
+
+fn everything_of_hz() -> Vec<MovePart> {
+    let part = |extent| MovePart { extent, source: UnitId(0), target: UnitId(1) };
+    let shards = ShardRange { first: Shard(0), last: Shard(4999) };
+    vec![part(Extent::Shards(GroupId(0), shards)), part(Extent::GlobalZone(GroupId(0)))]
+}
+
+#[test]
+fn a_forced_change_takes_everything_and_leaves_the_source_in_quarantine() {
+    let state = forced(&everything_of_hz()).unwrap();
+    assert!(state.moves.is_empty() && state.groups[0].global_master == UnitId(1));
+    assert_eq!(state.serving(UnitId(0), GroupId(0)), UnitId(1));
+    assert_eq!(state.quarantines[0].since, state.epoch);
+    let bytes = super::document::write(&state).unwrap();
+    assert_eq!(super::document::read(&bytes).unwrap(), state, "a restart forgets nothing");
+    let refused = forced(&everything_of_hz()[..1]).unwrap_err();
+    assert!(matches!(refused, ApplyError::PartialForce { .. }), "{refused}");
+}
+
+#[test]
+fn nothing_moves_to_what_is_in_quarantine_until_it_has_rejoined() {
+    let state = forced(&everything_of_hz()).unwrap();
+    let back = MovePart { extent: Extent::GlobalZone(GroupId(0)), source: UnitId(1), target: UnitId(0) };
+    let begin = Command::BeginMove { parts: vec![back] };
+    let refused = apply(&state, &begin, &author()).unwrap_err();
+    assert!(refused.to_string().contains("in quarantine"), "{refused}");
+    let (group, unit) = (GroupId(0), UnitId(0));
+    let loss = Command::RecordLoss { group, unit, loss: "1-11-933".to_owned() };
+    let state = apply(&state, &loss, &author()).unwrap();
+    assert_eq!(state.quarantines[0].loss.as_deref(), Some("1-11-933"));
+    let state = apply(&state, &Command::Rejoin { group, unit }, &author()).unwrap();
+    assert!(state.quarantines.is_empty() && apply(&state, &begin, &author()).is_ok());
+    assert!(matches!(apply(&state, &loss, &author()), Err(ApplyError::NotQuarantined { .. })));
 }

@@ -1,6 +1,8 @@
 //! What can be changed in the control state, and by whom.
 
-use crate::model::{FencePosition, Forbid, ForbidScope, GroupId, MoveId, MovePart, PlainKey, Shard};
+use crate::model::{
+    ClosureProof, FencePosition, Forbid, ForbidScope, GroupId, MoveId, MovePart, PlainKey, Shard, UnitId,
+};
 
 /// One change. Verbs are idempotent: asking for what already holds changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +49,33 @@ pub enum Command {
         id: MoveId,
         /// Why, in words.
         reason: String,
+    },
+    /// The source is lost: the target owns everything it owned, and it is in quarantine. The other point of no return.
+    PublishForced {
+        /// The move, which covers everything the source owns in its group.
+        id: MoveId,
+        /// What proves that nobody can write at the source.
+        proof: ClosureProof,
+        /// The target's whole position.
+        cut: String,
+        /// Why, in the operator's words.
+        reason: String,
+    },
+    /// What the one in quarantine has that nobody else has.
+    RecordLoss {
+        /// The group.
+        group: GroupId,
+        /// The unit.
+        unit: UnitId,
+        /// As GTIDs.
+        loss: String,
+    },
+    /// What was in quarantine takes part again.
+    Rejoin {
+        /// The group.
+        group: GroupId,
+        /// The unit.
+        unit: UnitId,
     },
 }
 

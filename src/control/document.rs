@@ -8,6 +8,7 @@ use thiserror::Error;
 use super::document_entries::{ChangeEntry, ForbidEntry, MoveEntry};
 use super::key_document::{KeyTypeEntry, OverrideEntry};
 use super::policy_document::{DenialEntry, PolicyEntry};
+use super::quarantine_document::QuarantineEntry;
 use crate::model::control_state::InstanceAddress;
 use crate::model::shard::OwnedRange;
 use crate::model::{
@@ -83,6 +84,8 @@ struct Document {
     forbids: Vec<ForbidEntry>,
     #[serde(default)]
     moves: Vec<MoveEntry>,
+    #[serde(default)]
+    quarantines: Vec<QuarantineEntry>,
     #[serde(default)]
     configured: Vec<String>,
     #[serde(default)]
@@ -203,6 +206,7 @@ impl Document {
                 .collect(),
             forbids: state.forbids.iter().map(|forbid| ForbidEntry::of(forbid, state)).collect(),
             moves: state.moves.iter().map(|record| MoveEntry::of(record, state)).collect(),
+            quarantines: state.quarantines.iter().map(|one| QuarantineEntry::of(one, state)).collect(),
             configured: state.configured.clone(),
             history: state.history.iter().map(ChangeEntry::of).collect(),
             denials: state.denials.iter().map(DenialEntry::of).collect(),
@@ -220,6 +224,11 @@ impl Document {
             instances: self.instances.into_iter().map(|entry| entry.into_instance(&names)).collect::<Result<_, _>>()?,
             forbids: self.forbids.into_iter().map(|entry| entry.into_forbid(&names)).collect::<Result<_, _>>()?,
             moves: self.moves.into_iter().map(|entry| entry.into_record(&names)).collect::<Result<_, _>>()?,
+            quarantines: self
+                .quarantines
+                .into_iter()
+                .map(|entry| entry.into_quarantine(&names))
+                .collect::<Result<_, _>>()?,
             configured: self.configured,
             history: self.history.into_iter().map(ChangeEntry::into_entry).collect(),
             denials: self.denials.into_iter().map(DenialEntry::into_denial).collect::<Result<_, _>>()?,

@@ -16,6 +16,7 @@ mod key_document;
 pub mod past;
 mod policy_document;
 mod primitives;
+mod quarantine_document;
 pub mod snapshots;
 pub mod store;
 pub mod write_gate;

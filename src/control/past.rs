@@ -27,6 +27,15 @@ pub fn told(state: &ControlState, command: &Command) -> String {
             format!("move {id}: closed at {}", positions.iter().map(position).collect::<Vec<_>>().join("; "))
         }
         Command::PublishMove { id } => format!("move {id}: moved {}", parts_of(state, *id)),
+        Command::PublishForced { id, proof, cut, reason } => {
+            format!("move {id}: forced {} at {cut} (proof: {proof}): {reason}", parts_of(state, *id))
+        }
+        Command::RecordLoss { unit, loss, .. } => {
+            format!("unit '{}' is back in quarantine; lost with it: {loss}", state.unit(*unit).name)
+        }
+        Command::Rejoin { group, unit } => {
+            format!("unit '{}' takes part again in group '{}'", state.unit(*unit).name, state.group(*group).name)
+        }
         Command::RollBackMove { id, reason } => format!("move {id}: rolled back {}: {reason}", parts_of(state, *id)),
     }
 }

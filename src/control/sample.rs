@@ -33,6 +33,7 @@ pub(crate) fn state() -> ControlState {
         default_group: GroupId(0),
         forbids: Vec::new(),
         moves: Vec::new(),
+        quarantines: Vec::new(),
         configured: Vec::new(),
         history: Vec::new(),
         denials: Vec::new(),

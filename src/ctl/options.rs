@@ -131,6 +131,47 @@ pub enum Verb {
         /// Its number; the only one unless given
         id: Option<u64>,
     },
+    /// Give everything a lost instance owns to another unit; writes that nobody else has are lost, and told
+    Force {
+        /// The unit that is lost
+        #[arg(long)]
+        unit: String,
+        /// The group; the default group unless given
+        #[arg(long)]
+        group: Option<String>,
+        /// The unit that gets what it owned
+        #[arg(long)]
+        to: String,
+        /// Why
+        #[arg(long)]
+        reason: String,
+        /// Without proof that nobody can write at the source: accept that writes may have been taken in two places
+        #[arg(long)]
+        accept_unfenced: bool,
+        /// Only if this is still the epoch
+        #[arg(long, value_name = "EPOCH")]
+        if_epoch: Option<u64>,
+    },
+    /// What was left behind by force, and what was lost with it
+    Quarantines,
+    /// The rows that differ between what was left behind by force and its stand-in
+    Reconcile {
+        /// The unit
+        #[arg(long)]
+        unit: String,
+        /// The group; the default group unless given
+        #[arg(long)]
+        group: Option<String>,
+    },
+    /// Let what was left behind by force take part again, once nothing differs
+    Rejoin {
+        /// The unit
+        #[arg(long)]
+        unit: String,
+        /// The group; the default group unless given
+        #[arg(long)]
+        group: Option<String>,
+    },
     /// Moves under way
     Moves,
     /// The last changes
@@ -290,6 +331,19 @@ impl Verb {
                 let id = id.map(|id| format!(" {id}")).unwrap_or_default();
                 vec![("rollback-move", format!("ROLLBACK MOVE{id}"))]
             }
+            Verb::Force { unit, group, to, reason, accept_unfenced, if_epoch } => {
+                let accept = if *accept_unfenced { " ACCEPT UNFENCED" } else { "" };
+                let condition = epoch_condition(*if_epoch);
+                let (of, to, reason) = (of_group(group), quoted(to), quoted(reason));
+                vec![("force", format!("FORCE UNIT {}{of} TO {to} REASON {reason}{accept}{condition}", quoted(unit)))]
+            }
+            Verb::Quarantines => vec![show("quarantines")],
+            Verb::Reconcile { unit, group } => {
+                vec![("reconcile", format!("RECONCILE UNIT {}{}", quoted(unit), of_group(group)))]
+            }
+            Verb::Rejoin { unit, group } => {
+                vec![("rejoin", format!("REJOIN UNIT {}{}", quoted(unit), of_group(group)))]
+            }
             Verb::Moves => vec![show("moves")],
             Verb::History => vec![show("history")],
             Verb::ReloadUsers => vec![("reload-users", "RELOAD USERS".to_owned())],
@@ -299,6 +353,10 @@ impl Verb {
 
 fn epoch_condition(if_epoch: Option<u64>) -> String {
     if_epoch.map(|epoch| format!(" IF EPOCH = {epoch}")).unwrap_or_default()
+}
+
+fn of_group(group: &Option<String>) -> String {
+    group.as_ref().map(|group| format!(" OF {}", quoted(group))).unwrap_or_default()
 }
 
 fn quoted(text: &str) -> String {

@@ -121,6 +121,8 @@ fn as_text(verb: &Verb, epoch: Option<u64>, answers: &Answers) -> String {
         | Verb::Switch { .. }
         | Verb::Move { .. }
         | Verb::RollbackMove { .. }
+        | Verb::Force { .. }
+        | Verb::Rejoin { .. }
         | Verb::Reload
         | Verb::ReloadUsers
         | Verb::Drain => {
@@ -135,6 +137,8 @@ fn as_text(verb: &Verb, epoch: Option<u64>, answers: &Answers) -> String {
         | Verb::Pins
         | Verb::Forbids
         | Verb::Moves
+        | Verb::Quarantines
+        | Verb::Reconcile { .. }
         | Verb::History
         | Verb::Denials
         | Verb::Refusals

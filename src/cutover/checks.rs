@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use super::server::{Channel, ControlAccount, Family, Server, ServerError};
+use super::server::{Channel, ControlAccount, Family, Server, ServerError, value};
 use crate::model::{ControlState, Group, GroupId, Instance, Role, TableClass, UnitId};
 
 /// What is looked at.
@@ -225,10 +225,6 @@ fn automatic_ids(state: &ControlState, facts: &Facts) -> Option<String> {
     let step: usize = facts.variable("auto_increment_increment")?.parse().ok()?;
     let units = state.units.len();
     (step < units).then(|| format!("auto_increment_increment is {step}, with {units} units that write"))
-}
-
-fn value<'a>(channel: &'a Channel, names: &[&str]) -> &'a str {
-    names.iter().find_map(|name| channel.get(*name)).map_or("", String::as_str)
 }
 
 #[cfg(test)]

@@ -98,6 +98,13 @@ fn zone(state: &ControlState, group: GroupId, target: UnitId) -> MovePart {
     MovePart { extent: Extent::GlobalZone(group), source: state.group(group).global_master, target }
 }
 
+/// The parts of everything `source` owns in `group`, each to `target`.
+pub fn owned_by(state: &ControlState, group: GroupId, source: UnitId, target: UnitId) -> Vec<MovePart> {
+    let mut parts = unit(state, source, target);
+    parts.retain(|part| part.extent.group() == group && part.source != part.target);
+    parts
+}
+
 /// One part for each stretch of one owner.
 fn shards(state: &ControlState, group: GroupId, range: ShardRange, target: UnitId) -> Vec<MovePart> {
     let mut parts: Vec<(ShardRange, UnitId)> = Vec::new();

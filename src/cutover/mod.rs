@@ -1,25 +1,34 @@
-//! Moving ownership: planned moves of shards, Global Zones and whole units, from the goal to the published owner.
+//! Moving ownership: planned moves of shards, Global Zones and whole units, from the goal to the published owner; and forced changes, where
+//! the owner is lost.
 //!
 //! It routes no statement and knows no session: new writes are held by the decision, older ones are known by the write gate. Everything it
 //! did is in the control state, so that it can be gone at any moment and another run goes on. Start at [`plan`]: which step is next; then
-//! [`perform`] for what a step does, [`run`] for who calls them.
+//! [`perform`] for what a step does, [`run`] for who calls them; [`force_plan`], [`force`] and [`survivors`] are their like for lost owners.
 
 pub mod checks;
 pub mod closing;
 pub mod followers;
+pub mod force;
+pub mod force_plan;
 pub mod goal;
 pub mod leftovers;
+pub mod loss;
 pub mod perform;
 pub mod plan;
 pub mod progress;
+mod quarantine_keeper;
+pub mod reconcile;
 pub mod run;
 pub mod server;
+pub mod survivors;
 
 pub use checks::{Check, Finding};
+pub use force::{ForceConfig, ForceError, ForceWish, WithoutProof};
 pub use goal::{Goal, GoalError, parts_of};
 pub use leftovers::Leftovers;
 pub use perform::{EndSession, EndSessions, KillTarget, Tools};
 pub use plan::{Deadlines, RollBackReason, Seen, Step, next_step};
 pub use progress::{Board, Progress};
+pub use reconcile::{Difference, ReconcileError};
 pub use run::{MoveEnd, MoveError, MoveInbox, MoveOutcome, MoveRequests, Mover, Preview, requests};
 pub use server::ControlAccount;

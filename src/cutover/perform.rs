@@ -43,6 +43,8 @@ pub struct Tools {
     pub controller: Arc<Controller>,
     /// The account that asks servers.
     pub account: ControlAccount,
+    /// The account that administers replication, for forced changes.
+    pub administrator: ControlAccount,
     /// Whose transactions are ended.
     pub sessions: Arc<dyn EndSessions>,
     /// What a former process may have left.

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use super::checks::{self, Finding};
+use super::force::{ForceConfig, ForceError, ForceWish};
 use super::goal::{Goal, GoalError, parts_of};
 use super::perform::{self, Tools};
 use super::plan::{Deadlines, Seen, Step, next_step};
@@ -18,7 +19,8 @@ use super::progress::Board;
 use crate::control::{ApplyError, Author, ChangeError, Command, past};
 use crate::model::move_record::sources_of;
 use crate::model::{
-    ControlState, Epoch, Extent, GroupId, MoveId, MovePart, MovePhase, MoveRecord, PlainKey, Shard, ShardRange, UnitId,
+    ClosureProof, ControlState, Epoch, Extent, GroupId, MoveId, MovePart, MovePhase, MoveRecord, PlainKey, Shard,
+    ShardRange, UnitId,
 };
 use crate::route::placement;
 use crate::shutdown::Shutdown;
@@ -26,6 +28,9 @@ use crate::sql::KeyValue;
 
 /// Between two attempts at a step that went wrong.
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// Between two rounds about what is in quarantine.
+const QUARANTINE_ROUND: Duration = Duration::from_secs(1);
 
 /// How a move ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +54,8 @@ pub enum MoveOutcome {
     Moved,
     /// They did before.
     AlreadySo,
+    /// The target owns it, and the source was left behind.
+    Forced(ClosureProof),
     /// The sources own it still.
     RolledBack(String),
 }
@@ -76,6 +83,9 @@ pub enum MoveError {
     /// The control state refused it.
     #[error(transparent)]
     Change(#[from] ChangeError),
+    /// It was to be forced and is not.
+    #[error("nothing was forced: {0}")]
+    Force(#[from] ForceError),
     /// The process is shutting down.
     #[error("the node is shutting down")]
     Stopping,
@@ -103,8 +113,13 @@ pub struct Preview {
     pub in_flight: usize,
 }
 
+enum Asked {
+    Move(Goal),
+    Force(ForceWish),
+}
+
 struct MoveRequest {
-    goal: Goal,
+    asked: Asked,
     author: Author,
     if_epoch: Option<Epoch>,
     answer: oneshot::Sender<Result<MoveEnd, MoveError>>,
@@ -117,8 +132,17 @@ pub struct MoveRequests(mpsc::Sender<MoveRequest>);
 impl MoveRequests {
     /// Has `goal` carried out and waits for its end. Cancelling it does not end the move.
     pub async fn carry_out(&self, goal: Goal, author: Author, if_epoch: Option<Epoch>) -> Result<MoveEnd, MoveError> {
+        self.ask(Asked::Move(goal), author, if_epoch).await
+    }
+
+    /// Has everything a lost instance owns given to another unit, and waits for its end. Cancelling it does not end the change.
+    pub async fn force(&self, wish: ForceWish, author: Author, if_epoch: Option<Epoch>) -> Result<MoveEnd, MoveError> {
+        self.ask(Asked::Force(wish), author, if_epoch).await
+    }
+
+    async fn ask(&self, asked: Asked, author: Author, if_epoch: Option<Epoch>) -> Result<MoveEnd, MoveError> {
         let (answer, answered) = oneshot::channel();
-        let asked = self.0.send(MoveRequest { goal, author, if_epoch, answer }).await;
+        let asked = self.0.send(MoveRequest { asked, author, if_epoch, answer }).await;
         asked.map_err(|_| MoveError::Stopping)?;
         answered.await.unwrap_or(Err(MoveError::Stopping))
     }
@@ -135,15 +159,16 @@ pub fn requests() -> (MoveRequests, MoveInbox) {
 
 /// Carries moves out.
 pub struct Mover {
-    tools: Tools,
-    deadlines: Deadlines,
-    board: Arc<Board>,
+    pub(super) tools: Tools,
+    pub(super) deadlines: Deadlines,
+    pub(super) force: ForceConfig,
+    pub(super) board: Arc<Board>,
 }
 
 impl Mover {
     /// A mover that posts its progress on `board`.
-    pub fn new(tools: Tools, deadlines: Deadlines, board: Arc<Board>) -> Mover {
-        Mover { tools, deadlines, board }
+    pub fn new(tools: Tools, deadlines: Deadlines, force: ForceConfig, board: Arc<Board>) -> Mover {
+        Mover { tools, deadlines, force, board }
     }
 
     /// Goes on with the moves that are under way, then carries out what is asked for, several at once, until shutdown.
@@ -154,9 +179,25 @@ impl Mover {
             let (mover, id) = (Arc::clone(&self), record.id);
             moves.spawn(async move { drop(mover.run(id).await) });
         }
+        let mut rounds = tokio::time::interval(QUARANTINE_ROUND);
+        rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut keeping = JoinSet::new();
         loop {
             let request = tokio::select! {
                 () = stopped.told() => return,
+                _ = rounds.tick() => {
+                    if keeping.is_empty() && !self.state().quarantines.is_empty() {
+                        let mover = Arc::clone(&self);
+                        keeping.spawn(async move { mover.keep_quarantines().await });
+                    }
+                    continue;
+                }
+                Some(kept) = keeping.join_next() => {
+                    if let Err(error) = kept {
+                        tracing::error!(%error, "the keeping of quarantines ended by a panic; the next round goes on");
+                    }
+                    continue;
+                }
                 Some(ended) = moves.join_next() => {
                     if let Err(error) = ended {
                         tracing::error!(%error, "a move ended by a panic; its record stays");
@@ -165,10 +206,13 @@ impl Mover {
                 }
                 request = inbox.0.recv() => request,
             };
-            let Some(MoveRequest { goal, author, if_epoch, answer }) = request else { return };
+            let Some(MoveRequest { asked, author, if_epoch, answer }) = request else { return };
             let mover = Arc::clone(&self);
             moves.spawn(async move {
-                let outcome = mover.carry_out(&goal, &author, if_epoch).await;
+                let outcome = match &asked {
+                    Asked::Move(goal) => mover.carry_out(goal, &author, if_epoch).await,
+                    Asked::Force(wish) => mover.force(wish, &author, if_epoch).await,
+                };
                 // The operator may be gone; the log has it.
                 drop(answer.send(outcome));
             });
@@ -389,7 +433,7 @@ impl Mover {
         MoveEnd { id: Some(id), epoch: state.epoch, what, outcome, closed_for }
     }
 
-    fn state(&self) -> Arc<ControlState> {
+    pub(super) fn state(&self) -> Arc<ControlState> {
         Arc::clone(&self.tools.controller.snapshots().load().state)
     }
 }

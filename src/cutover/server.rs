@@ -15,6 +15,9 @@ use crate::model::{Instance, InstanceAddress, Role};
 /// How long connecting, or any question that does not wait by itself, may take.
 const PATIENCE: Duration = Duration::from_secs(3);
 
+/// How long a question that reads a whole table may take.
+const SCAN: Duration = Duration::from_secs(600);
+
 /// What a wait may take longer than asked for, on the way there and back.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -193,6 +196,53 @@ impl Server {
         }
     }
 
+    /// Runs a statement of the control plane's own.
+    pub async fn execute(&mut self, statement: &str) -> Result<(), ServerError> {
+        in_time(&self.name, PATIENCE, self.conn.query_drop(statement)).await
+    }
+
+    /// The first two columns of each row, as text; a row with a NULL in them is left out.
+    pub async fn pairs(&mut self, query: &str) -> Result<Vec<(String, String)>, ServerError> {
+        let rows: Vec<Row> = in_time(&self.name, SCAN, self.conn.query(query)).await?;
+        let pair = |row: Row| {
+            let mut values = row.unwrap_raw().into_iter();
+            let (first, second) = (values.next()??, values.next()??);
+            Some((text_of(&first)?, text_of(&second)?))
+        };
+        Ok(rows.into_iter().filter_map(pair).collect())
+    }
+
+    /// Waits until it has applied `received`, which a channel of its own has brought, at most `at_most`. Returns whether it has.
+    pub async fn wait_until_applied(&mut self, received: &str, at_most: Duration) -> Result<bool, ServerError> {
+        let seconds = at_most.as_secs_f64();
+        let query = match self.family {
+            Family::MariaDb => format!("SELECT MASTER_GTID_WAIT('{received}', {seconds:.3})"),
+            Family::MySql => format!("SELECT WAIT_FOR_EXECUTED_GTID_SET('{received}', {seconds:.3})"),
+        };
+        let outcome = self.text_within(&query, "whether it has applied what it received", at_most + GRACE).await?;
+        Ok(outcome == "0")
+    }
+
+    /// The GTIDs of `position` that are not in `cut`; MySQL's own subtraction.
+    pub async fn subtracted(&mut self, position: &str, cut: &str) -> Result<String, ServerError> {
+        let lost =
+            self.text(&format!("SELECT GTID_SUBTRACT('{position}', '{cut}')"), "a difference of positions").await?;
+        Ok(lost.split_whitespace().collect())
+    }
+
+    /// Lets it take writes.
+    pub async fn open_for_writes(&mut self) -> Result<(), ServerError> {
+        if self.family == Family::MySql {
+            self.execute("SET GLOBAL super_read_only = 0").await?;
+        }
+        self.execute("SET GLOBAL read_only = 0").await
+    }
+
+    /// A text in quotes.
+    pub fn quoted(&self, text: &str) -> String {
+        format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+    }
+
     async fn text(&mut self, query: &str, what: &'static str) -> Result<String, ServerError> {
         self.text_within(query, what, PATIENCE).await
     }
@@ -230,6 +280,16 @@ fn text_of(value: &Value) -> Option<String> {
         Value::UInt(number) => Some(number.to_string()),
         other => Some(other.as_sql(true)),
     }
+}
+
+/// The value of the first of these columns that the channel has.
+pub fn value<'a>(channel: &'a Channel, names: &[&str]) -> &'a str {
+    names.iter().find_map(|name| channel.get(*name)).map_or("", String::as_str)
+}
+
+/// A name in backquotes.
+pub fn quoted_name(name: &str) -> String {
+    format!("`{}`", name.replace('`', "``"))
 }
 
 /// A MariaDB position without the part of `domain`.

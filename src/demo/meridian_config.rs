@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::DemoError;
 use super::directory::write_private;
 use super::layout::{GROUP, LOCAL_TABLE, Layout};
-use super::schema::{MONITOR_PASSWORD, MONITOR_USER};
+use super::schema::{ADMINISTRATOR_PASSWORD, ADMINISTRATOR_USER, MONITOR_PASSWORD, MONITOR_USER};
 use super::state_file::State;
 
 /// The consoles' account.
@@ -27,9 +27,11 @@ fn config_text(layout: &Layout, state: &State, server_version: &str) -> String {
     let mut text = format!(
         "# Written by `meridian demo`.\nusers_file = \"users.toml\"\n\n\
          [node]\nname = \"demo\"\nnumber = 1\nstate_file = \"meridian.state\"\n\n\
-         [backend]\nmonitor_user = {}\nmonitor_password = {}\n",
+         [backend]\nmonitor_user = {}\nmonitor_password = {}\nadministrator_user = {}\nadministrator_password = {}\n",
         quoted(MONITOR_USER),
-        quoted(MONITOR_PASSWORD)
+        quoted(MONITOR_PASSWORD),
+        quoted(ADMINISTRATOR_USER),
+        quoted(ADMINISTRATOR_PASSWORD)
     );
     // Writing to a String cannot fail, here and below.
     for unit in &layout.units {

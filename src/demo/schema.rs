@@ -12,6 +12,11 @@ pub const MONITOR_USER: &str = "meridian_monitor";
 /// Its password.
 pub const MONITOR_PASSWORD: &str = "monitorpw";
 
+/// The account that administers replication where a unit is lost. No application has it, and the nodes use it for nothing else.
+pub const ADMINISTRATOR_USER: &str = "meridian_admin";
+/// Its password.
+pub const ADMINISTRATOR_PASSWORD: &str = "administratorpw";
+
 /// The accounts of one MariaDB instance, made on each for itself. None of them may write where `read_only` is on.
 pub fn accounts(accounts: &Accounts) -> Vec<String> {
     accounts_of(accounts, Family::MariaDb)
@@ -23,6 +28,10 @@ pub fn accounts_of(accounts: &Accounts, family: Family) -> Vec<String> {
         Family::MariaDb => "BINLOG MONITOR, REPLICA MONITOR",
         Family::Mysql => "REPLICATION CLIENT",
     };
+    let administering = match family {
+        Family::MariaDb => "BINLOG MONITOR, REPLICA MONITOR, REPLICATION SLAVE ADMIN, READ_ONLY ADMIN",
+        Family::Mysql => "REPLICATION CLIENT, REPLICATION_SLAVE_ADMIN, SYSTEM_VARIABLES_ADMIN",
+    };
     let (user, schema) = (&accounts.app_user, &accounts.schema);
     let password = accounts.app_password.replace('\\', "\\\\").replace('\'', "''");
     vec![
@@ -33,6 +42,8 @@ pub fn accounts_of(accounts: &Accounts, family: Family) -> Vec<String> {
         format!("CREATE USER {user}@'%' IDENTIFIED BY '{password}'"),
         format!("GRANT {APP_GRANTS} ON {schema}.* TO {user}@'%'"),
         format!("CREATE USER {MONITOR_USER}@'%' IDENTIFIED BY '{MONITOR_PASSWORD}'"),
+        format!("CREATE USER {ADMINISTRATOR_USER}@'%' IDENTIFIED BY '{ADMINISTRATOR_PASSWORD}'"),
+        format!("GRANT SELECT, RELOAD, {administering} ON *.* TO {ADMINISTRATOR_USER}@'%'"),
         // SELECT everywhere is what shows it all of information_schema: columns, views, triggers, foreign keys, routines.
         format!("GRANT SELECT, PROCESS, SHOW VIEW, TRIGGER, EVENT, {monitoring} ON *.* TO {MONITOR_USER}@'%'"),
     ]

@@ -219,7 +219,11 @@ impl Session {
             }
             let kept = self.held.as_ref().filter(|_| self.comfort().is_none()).map(|held| held.target);
             let group = self.group_of(&statement, &snapshot);
-            return Ok(Some(kept.unwrap_or(Target { group, unit: self.home(&snapshot), role: Role::Primary })));
+            return Ok(Some(kept.unwrap_or(Target {
+                group,
+                unit: self.served_by(&snapshot, group),
+                role: Role::Primary,
+            })));
         }
     }
 

@@ -341,6 +341,11 @@ impl Session {
         }
     }
 
+    /// The unit that serves this client what belongs to `group`: its own, unless that was left behind by force.
+    pub(super) fn served_by(&self, snapshot: &Snapshot, group: crate::model::GroupId) -> UnitId {
+        snapshot.state.serving(self.home(snapshot), group)
+    }
+
     /// The unit whose client this is: the user's own, else the listener's.
     pub(super) fn home(&self, snapshot: &Snapshot) -> UnitId {
         let own = self.user.user.unit.as_deref().and_then(|name| snapshot.state.unit_named(name));

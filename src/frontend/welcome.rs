@@ -244,7 +244,7 @@ impl Session {
             return Ok(());
         };
         let group = snapshot.state.group_of_schema(&schema).unwrap_or(snapshot.state.default_group);
-        let target = Target { group, unit: self.home(&snapshot), role: Role::Primary };
+        let target = Target { group, unit: self.served_by(&snapshot, group), role: Role::Primary };
         let frame = CommandFrame { total: 0, parts: 1, length: 0, sequence: sequence.wrapping_sub(1) };
         let mut request = Request::new(ReceivedCommand { packet: Vec::new(), frame });
         request.reply = ReplyKind::Simple;

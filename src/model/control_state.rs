@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use thiserror::Error;
 
 use super::{
-    Denial, Epoch, Extent, Forbid, ForbidScope, Group, GroupId, HistoryEntry, InstanceId, KeyFault, MoveRecord, Scope,
-    Shard, TableClass, UnitId, key_type,
+    Denial, Epoch, Extent, Forbid, ForbidScope, Group, GroupId, HistoryEntry, InstanceId, KeyFault, MoveRecord,
+    Quarantine, Scope, Shard, TableClass, UnitId, key_type,
 };
 
 /// A region's full stack.
@@ -72,6 +72,8 @@ pub struct ControlState {
     pub forbids: Vec<Forbid>,
     /// Planned moves under way. Their scopes take no new writes.
     pub moves: Vec<MoveRecord>,
+    /// What was left behind by force and takes no part.
+    pub quarantines: Vec<Quarantine>,
     /// The ownership the configuration last described, a line for each group; empty until a store has taken the state.
     /// Ownership that was moved since then differs from it without anybody having edited anything.
     pub configured: Vec<String>,
@@ -129,6 +131,16 @@ impl ControlState {
         self.instances_of(unit, group).find(|(_, instance)| instance.role == Role::Primary).map(|(id, _)| id)
     }
 
+    /// The quarantine of `unit`'s primary of `group`, if it was left behind by force.
+    pub fn quarantine_of(&self, unit: UnitId, group: GroupId) -> Option<&Quarantine> {
+        self.quarantines.iter().find(|one| one.unit == unit && one.group == group)
+    }
+
+    /// The unit whose instances of `group` serve the clients of `unit`: its own, unless they were left behind by force.
+    pub fn serving(&self, unit: UnitId, group: GroupId) -> UnitId {
+        self.quarantine_of(unit, group).map_or(unit, |one| one.stand_in)
+    }
+
     /// The move that `scope` has to wait for.
     pub fn move_touching(&self, scope: Scope) -> Option<&MoveRecord> {
         self.moves.iter().find(|record| record.touches(scope))
@@ -163,6 +175,7 @@ impl ControlState {
         for forbid in &self.forbids {
             self.check_scope(&forbid.scope)?;
         }
+        self.check_quarantines()?;
         self.check_moves()
     }
 
@@ -192,6 +205,22 @@ impl ControlState {
 
     fn find_group(&self, group: GroupId) -> Result<&Group, InvalidState> {
         self.groups.get(group.index()).ok_or(InvalidState::UnknownGroup(group.0))
+    }
+
+    /// What was left behind owns nothing, and nobody stands in who was left behind himself.
+    fn check_quarantines(&self) -> Result<(), InvalidState> {
+        for one in &self.quarantines {
+            let group = self.find_group(one.group)?;
+            self.check_unit(one.unit)?;
+            self.check_unit(one.stand_in)?;
+            let owns =
+                group.global_master == one.unit || group.shards.ranges.iter().any(|owned| owned.owner == one.unit);
+            if owns || self.quarantine_of(one.stand_in, one.group).is_some() {
+                let unit = self.unit(one.unit).name.clone();
+                return Err(InvalidState::QuarantinedOwner { unit, group: group.name.clone() });
+            }
+        }
+        Ok(())
     }
 
     /// Each part is owned by its source, and no scope is in two moves: while a move is under way its scopes stay with one owner.
@@ -358,6 +387,14 @@ pub enum InvalidState {
     MoveSource {
         /// The move.
         id: u64,
+    },
+    /// Something that was left behind by force owns, or stands in for another.
+    #[error("unit '{unit}' of group '{group}' is in quarantine; reconcile it and REJOIN UNIT '{unit}' first")]
+    QuarantinedOwner {
+        /// The unit.
+        unit: String,
+        /// The group.
+        group: String,
     },
     /// A scope in two moves.
     #[error("move {second} overlaps move {first}, which is under way")]

@@ -14,6 +14,7 @@ pub mod key_type;
 pub mod move_record;
 pub mod observations;
 pub mod policy;
+pub mod quarantine;
 pub mod scope;
 pub mod shard;
 pub mod snapshot;
@@ -31,6 +32,7 @@ pub use key_type::{KeyFault, KeyOverride, KeyStep, KeyType, PlainKey, Transform}
 pub use move_record::{FencePosition, MoveId, MovePart, MovePhase, MoveRecord};
 pub use observations::{Health, Observations};
 pub use policy::{Denial, DenialCondition, GroupPolicy, RoutineAccess, RoutineRule, Routing};
+pub use quarantine::{ClosureProof, Quarantine};
 pub use scope::{Extent, Scope};
 pub use shard::{Shard, ShardMap, ShardRange};
 pub use snapshot::Snapshot;

@@ -32,6 +32,11 @@ impl<'a> Query<'a> {
         self.statement.keys.iter().filter(move |bound| bound.statement == position).map(|BoundKey { value, .. }| value)
     }
 
+    /// The unit whose copies of `group` this session reads.
+    pub fn serving(&self, group: GroupId) -> UnitId {
+        self.state.serving(self.session.unit, group)
+    }
+
     /// The name of `unit`, for people.
     pub fn unit_name(&self, unit: UnitId) -> String {
         self.state.unit(unit).name.clone()

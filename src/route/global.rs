@@ -29,7 +29,7 @@ pub(super) fn course<'a>(query: &Query<'a>, group: GroupId, rule: &'a TableRule)
         (Some(unit), _) => Course { target: replica(unit), ticket: Ticket::Spared, rule: Rule::UnitHint, ..at_master },
         (None, ReadPolicy::Owner) => Course { freedom: Freedom::Copy, ..at_master },
         (None, ReadPolicy::Local | ReadPolicy::RefuseWithoutKey | ReadPolicy::MasterWithoutKey) => Course {
-            target: replica(query.session.unit),
+            target: replica(query.serving(group)),
             freedom: Freedom::Copy,
             ticket: Ticket::Spared,
             rule: Rule::LocalRead,

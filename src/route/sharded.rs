@@ -76,7 +76,7 @@ fn read<'a>(
             // Without one owner no place is current; this unit's primary is the nearest to it.
             let role = if policy == ReadPolicy::Owner { Role::Primary } else { Role::Replica };
             let owner = owned.as_ref().and_then(|(_, owner)| owner.as_ref().ok().copied());
-            let here = query.session.unit;
+            let here = query.serving(group);
             Ok(from_copy(query, group, sharded, here, role, owned.map(|(placed, _)| placed), owner))
         }
     }
@@ -134,7 +134,7 @@ fn from_copy<'a>(
 ) -> Course<'a> {
     let (unit, freedom, rule) = match query.hint.unit {
         Some(unit) => (unit, Freedom::Bound, Rule::UnitHint),
-        None if copy == query.session.unit => (copy, Freedom::Copy, Rule::LocalRead),
+        None if copy == query.serving(group) => (copy, Freedom::Copy, Rule::LocalRead),
         None => (copy, Freedom::Copy, Rule::MasterRead),
     };
     Course {

@@ -17,12 +17,9 @@ pub(super) fn course<'a>(query: &Query<'a>) -> Course<'a> {
         Some(group) => group,
         None => query.session.schema_group,
     };
+    let group = group.unwrap_or(query.state.default_group);
     Course {
-        target: Target {
-            group: group.unwrap_or(query.state.default_group),
-            unit: query.hint.unit.unwrap_or(query.session.unit),
-            role: Role::Primary,
-        },
+        target: Target { group, unit: query.hint.unit.unwrap_or_else(|| query.serving(group)), role: Role::Primary },
         freedom: freedom(query, access),
         access,
         reach: Reach::Nothing,

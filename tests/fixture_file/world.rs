@@ -7,11 +7,11 @@ use std::sync::Arc;
 use meridian::model::control_state::InstanceAddress;
 use meridian::model::shard::OwnedRange;
 use meridian::model::{
-    Catalog, CatalogColumn, CatalogTable, ColumnDescription, ColumnValues, ControlState, Denial, DenialCondition,
-    Epoch, Extent, Forbid, ForbidKind, ForbidScope, ForbiddenKey, Group, GroupId, GroupPolicy, Instance, KeyOverride,
-    KeyStep, KeyType, MoveId, MovePart, MovePhase, MoveRecord, PlainKey, ReadPolicy, Role, RoutineAccess, RoutineRule,
-    Routing, Shard, ShardMap, ShardRange, Snapshot, TableClass, TableKind, TableRule, Transform, Unit, UnitId,
-    WrongUnitPolicy,
+    Catalog, CatalogColumn, CatalogTable, ClosureProof, ColumnDescription, ColumnValues, ControlState, Denial,
+    DenialCondition, Epoch, Extent, Forbid, ForbidKind, ForbidScope, ForbiddenKey, Group, GroupId, GroupPolicy,
+    Instance, KeyOverride, KeyStep, KeyType, MoveId, MovePart, MovePhase, MoveRecord, PlainKey, Quarantine, ReadPolicy,
+    Role, RoutineAccess, RoutineRule, Routing, Shard, ShardMap, ShardRange, Snapshot, TableClass, TableKind, TableRule,
+    Transform, Unit, UnitId, WrongUnitPolicy,
 };
 use meridian::sql::{Dialect, Family, digest};
 use serde::Deserialize;
@@ -69,6 +69,8 @@ struct WorldFile {
     forbids: Vec<ForbidFile>,
     #[serde(default)]
     moves: Vec<MoveFile>,
+    #[serde(default)]
+    quarantines: Vec<QuarantineFile>,
     #[serde(default)]
     denials: Vec<DenialFile>,
     /// `schema -> table -> columns`; a column is `name`, or `name number`.
@@ -175,6 +177,30 @@ struct MoveFile {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct QuarantineFile {
+    unit: String,
+    stand_in: String,
+}
+
+impl QuarantineFile {
+    fn quarantine(&self, unit: &impl Fn(&str) -> UnitId) -> Quarantine {
+        Quarantine {
+            group: GroupId(0),
+            unit: unit(&self.unit),
+            stand_in: unit(&self.stand_in),
+            since: Epoch(1),
+            proof: ClosureProof::Drained,
+            cut: String::new(),
+            loss: None,
+            reason: "fixture".to_owned(),
+            by: "fixture".to_owned(),
+            at: 0,
+        }
+    }
+}
+
+#[derive(Deserialize)]
 #[serde(untagged, deny_unknown_fields)]
 enum TableFile {
     Base(Vec<String>),
@@ -222,6 +248,7 @@ impl WorldFile {
             default_group: GroupId(0),
             forbids: forbids.collect(),
             moves: self.moves.iter().map(|moved| moved.record(&unit)).collect(),
+            quarantines: self.quarantines.iter().map(|one| one.quarantine(&unit)).collect(),
             configured: Vec::new(),
             history: Vec::new(),
             denials: self.denials.iter().map(DenialFile::denial).collect(),

@@ -11,6 +11,7 @@ mod failures;
 #[path = "../fixture_file/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "the fixtures' own test uses the rest")]
 mod fixture_file;
+mod forced;
 mod keys;
 mod moves;
 mod node;

@@ -58,6 +58,7 @@ impl Control {
             default_group: GROUP,
             forbids: Vec::new(),
             moves: Vec::new(),
+            quarantines: Vec::new(),
             configured: Vec::new(),
             history: Vec::new(),
             denials: Vec::new(),

@@ -94,6 +94,7 @@ pub(super) fn world() -> World {
         default_group: GroupId(0),
         forbids: vec![],
         moves: vec![],
+        quarantines: vec![],
         configured: vec![],
         history: vec![],
         denials: Vec::new(),

@@ -246,6 +246,7 @@ fn state() -> ControlState {
         default_group: GroupId(0),
         forbids: vec![],
         moves: Vec::new(),
+        quarantines: Vec::new(),
         configured: Vec::new(),
         history: Vec::new(),
         denials: Vec::new(),

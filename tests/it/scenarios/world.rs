@@ -46,6 +46,29 @@ impl Databases {
         tokio::task::spawn_blocking(|| MOVED.get_or_init(Databases::start)).await.unwrap()
     }
 
+    /// Databases for one test alone, which may kill them. They run until this process ends.
+    pub async fn own() -> &'static Databases {
+        tokio::task::spawn_blocking(|| Box::leak(Box::new(Databases::start()))).await.unwrap()
+    }
+
+    /// The general log of a server.
+    pub fn general_log(&self, unit: &str, role: Role) -> PathBuf {
+        self.world.instance(unit, role).unwrap().general_log()
+    }
+
+    /// The replication channels of a unit's primary, by name.
+    pub async fn channels(&self, unit: &str) -> Vec<String> {
+        let mut root = self.world.instance(unit, Role::Primary).unwrap().root().connect().await.unwrap();
+        let rows: Vec<mysql_async::Row> =
+            mysql_async::prelude::Queryable::query(&mut root, "SHOW ALL SLAVES STATUS").await.unwrap();
+        rows.iter().map(|row| row.get("Connection_name").unwrap()).collect()
+    }
+
+    /// Runs a statement as root at a server, past Meridian.
+    pub async fn run_at(&self, unit: &str, role: Role, statement: &str) {
+        self.world.instance(unit, role).unwrap().root().run(&[statement.to_owned()]).await.unwrap();
+    }
+
     fn start() -> Databases {
         let directory = tempfile::Builder::new().prefix("meridian-it-world-").tempdir().unwrap().keep();
         let passable = std::os::unix::fs::PermissionsExt::from_mode(0o711);

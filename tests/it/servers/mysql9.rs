@@ -201,6 +201,11 @@ impl Mysql9 {
         socket_in(&self.directory)
     }
 
+    /// Where its files are.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// What it executed, as its general log tells it.
     pub fn general_log(&self) -> String {
         String::from_utf8_lossy(&std::fs::read(self.directory.join("general.log")).unwrap()).into_owned()

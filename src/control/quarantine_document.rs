@@ -1,0 +1,69 @@
+//! How the control document holds what was left behind by force. Written and read by [`super::document`] alone.
+
+use serde::{Deserialize, Serialize};
+
+use super::document::{DocumentError, Names};
+use crate::model::{ClosureProof, ControlState, Epoch, Quarantine};
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct QuarantineEntry {
+    group: String,
+    unit: String,
+    stand_in: String,
+    since: u64,
+    proof: ProofEntry,
+    cut: String,
+    loss: Option<String>,
+    reason: String,
+    by: String,
+    at: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ProofEntry {
+    Drained,
+    FencingCommand,
+    Unfenced,
+}
+
+impl QuarantineEntry {
+    pub(super) fn of(one: &Quarantine, state: &ControlState) -> QuarantineEntry {
+        QuarantineEntry {
+            group: state.group(one.group).name.clone(),
+            unit: state.unit(one.unit).name.clone(),
+            stand_in: state.unit(one.stand_in).name.clone(),
+            since: one.since.0,
+            proof: match one.proof {
+                ClosureProof::Drained => ProofEntry::Drained,
+                ClosureProof::FencingCommand => ProofEntry::FencingCommand,
+                ClosureProof::Unfenced => ProofEntry::Unfenced,
+            },
+            cut: one.cut.clone(),
+            loss: one.loss.clone(),
+            reason: one.reason.clone(),
+            by: one.by.clone(),
+            at: one.at,
+        }
+    }
+
+    pub(super) fn into_quarantine(self, names: &Names) -> Result<Quarantine, DocumentError> {
+        Ok(Quarantine {
+            group: names.group(&self.group)?,
+            unit: names.unit(&self.unit)?,
+            stand_in: names.unit(&self.stand_in)?,
+            since: Epoch(self.since),
+            proof: match self.proof {
+                ProofEntry::Drained => ClosureProof::Drained,
+                ProofEntry::FencingCommand => ClosureProof::FencingCommand,
+                ProofEntry::Unfenced => ClosureProof::Unfenced,
+            },
+            cut: self.cut,
+            loss: self.loss,
+            reason: self.reason,
+            by: self.by,
+            at: self.at,
+        })
+    }
+}

@@ -1,0 +1,285 @@
+//! Forced changes: everything a lost instance owns goes to another unit, and the lost one is put into quarantine.
+//!
+//! Nobody begins one but an operator. A source that answers is refused: a planned move loses nothing.
+
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::process::Command as Program;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::force_plan::{ForceSeen, ForceStep, next_force_step};
+use super::goal;
+use super::perform;
+use super::run::{MoveEnd, MoveError, MoveOutcome, Mover};
+use super::server::{Server, ServerError};
+use super::survivors::{Left, Lost};
+use crate::control::{Author, ChangeError, Command, past};
+use crate::model::{ClosureProof, ControlState, Epoch, GroupId, Instance, InstanceId, MoveId, MoveRecord, UnitId};
+
+/// Between two looks at a source that may come back.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// How long the fencing command may take.
+const FENCING: Duration = Duration::from_secs(60);
+
+/// A forced change as an operator asks for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForceWish {
+    /// The group.
+    pub group: GroupId,
+    /// The unit whose primary is lost.
+    pub source: UnitId,
+    /// The unit that gets all it owns.
+    pub target: UnitId,
+    /// Why.
+    pub reason: String,
+    /// What to do without proof that nobody can write at the source.
+    pub without_proof: WithoutProof,
+}
+
+/// What to do without proof that nobody can write at the source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WithoutProof {
+    /// Nothing is changed.
+    Refuse,
+    /// The operator accepts that writes may be taken in two places.
+    Accept,
+}
+
+/// How forced changes are made, beyond the deadlines of moves.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ForceConfig {
+    /// How long a source may take to come back before it counts as lost.
+    pub restart_first: Duration,
+    /// A program that sees to it that nobody can write at a source, and exits with 0 when that is so.
+    pub fencing_command: Option<Vec<String>>,
+}
+
+/// Why nothing was forced. Ownership is as before.
+#[derive(Debug, Error)]
+pub enum ForceError {
+    /// A planned move loses nothing.
+    #[error("{0} answers: move what it owns by plan (MOVE UNIT)")]
+    SourceAnswers(String),
+    /// Nothing proves that nobody can write there.
+    #[error("nothing proves that nobody can write at {source}: {what}; end it for certain, configure a fencing_command, or add ACCEPT UNFENCED", source = .instance)]
+    NotClosed {
+        /// The source.
+        instance: String,
+        /// What was tried.
+        what: String,
+    },
+    /// An instance of another unit cannot be asked.
+    #[error("{0} does not answer, so that its channel from the source cannot be stopped")]
+    Unreachable(String),
+    /// It received something and cannot apply it.
+    #[error("{0} does not apply what it has received from the source; see its SHOW REPLICA STATUS")]
+    NotApplied(String),
+    /// It has writes the target cannot get.
+    #[error("{0} has writes of the source that the target cannot get from it in time")]
+    NotFed(String),
+    /// A server refused, or was gone.
+    #[error(transparent)]
+    Server(#[from] ServerError),
+    /// A step that was done again and again changed nothing.
+    #[error("the survivors' channels do not come to rest")]
+    Restless,
+}
+
+impl Mover {
+    /// Carries a forced change out.
+    pub(super) async fn force(
+        &self,
+        wish: &ForceWish,
+        author: &Author,
+        if_epoch: Option<Epoch>,
+    ) -> Result<MoveEnd, MoveError> {
+        let state = self.state();
+        let parts = goal::owned_by(&state, wish.group, wish.source, wish.target);
+        if parts.is_empty() {
+            if let Some(expected) = if_epoch.filter(|expected| *expected != state.epoch) {
+                return Err(ChangeError::EpochMoved { expected, current: state.epoch }.into());
+            }
+            let (what, outcome) = (String::new(), MoveOutcome::AlreadySo);
+            return Ok(MoveEnd { id: None, epoch: state.epoch, what, outcome, closed_for: Duration::ZERO });
+        }
+        let begin = Command::BeginMove { parts: parts.clone() };
+        crate::control::apply(&state, &begin, author).map_err(ChangeError::from)?;
+        self.source_is_lost(&state, wish).await?;
+        let began = Instant::now();
+        let begun = self.tools.controller.change(&begin, author, if_epoch).await?;
+        let id = MoveId(begun.epoch.0);
+        let what = past::parts(&state, &parts);
+        tracing::warn!(r#move = id.0, what, reason = wish.reason, "a forced change has begun");
+        let outcome = self.force_steps(id, wish, author).await;
+        self.board.remove(id);
+        let epoch = self.state().epoch;
+        let closed_for = began.elapsed();
+        match outcome {
+            Ok(proof) => {
+                tracing::warn!(r#move = id.0, what, epoch = epoch.0, %proof, ?closed_for, "a forced change is made");
+                Ok(MoveEnd { id: Some(id), epoch, what, outcome: MoveOutcome::Forced(proof), closed_for })
+            }
+            Err(error) => {
+                let reason = error.to_string();
+                self.tools.controller.change(&Command::RollBackMove { id, reason }, author, None).await?;
+                Err(error)
+            }
+        }
+    }
+
+    /// A source that comes back by itself is better than a forced change.
+    async fn source_is_lost(&self, state: &ControlState, wish: &ForceWish) -> Result<(), MoveError> {
+        let Some(source) = state.primary_of(wish.source, wish.group) else { return Ok(()) };
+        let source = state.instance(source);
+        let deadline = Instant::now() + self.force.restart_first;
+        loop {
+            if Server::connect(source, &self.tools.account).await.is_ok() {
+                return Err(ForceError::SourceAnswers(source.name.clone()).into());
+            }
+            if Instant::now() >= deadline {
+                return Ok(());
+            }
+            sleep(PAUSE).await;
+        }
+    }
+
+    async fn force_steps(&self, id: MoveId, wish: &ForceWish, author: &Author) -> Result<ClosureProof, MoveError> {
+        let state = self.state();
+        let lost = Lost { state: &state, group: wish.group, unit: wish.source, account: &self.tools.administrator };
+        let outcome = self.force_loop(id, wish, author, &lost).await;
+        if outcome.is_err()
+            && let Some(target) = state.primary_of(wish.target, wish.group)
+        {
+            lost.start_again(&lost.look(target).await).await;
+        }
+        if let Err(error) = &outcome {
+            tracing::error!(r#move = id.0, error = error as &dyn std::error::Error, "the forced change is not made");
+        } else if let Err(error) = lost.remove_channels().await {
+            // Whoever keeps quarantines tries again, for as long as it lasts.
+            tracing::warn!(r#move = id.0, error = &error as &dyn std::error::Error, "a channel is removed later");
+        }
+        outcome
+    }
+
+    async fn force_loop(
+        &self,
+        id: MoveId,
+        wish: &ForceWish,
+        author: &Author,
+        lost: &Lost<'_>,
+    ) -> Result<ClosureProof, MoveError> {
+        let (Some(target), Some(source)) = (lost.state.primary_of(wish.target, wish.group), lost.source()) else {
+            return Err(ForceError::Restless.into());
+        };
+        let mut closed = None;
+        let mut left: Vec<Left> = Vec::new();
+        // Each instance takes three steps at most; a channel that somebody starts again takes more.
+        for _ in 0..10 + 6 * lost.state.instances.len() {
+            let source_answers = Server::connect(source, &self.tools.account).await.is_ok();
+            let seen = ForceSeen { source_answers, closed, survivors: left.iter().map(|one| one.seen).collect() };
+            let name = |at: usize| lost.state.instance(left[at].id).name.clone();
+            let step = next_force_step(&seen);
+            self.post_force(id, &step);
+            match step {
+                ForceStep::Refuse => return Err(ForceError::SourceAnswers(source.name.clone()).into()),
+                ForceStep::Close => closed = Some(self.close_source(id, wish, source).await?),
+                ForceStep::Unreachable(at) => return Err(ForceError::Unreachable(name(at)).into()),
+                ForceStep::StopReceiving(at) => {
+                    let channel = left[at].channel.clone().unwrap_or_default();
+                    lost.stop_receiving(left[at].id, &channel).await.map_err(ForceError::from)?;
+                }
+                ForceStep::ApplyReceived(at) => {
+                    let channel = left[at].channel.clone().unwrap_or_default();
+                    let applied = lost.apply_received(left[at].id, &channel, self.deadlines.catch_up).await;
+                    if !applied.map_err(ForceError::from)? {
+                        return Err(ForceError::NotApplied(name(at)).into());
+                    }
+                }
+                ForceStep::Feed(at) => {
+                    let channel = channel_of(&left, target);
+                    let fed = lost.feed(target, &channel, left[at].id, self.deadlines.catch_up).await;
+                    if channel.is_empty() || !fed.map_err(ForceError::from)? {
+                        return Err(ForceError::NotFed(name(at)).into());
+                    }
+                }
+                ForceStep::Publish(proof) => {
+                    let position = Server::connect(lost.state.instance(target), &self.tools.account).await;
+                    let mut position = position.map_err(ForceError::from)?;
+                    let cut = position.position().await.map_err(ForceError::from)?;
+                    let reason = wish.reason.clone();
+                    let publish = Command::PublishForced { id, proof, cut, reason };
+                    self.tools.controller.change(&publish, author, None).await?;
+                    return Ok(proof);
+                }
+            }
+            left = lost.look(target).await;
+        }
+        Err(ForceError::Restless.into())
+    }
+
+    /// Every node's writes have ended, or a command says that nobody can write there, or the operator takes it upon himself.
+    async fn close_source(&self, id: MoveId, wish: &ForceWish, source: &Instance) -> Result<ClosureProof, MoveError> {
+        let state = self.state();
+        let Some(record) = state.moves.iter().find(|record| record.id == id) else {
+            return Err(ForceError::Restless.into());
+        };
+        let in_flight = self.wait_for_nodes(record).await;
+        if in_flight == 0 {
+            return Ok(ClosureProof::Drained);
+        }
+        let mut what = format!("{in_flight} writes there have not been seen to end");
+        if let Some(command) = &self.force.fencing_command {
+            match fence(command, source).await {
+                Ok(()) => return Ok(ClosureProof::FencingCommand),
+                Err(why) => what = format!("{what}, and the fencing command {why}"),
+            }
+        }
+        match wish.without_proof {
+            WithoutProof::Accept => Ok(ClosureProof::Unfenced),
+            WithoutProof::Refuse => Err(ForceError::NotClosed { instance: source.name.clone(), what }.into()),
+        }
+    }
+
+    async fn wait_for_nodes(&self, record: &MoveRecord) -> usize {
+        match perform::drain(&self.tools, record, self.deadlines.drain).await {
+            0 => 0,
+            _ => perform::end_transactions(&self.tools, record, self.deadlines.end).await,
+        }
+    }
+
+    fn post_force(&self, id: MoveId, step: &ForceStep) {
+        let word = match step {
+            ForceStep::Refuse | ForceStep::Unreachable(_) => "force: refused",
+            ForceStep::Close => "force: close the source",
+            ForceStep::StopReceiving(_) => "force: stop receiving",
+            ForceStep::ApplyReceived(_) => "force: apply what was received",
+            ForceStep::Feed(_) => "force: feed the target",
+            ForceStep::Publish(_) => "force: publish",
+        };
+        self.board.post(id, word, String::new(), 0);
+    }
+}
+
+fn channel_of(left: &[Left], id: InstanceId) -> String {
+    left.iter().find(|one| one.id == id).and_then(|one| one.channel.clone()).unwrap_or_default()
+}
+
+/// Runs the fencing command, which is told by its environment what to fence. Errors: what it did instead of exiting with 0.
+async fn fence(command: &[String], source: &Instance) -> Result<(), String> {
+    let Some((program, arguments)) = command.split_first() else { return Err("is empty".to_owned()) };
+    let address = match &source.address {
+        crate::model::InstanceAddress::Tcp(host, port) => format!("{host}:{port}"),
+        crate::model::InstanceAddress::Unix(path) => format!("unix:{path}"),
+    };
+    let mut program = Program::new(program);
+    program.args(arguments).env("MERIDIAN_INSTANCE", &source.name).env("MERIDIAN_ADDRESS", address);
+    program.kill_on_drop(true).stdin(std::process::Stdio::null());
+    match timeout(FENCING, program.status()).await {
+        Ok(Ok(status)) if status.success() => Ok(()),
+        Ok(Ok(status)) => Err(format!("ended with {status}")),
+        Ok(Err(error)) => Err(format!("could not be run: {error}")),
+        Err(_) => Err(format!("took more than {} s", FENCING.as_secs())),
+    }
+}

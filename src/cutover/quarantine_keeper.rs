@@ -1,0 +1,99 @@
+//! Keeps what was left behind by force out of everything: it takes no writes, and while it has anything that nobody else has, nobody receives
+//! from it and it follows nobody. And looks what it had that nobody else has.
+
+use super::loss;
+use super::run::Mover;
+use super::server::{Family, Server, ServerError};
+use super::survivors::{Lost, stop};
+use crate::control::{Author, ChangeError, Command};
+use crate::model::{ControlState, Quarantine};
+
+impl Mover {
+    /// Once around all quarantines.
+    pub(super) async fn keep_quarantines(&self) {
+        let state = self.state();
+        for quarantine in &state.quarantines {
+            if let Err(error) = self.keep(&state, quarantine).await {
+                let unit = &state.unit(quarantine.unit).name;
+                tracing::debug!(
+                    unit,
+                    error = &error as &dyn std::error::Error,
+                    "a quarantined instance is not reached"
+                );
+            }
+        }
+    }
+
+    async fn keep(&self, state: &ControlState, quarantine: &Quarantine) -> Result<(), ServerError> {
+        let account = &self.tools.administrator;
+        let lost = Lost { state, group: quarantine.group, unit: quarantine.unit, account };
+        let Some(source) = lost.source() else { return Ok(()) };
+        let mut server = match Server::connect(source, account).await {
+            Ok(server) => server,
+            Err(error) => {
+                remove_channels(&lost).await;
+                return Err(error);
+            }
+        };
+        close(&mut server).await?;
+        let position = server.position().await?;
+        // Until its channels were stopped it may have applied what the stand-in has written since: that is not lost. The stand-in's position
+        // holds the cut, and nothing of the source beyond it.
+        let Some(stand_in) = state.primary_of(quarantine.stand_in, quarantine.group) else { return Ok(()) };
+        let kept = Server::connect(state.instance(stand_in), account).await?.position().await?;
+        let found = match server.family {
+            Family::MariaDb => loss::beyond(&position, &kept),
+            Family::MySql => server.subtracted(&position, &kept).await?,
+        };
+        // One that has nothing of its own may follow and be followed: so it is put right.
+        if !found.is_empty() {
+            remove_channels(&lost).await;
+            stop_channels(&mut server).await?;
+        }
+        let found = if found.is_empty() { "nothing".to_owned() } else { found };
+        if quarantine.loss.as_ref() == Some(&found) {
+            return Ok(());
+        }
+        tracing::warn!(instance = source.name, lost = found, "a source that was left behind is back, in quarantine");
+        let record = Command::RecordLoss { group: quarantine.group, unit: quarantine.unit, loss: found };
+        let author = Author { by: "meridian".to_owned(), at: quarantine.at };
+        match self.tools.controller.change(&record, &author, None).await {
+            Ok(_) | Err(ChangeError::Apply(_)) => {}
+            Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "the loss could not be recorded"),
+        }
+        Ok(())
+    }
+}
+
+/// What cannot be done at one place must not keep the others from being done.
+async fn remove_channels(lost: &Lost<'_>) {
+    if let Err(error) = lost.remove_channels().await {
+        tracing::warn!(error = &error as &dyn std::error::Error, "a channel from a lost source is not removed yet");
+    }
+}
+
+/// It takes no writes.
+async fn close(server: &mut Server) -> Result<(), ServerError> {
+    let name = match server.family {
+        Family::MariaDb => "read_only",
+        Family::MySql => "super_read_only",
+    };
+    if matches!(server.variable(name).await?.as_deref(), Some("ON" | "1")) {
+        return Ok(());
+    }
+    server.execute(&format!("SET GLOBAL {name} = 1")).await
+}
+
+/// It follows nobody.
+async fn stop_channels(server: &mut Server) -> Result<(), ServerError> {
+    let runs = |channel: &super::server::Channel| {
+        ["Slave_IO_Running", "Slave_SQL_Running", "Replica_IO_Running", "Replica_SQL_Running"]
+            .iter()
+            .any(|thread| channel.get(*thread).is_some_and(|state| state != "No"))
+    };
+    for channel in server.channels().await?.iter().filter(|channel| runs(channel)) {
+        let name = super::server::value(channel, &["Connection_name", "Channel_Name"]);
+        server.execute(&stop(server.family, name)).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,278 @@
+//! The instances that are left when a source is lost: their channels from it, stopped, followed elsewhere, removed; and what they have of it.
+//!
+//! Every step may be done again. Statements go through the control account, which needs to administer replication.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::net::lookup_host;
+use tokio::time::timeout;
+
+use super::force_plan::{SourceChannel, Survivor};
+use super::server::{Channel, ControlAccount, Family, Server, ServerError, value};
+use crate::model::{ControlState, GroupId, Instance, InstanceAddress, InstanceId, UnitId};
+
+/// How long a name may take to become an address.
+const LOOKUP: Duration = Duration::from_secs(1);
+
+/// How long a target that may have everything already is waited for before it counts as behind.
+const GLANCE: Duration = Duration::from_millis(300);
+
+/// A survivor with its channel from the source's unit.
+pub struct Left {
+    /// The instance.
+    pub id: InstanceId,
+    /// Its channel, by name, where it has one.
+    pub channel: Option<String>,
+    /// What is seen of it.
+    pub seen: Survivor,
+}
+
+/// Everything that is lost with a source: the instance itself, and where its unit's instances listen.
+pub struct Lost<'a> {
+    /// The control state.
+    pub state: &'a ControlState,
+    /// The group.
+    pub group: GroupId,
+    /// The unit.
+    pub unit: UnitId,
+    /// The account that administers replication.
+    pub account: &'a ControlAccount,
+}
+
+impl Lost<'_> {
+    /// The source's primary. It exists, because every unit has one of each group.
+    pub fn source(&self) -> Option<&Instance> {
+        self.state.primary_of(self.unit, self.group).map(|id| self.state.instance(id))
+    }
+
+    /// What is seen of every instance that is left, and whether `target` has all that each has.
+    pub async fn look(&self, target: InstanceId) -> Vec<Left> {
+        let addresses = self.addresses().await;
+        let source = self.state.primary_of(self.unit, self.group);
+        let mut left = Vec::new();
+        for (id, instance) in (0u16..).map(InstanceId).zip(&self.state.instances) {
+            if instance.group != self.group || Some(id) == source {
+                continue;
+            }
+            let of_source_unit = instance.unit == self.unit;
+            let silent = Survivor { of_source_unit, answers: false, channel: SourceChannel::Absent, is_covered: true };
+            let (channel, seen) = match self.look_at(instance, &addresses, target).await {
+                Ok((channel, seen)) => (channel, Survivor { of_source_unit, ..seen }),
+                Err(error) => {
+                    tracing::warn!(instance = instance.name, error = &error as &dyn std::error::Error, "not seen");
+                    (None, silent)
+                }
+            };
+            left.push(Left { id, channel, seen });
+        }
+        left
+    }
+
+    async fn look_at(
+        &self,
+        instance: &Instance,
+        addresses: &[SocketAddr],
+        target: InstanceId,
+    ) -> Result<(Option<String>, Survivor), ServerError> {
+        let mut server = Server::connect(instance, self.account).await?;
+        let channels = server.channels().await?;
+        let mut found = None;
+        for channel in &channels {
+            if self.leads_to_source(channel, addresses).await {
+                found = Some(channel.clone());
+            }
+        }
+        let state = match &found {
+            None => SourceChannel::Absent,
+            Some(channel) => state_of(&mut server, channel).await?,
+        };
+        let position = server.position().await?;
+        let target = self.state.instance(target);
+        // Nobody's position means something while it still grows.
+        let is_settled = matches!(state, SourceChannel::Absent | SourceChannel::Stands);
+        let is_covered = is_settled
+            && (target.name == instance.name || {
+                let mut target = Server::connect(target, self.account).await?;
+                target.wait_for(&position, GLANCE).await?
+            });
+        let seen = Survivor { of_source_unit: false, answers: true, channel: state, is_covered };
+        Ok((found.map(|channel| name_of(&channel).to_owned()), seen))
+    }
+
+    /// Where the instances of the source's unit listen: a channel that leads there is one from the source, wherever it was turned to.
+    async fn addresses(&self) -> Vec<SocketAddr> {
+        let mut addresses = Vec::new();
+        let of_unit = self.state.instances.iter().filter(|one| one.group == self.group && one.unit == self.unit);
+        for instance in of_unit {
+            if let InstanceAddress::Tcp(host, port) = &instance.address {
+                addresses.extend(resolved(host, *port).await);
+            }
+        }
+        addresses
+    }
+
+    async fn leads_to_source(&self, channel: &Channel, addresses: &[SocketAddr]) -> bool {
+        let host = value(channel, &["Master_Host", "Source_Host"]);
+        let Ok(port) = value(channel, &["Master_Port", "Source_Port"]).parse() else { return false };
+        let named = self.state.instances.iter().filter(|one| one.group == self.group && one.unit == self.unit);
+        let mut same_words =
+            named.map(|one| matches!(&one.address, InstanceAddress::Tcp(known, at) if known == host && *at == port));
+        same_words.any(|same| same) || resolved(host, port).await.iter().any(|one| addresses.contains(one))
+    }
+
+    /// Stops receiving through `channel`. What was received is still applied.
+    pub async fn stop_receiving(&self, id: InstanceId, channel: &str) -> Result<(), ServerError> {
+        let mut server = self.server(id).await?;
+        let statement = match server.family {
+            Family::MariaDb => format!("STOP SLAVE {} IO_THREAD", quoted(channel)),
+            Family::MySql => format!("STOP REPLICA IO_THREAD FOR CHANNEL {}", quoted(channel)),
+        };
+        server.execute(&statement).await
+    }
+
+    /// Waits until what was received through `channel` is applied, at most `at_most`, then stops the channel. Returns whether it is.
+    pub async fn apply_received(&self, id: InstanceId, channel: &str, at_most: Duration) -> Result<bool, ServerError> {
+        let mut server = self.server(id).await?;
+        let Some(found) = channel_named(&mut server, channel).await? else { return Ok(true) };
+        let received = received_of(&found);
+        if !received.is_empty() && !server.wait_until_applied(&received, at_most).await? {
+            return Ok(false);
+        }
+        server.execute(&stop(server.family, channel)).await?;
+        Ok(true)
+    }
+
+    /// Lets `target`'s channel from the source follow `ahead` until it has all that one has. Returns whether it has, within `at_most`.
+    /// The channel keeps its account and its filters, and stands again afterwards.
+    pub async fn feed(
+        &self,
+        target: InstanceId,
+        channel: &str,
+        ahead: InstanceId,
+        at_most: Duration,
+    ) -> Result<bool, ServerError> {
+        let position = self.server(ahead).await?.position().await?;
+        let mut server = self.server(target).await?;
+        let InstanceAddress::Tcp(host, port) = &self.state.instance(ahead).address else { return Ok(false) };
+        self.turn(&mut server, channel, host, *port).await?;
+        let start = match server.family {
+            Family::MariaDb => format!("START SLAVE {}", quoted(channel)),
+            Family::MySql => format!("START REPLICA FOR CHANNEL {}", quoted(channel)),
+        };
+        server.execute(&start).await?;
+        let has = server.wait_for(&position, at_most).await;
+        server.execute(&stop(server.family, channel)).await?;
+        has
+    }
+
+    async fn turn(&self, server: &mut Server, channel: &str, host: &str, port: u16) -> Result<(), ServerError> {
+        let (host, name) = (quoted(host), quoted(channel));
+        let statement = match server.family {
+            Family::MariaDb => format!("CHANGE MASTER {name} TO MASTER_HOST={host}, MASTER_PORT={port}"),
+            Family::MySql => {
+                format!("CHANGE REPLICATION SOURCE TO SOURCE_HOST={host}, SOURCE_PORT={port} FOR CHANNEL {name}")
+            }
+        };
+        server.execute(&statement).await
+    }
+
+    /// Lets channels that were stopped follow the source again: the change is not made.
+    pub async fn start_again(&self, left: &[Left]) {
+        for (id, channel) in left.iter().filter_map(|one| Some((one.id, one.channel.as_deref()?))) {
+            if let Err(error) = self.start_one(id, channel).await {
+                let instance = &self.state.instance(id).name;
+                tracing::error!(
+                    instance,
+                    channel,
+                    error = &error as &dyn std::error::Error,
+                    "start this channel by hand"
+                );
+            }
+        }
+    }
+
+    async fn start_one(&self, id: InstanceId, channel: &str) -> Result<(), ServerError> {
+        let mut server = self.server(id).await?;
+        if let Some(InstanceAddress::Tcp(host, port)) = self.source().map(|source| source.address.clone()) {
+            server.execute(&stop(server.family, channel)).await?;
+            self.turn(&mut server, channel, &host, port).await?;
+        }
+        let start = match server.family {
+            Family::MariaDb => format!("START SLAVE {}", quoted(channel)),
+            Family::MySql => format!("START REPLICA FOR CHANNEL {}", quoted(channel)),
+        };
+        server.execute(&start).await
+    }
+
+    /// Removes the channels of other units from the source, so that no restart resumes them. Errors: somebody does not answer, or refuses.
+    pub async fn remove_channels(&self) -> Result<(), ServerError> {
+        let addresses = self.addresses().await;
+        for instance in self.state.instances.iter().filter(|one| one.group == self.group && one.unit != self.unit) {
+            let mut server = Server::connect(instance, self.account).await?;
+            for channel in server.channels().await? {
+                if !self.leads_to_source(&channel, &addresses).await {
+                    continue;
+                }
+                let name = quoted(name_of(&channel));
+                server.execute(&stop(server.family, name_of(&channel))).await?;
+                let remove = match server.family {
+                    Family::MariaDb => format!("RESET SLAVE {name} ALL"),
+                    Family::MySql => format!("RESET REPLICA ALL FOR CHANNEL {name}"),
+                };
+                server.execute(&remove).await?;
+                tracing::info!(instance = instance.name, channel = name, "the channel from a lost source is removed");
+            }
+        }
+        Ok(())
+    }
+
+    async fn server(&self, id: InstanceId) -> Result<Server, ServerError> {
+        Server::connect(self.state.instance(id), self.account).await
+    }
+}
+
+fn name_of(channel: &Channel) -> &str {
+    value(channel, &["Connection_name", "Channel_Name"])
+}
+
+/// Everything a channel has received, as a position.
+fn received_of(channel: &Channel) -> String {
+    value(channel, &["Gtid_IO_Pos", "Retrieved_Gtid_Set"]).split_whitespace().collect()
+}
+
+async fn state_of(server: &mut Server, channel: &Channel) -> Result<SourceChannel, ServerError> {
+    let runs = |names: &[&str]| value(channel, names) != "No";
+    if runs(&["Slave_IO_Running", "Replica_IO_Running"]) {
+        return Ok(SourceChannel::Receives);
+    }
+    if runs(&["Slave_SQL_Running", "Replica_SQL_Running"]) {
+        return Ok(SourceChannel::Applies);
+    }
+    let received = received_of(channel);
+    let has = received.is_empty() || server.wait_until_applied(&received, GLANCE).await?;
+    Ok(if has { SourceChannel::Stands } else { SourceChannel::Applies })
+}
+
+async fn channel_named(server: &mut Server, name: &str) -> Result<Option<Channel>, ServerError> {
+    Ok(server.channels().await?.into_iter().find(|channel| name_of(channel) == name))
+}
+
+/// Stops a channel whole.
+pub fn stop(family: Family, channel: &str) -> String {
+    match family {
+        Family::MariaDb => format!("STOP SLAVE {}", quoted(channel)),
+        Family::MySql => format!("STOP REPLICA FOR CHANNEL {}", quoted(channel)),
+    }
+}
+
+async fn resolved(host: &str, port: u16) -> Vec<SocketAddr> {
+    match timeout(LOOKUP, lookup_host((host, port))).await {
+        Ok(Ok(found)) => found.collect(),
+        Ok(Err(_)) | Err(_) => Vec::new(),
+    }
+}
+
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+}
