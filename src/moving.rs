@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use crate::admin::operations::{ChangeRefused, ChangeReport, MoveRow, PreviewRow};
 use crate::config::Config;
 use crate::control::{Controller, Former, past};
+use crate::cutover::server::ControlTls;
 use crate::cutover::{
     Board, ControlAccount, EndSession, EndSessions, KillTarget, Leftovers, MoveEnd, MoveError, MoveInbox, MoveOutcome,
     MoveRequests, Mover, Preview, Tools, requests,
@@ -15,6 +16,7 @@ use crate::cutover::{
 use crate::frontend::registry::SessionEntry;
 use crate::frontend::worker::Node;
 use crate::model::{ControlState, MovePhase, MoveRecord};
+use crate::monitor::ProbeTls;
 use crate::operations::refused;
 
 /// The movers and the ways to them.
@@ -35,7 +37,12 @@ impl Moving {
         node: &Arc<Node>,
         former: Former,
     ) -> (Moving, MoveInbox) {
-        let account = ControlAccount { user: config.monitor.user.clone(), password: config.monitor.password.clone() };
+        let tls = ProbeTls::of(&config.backend).map(|tls| tls.options());
+        let account = ControlAccount {
+            user: config.monitor.user.clone(),
+            password: config.monitor.password.clone(),
+            tls: tls.clone(),
+        };
         let leftovers = match former {
             Former::SignedOff => Leftovers::none(),
             Former::Vanished => {
@@ -43,10 +50,15 @@ impl Moving {
                 Leftovers::mark(&state, &account, backend_accounts(config)).await
             }
         };
-        let administrator =
-            ControlAccount { user: config.administrator.user.clone(), password: config.administrator.password.clone() };
-        let sessions = Arc::new(Sessions(Arc::clone(node)));
-        let tools = Tools { controller: Arc::clone(controller), account, administrator, sessions, leftovers };
+        let administrator = ControlAccount {
+            user: config.administrator.user.clone(),
+            password: config.administrator.password.clone(),
+            tls: tls.clone(),
+        };
+        let applications = backend_accounts(config).into_iter().map(|account| account.user).collect();
+        let sessions = Arc::new(Sessions { node: Arc::clone(node), tls });
+        let tools =
+            Tools { controller: Arc::clone(controller), account, administrator, applications, sessions, leftovers };
         let board = Arc::new(Board::default());
         let mover = Arc::new(Mover::new(tools, config.moves, config.force.clone(), Arc::clone(&board)));
         let (requests, inbox) = requests();
@@ -79,6 +91,7 @@ fn backend_accounts(config: &Config) -> Vec<ControlAccount> {
     let account = |user: &crate::frontend::User| ControlAccount {
         user: user.backend_user.clone(),
         password: user.backend_password.clone(),
+        tls: ProbeTls::of(&config.backend).map(|tls| tls.options()),
     };
     let mut accounts: Vec<ControlAccount> = config.users.0.iter().map(account).collect();
     accounts.sort_by(|one, other| (&one.user, &one.password).cmp(&(&other.user, &other.password)));
@@ -87,7 +100,10 @@ fn backend_accounts(config: &Config) -> Vec<ControlAccount> {
 }
 
 /// This node's sessions, as a move ends them.
-struct Sessions(Arc<Node>);
+struct Sessions {
+    node: Arc<Node>,
+    tls: Option<ControlTls>,
+}
 
 /// While it is there, the connection a session runs on is used for nothing else.
 struct Killer(Arc<SessionEntry>);
@@ -106,12 +122,16 @@ impl EndSession for Killer {
 
 impl EndSessions for Sessions {
     fn target_of(&self, session: u32) -> Option<KillTarget> {
-        let entry = self.0.registry.find(session)?;
-        let known = self.0.users.find(&entry.identity().user)?;
+        let entry = self.node.registry.find(session)?;
+        let known = self.node.users.find(&entry.identity().user)?;
         entry.killers.fetch_add(1, Ordering::SeqCst);
         let session = Box::new(Killer(Arc::clone(&entry)));
         let (instance, thread) = entry.running()?;
-        let account = ControlAccount { user: known.account.user.clone(), password: known.account.password.clone() };
+        let account = ControlAccount {
+            user: known.account.user.clone(),
+            password: known.account.password.clone(),
+            tls: self.tls.clone(),
+        };
         Some(KillTarget { instance, thread, account, session })
     }
 }

@@ -39,7 +39,7 @@ use crate::frontend::users::Users;
 use crate::frontend::worker::Node;
 use crate::model::{InstanceId, UnitId};
 use crate::monitor::health::Board;
-use crate::monitor::{ProbeAccount, ProbeTls, catalog, watch_catalog, watch_health};
+use crate::monitor::{ProbeAccount, ProbeTls, catalog, watch_catalog, watch_health, watch_lag};
 use crate::moving::Moving;
 use crate::net::rsa_key::{RsaError, RsaKey};
 use crate::net::tls::{ClientTls, ServerProof, TlsError, TlsNeed};
@@ -239,6 +239,7 @@ impl Server {
             let (snapshots, board) = (Arc::clone(snapshots), Arc::clone(&board));
             self.tasks.spawn(watch_health(instance, snapshots, board, account.clone(), stopped.clone()));
         }
+        self.tasks.spawn(watch_lag(Arc::clone(snapshots), board, account.clone(), stopped.clone()));
         self.tasks.spawn(watch_catalog(home, Arc::clone(snapshots), account, inbox, stopped.clone()));
     }
 

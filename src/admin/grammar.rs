@@ -16,7 +16,7 @@ use crate::sql::KeyValue;
 /// What the console knows, as HELP and every syntax error tell it.
 pub const VERBS: &[(&str, &str)] = &[
     (
-        "SHOW UNITS | GROUPS | INSTANCES | POOLS | SESSIONS | PINS | FORBIDS | MOVES | QUARANTINES | HISTORY | DENIALS | REFUSALS | DISAGREEMENTS | OBSERVED | EPOCH",
+        "SHOW UNITS | GROUPS | INSTANCES | POOLS | SESSIONS | PINS | FORBIDS | MOVES | QUARANTINES | LAG | HISTORY | DENIALS | REFUSALS | DISAGREEMENTS | OBSERVED | EPOCH",
         "the state of this node",
     ),
     (
@@ -77,6 +77,8 @@ pub enum Subject {
     Moves,
     /// What was left behind by force.
     Quarantines,
+    /// How far followers are behind.
+    Lag,
     /// The last changes.
     History,
     /// Statements that are denied everywhere.
@@ -101,6 +103,7 @@ const SUBJECTS: &[(&str, Subject)] = &[
     ("FORBIDS", Subject::Forbids),
     ("MOVES", Subject::Moves),
     ("QUARANTINES", Subject::Quarantines),
+    ("LAG", Subject::Lag),
     ("HISTORY", Subject::History),
     ("DENIALS", Subject::Denials),
     ("REFUSALS", Subject::Refusals),
@@ -254,7 +257,7 @@ fn parse_show(mut words: Words<'_>) -> Result<Command, GrammarError> {
         Some((_, found)) => words.end(Command::Show(*found)),
         None => Err(unexpected(
             &subject,
-            "UNITS, GROUPS, INSTANCES, POOLS, SESSIONS, PINS, FORBIDS, MOVES, QUARANTINES, HISTORY, DENIALS, REFUSALS, DISAGREEMENTS, OBSERVED or EPOCH",
+            "UNITS, GROUPS, INSTANCES, POOLS, SESSIONS, PINS, FORBIDS, MOVES, QUARANTINES, LAG, HISTORY, DENIALS, REFUSALS, DISAGREEMENTS, OBSERVED or EPOCH",
         )),
     }
 }
@@ -414,7 +417,7 @@ mod tests {
         assert!(found("PROMOTE GLOBAL ZONE").starts_with("found PROMOTE, expected a verb: SHOW, FORBID"));
         assert_eq!(
             found("SHOW TABLES"),
-            "found TABLES, expected UNITS, GROUPS, INSTANCES, POOLS, SESSIONS, PINS, FORBIDS, MOVES, QUARANTINES, HISTORY, DENIALS, REFUSALS, DISAGREEMENTS, OBSERVED or EPOCH"
+            "found TABLES, expected UNITS, GROUPS, INSTANCES, POOLS, SESSIONS, PINS, FORBIDS, MOVES, QUARANTINES, LAG, HISTORY, DENIALS, REFUSALS, DISAGREEMENTS, OBSERVED or EPOCH"
         );
     }
 

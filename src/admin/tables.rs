@@ -6,8 +6,8 @@ use super::operations::{InstanceRow, MoveRow, PinRow, PoolRow, PreviewRow, Sessi
 use crate::control::past;
 use crate::cutover::Difference;
 use crate::model::{
-    ControlState, Denial, DenialCondition, Epoch, Forbid, ForbidKind, ForbidScope, Group, Health, KeyType, Quarantine,
-    Snapshot, TableClass, Transform, UnitId,
+    ControlState, Denial, DenialCondition, Epoch, Forbid, ForbidKind, ForbidScope, Group, Health, KeyType, Lag, Link,
+    Quarantine, Snapshot, TableClass, Transform, UnitId,
 };
 use crate::monitor::precheck::{Finding, Severity};
 use crate::route::Explanation;
@@ -359,6 +359,26 @@ pub fn moves(rows: Vec<MoveRow>, epoch: Epoch) -> Table {
             detail.into(),
         ];
         table.push(cells, epoch);
+    }
+    table
+}
+
+/// SHOW LAG.
+pub fn lag(snapshot: &Snapshot) -> Table {
+    let state = &snapshot.state;
+    let mut table = Table::new(&["source", "follower", "state", "#missing", "#milliseconds"]);
+    for Link { source, follower, lag } in &snapshot.observations.lag {
+        let (word, missing, time) = match lag {
+            Lag::Unknown => ("unknown", None, None),
+            Lag::Standing { missing } => ("stands", Some(*missing), None),
+            Lag::Behind { missing, time, is_at_least: false } => ("applies", Some(*missing), Some(time)),
+            Lag::Behind { missing, time, is_at_least: true } => ("applies, at least", Some(*missing), Some(time)),
+        };
+        let milliseconds = time.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+        let (source, follower) = (&state.instance(*source).name, &state.instance(*follower).name);
+        let cells =
+            vec![source.as_str().into(), follower.as_str().into(), word.into(), missing.into(), milliseconds.into()];
+        table.push(cells, state.epoch);
     }
     table
 }

@@ -93,7 +93,7 @@ impl Operations for FakeNode {
     fn snapshot(&self) -> Arc<Snapshot> {
         Arc::new(Snapshot {
             state: Arc::new(self.state.lock().unwrap().clone()),
-            observations: Arc::new(Observations { health: vec![Health::Healthy, Health::Unhealthy] }),
+            observations: Arc::new(Observations { health: vec![Health::Healthy, Health::Unhealthy], lag: Vec::new() }),
             catalog: Arc::new(Catalog::default()),
         })
     }

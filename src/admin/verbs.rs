@@ -184,6 +184,7 @@ fn show(subject: Subject, snapshot: &Snapshot, operations: &dyn Operations) -> T
         Subject::Pins => tables::pins(operations.pins(), state.epoch),
         Subject::Forbids => tables::forbids(state),
         Subject::Moves => tables::moves(operations.moves(), state.epoch),
+        Subject::Lag => tables::lag(snapshot),
         Subject::Quarantines => tables::quarantines(state),
         Subject::History => tables::history(state),
         Subject::Denials => tables::denials(state),

@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn each_part_is_published_without_touching_the_others() {
         let snapshots = Snapshots::new(at(3));
-        snapshots.publish_observations(&Arc::new(Observations { health: vec![Health::Healthy] }));
+        snapshots.publish_observations(&Arc::new(Observations { health: vec![Health::Healthy], lag: Vec::new() }));
         snapshots.publish_catalog(&Arc::new(Catalog { version: 2, ..Catalog::default() }));
         snapshots.publish_state(&at(4));
         let seen = snapshots.load();

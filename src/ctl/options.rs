@@ -152,6 +152,8 @@ pub enum Verb {
         #[arg(long, value_name = "EPOCH")]
         if_epoch: Option<u64>,
     },
+    /// How far followers are behind
+    Lag,
     /// What was left behind by force, and what was lost with it
     Quarantines,
     /// The rows that differ between what was left behind by force and its stand-in
@@ -337,6 +339,7 @@ impl Verb {
                 let (of, to, reason) = (of_group(group), quoted(to), quoted(reason));
                 vec![("force", format!("FORCE UNIT {}{of} TO {to} REASON {reason}{accept}{condition}", quoted(unit)))]
             }
+            Verb::Lag => vec![show("lag")],
             Verb::Quarantines => vec![show("quarantines")],
             Verb::Reconcile { unit, group } => {
                 vec![("reconcile", format!("RECONCILE UNIT {}{}", quoted(unit), of_group(group)))]

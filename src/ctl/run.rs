@@ -137,6 +137,7 @@ fn as_text(verb: &Verb, epoch: Option<u64>, answers: &Answers) -> String {
         | Verb::Pins
         | Verb::Forbids
         | Verb::Moves
+        | Verb::Lag
         | Verb::Quarantines
         | Verb::Reconcile { .. }
         | Verb::History

@@ -25,6 +25,12 @@ pub enum Check {
     Prepared,
     /// Automatic ids of the units keep apart.
     AutomaticIds,
+    /// Binlogs are kept long enough for a follower that was stopped.
+    Retention,
+    /// No event of a server's own writes in the group's schemas.
+    Events,
+    /// No account of an application writes where `read_only` is on.
+    ReadOnlyBypass,
 }
 
 impl fmt::Display for Check {
@@ -37,6 +43,9 @@ impl fmt::Display for Check {
             Check::Writable => "writable",
             Check::Prepared => "prepared",
             Check::AutomaticIds => "automatic-ids",
+            Check::Retention => "retention",
+            Check::Events => "events",
+            Check::ReadOnlyBypass => "read-only-bypass",
         })
     }
 }
@@ -59,18 +68,49 @@ pub struct Facts {
     variables: Vec<(&'static str, Option<String>)>,
     channels: Vec<Channel>,
     prepared: Option<usize>,
+    /// Events that are enabled, as schema and name.
+    events: Vec<(String, String)>,
+    /// Accounts that `read_only` does not bind, with the privilege that frees them.
+    unbound: Vec<(String, String)>,
 }
 
-const MARIADB: &[&str] = &["log_bin", "log_slave_updates", "read_only", "auto_increment_increment", "gtid_domain_id"];
-const MYSQL: &[&str] = &["log_bin", "log_replica_updates", "read_only", "auto_increment_increment", "gtid_mode"];
+/// The shortest time binlogs may be kept, unless they are kept for ever.
+const SHORTEST_RETENTION: u64 = 3600;
+
+/// Enabled events of all schemas.
+const EVENTS: &str = "SELECT EVENT_SCHEMA, EVENT_NAME FROM information_schema.EVENTS WHERE STATUS = 'ENABLED'";
+
+/// Who writes where `read_only` is on.
+const UNBOUND: &str = "SELECT GRANTEE, PRIVILEGE_TYPE FROM information_schema.USER_PRIVILEGES \
+                       WHERE PRIVILEGE_TYPE IN ('READ_ONLY ADMIN', 'READ ONLY ADMIN', 'CONNECTION_ADMIN', 'SUPER')";
+
+const MARIADB: &[&str] = &[
+    "log_bin",
+    "log_slave_updates",
+    "read_only",
+    "auto_increment_increment",
+    "binlog_expire_logs_seconds",
+    "event_scheduler",
+];
+const MYSQL: &[&str] = &[
+    "log_bin",
+    "log_replica_updates",
+    "read_only",
+    "auto_increment_increment",
+    "gtid_mode",
+    "binlog_expire_logs_seconds",
+    "event_scheduler",
+];
 
 /// What an instance is to a move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Part {
+pub struct Part<'a> {
     /// It gives scopes away.
     pub is_source: bool,
     /// It gets scopes.
     pub is_target: bool,
+    /// The applications' accounts, by name.
+    pub applications: &'a [String],
 }
 
 /// Asks every instance of `group` and judges. `sources` and `target` are the units of the move.
@@ -80,6 +120,7 @@ pub async fn of_group(
     sources: &[UnitId],
     target: UnitId,
     account: &ControlAccount,
+    applications: &[String],
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
     for instance in state.instances.iter().filter(|instance| instance.group == group) {
@@ -87,6 +128,7 @@ pub async fn of_group(
         let part = Part {
             is_source: primary && sources.contains(&instance.unit),
             is_target: primary && instance.unit == target,
+            applications,
         };
         match facts(instance, account).await {
             Ok(facts) => findings.extend(judged(state, state.group(group), instance, part, &facts)),
@@ -111,7 +153,9 @@ async fn facts(instance: &Instance, account: &ControlAccount) -> Result<Facts, S
         variables.push((*name, server.variable(name).await?));
     }
     let channels = server.channels().await?;
-    Ok(Facts { family: Some(server.family), variables, channels, prepared: server.prepared().await? })
+    let (events, unbound) = (server.pairs(EVENTS).await?, server.pairs(UNBOUND).await?);
+    let prepared = server.prepared().await?;
+    Ok(Facts { family: Some(server.family), variables, channels, prepared, events, unbound })
 }
 
 impl Facts {
@@ -125,7 +169,7 @@ impl Facts {
 }
 
 /// The findings of one instance.
-pub fn judged(state: &ControlState, group: &Group, instance: &Instance, part: Part, facts: &Facts) -> Vec<Finding> {
+pub fn judged(state: &ControlState, group: &Group, instance: &Instance, part: Part<'_>, facts: &Facts) -> Vec<Finding> {
     let mut checks = vec![
         (Check::Answers, None),
         (Check::Binlog, binlog(facts, instance.role)),
@@ -142,6 +186,9 @@ pub fn judged(state: &ControlState, group: &Group, instance: &Instance, part: Pa
     }
     if instance.role == Role::Primary && group.has_managed_tables() {
         checks.push((Check::AutomaticIds, automatic_ids(state, facts)));
+        checks.push((Check::Retention, retention(facts)));
+        checks.push((Check::Events, events(group, facts)));
+        checks.push((Check::ReadOnlyBypass, unbound(part.applications, facts)));
     }
     let finding = |(check, fault)| Finding { check, instance: instance.name.clone(), fault };
     checks.into_iter().map(finding).collect()
@@ -221,6 +268,32 @@ fn is_managed(group: &Group, qualified: &str) -> bool {
     ours && rule.is_some_and(|rule| rule.class != TableClass::Local)
 }
 
+fn retention(facts: &Facts) -> Option<String> {
+    let seconds: u64 = facts.variable("binlog_expire_logs_seconds")?.parse().ok()?;
+    let short = seconds > 0 && seconds < SHORTEST_RETENTION;
+    short.then(|| format!("binlog_expire_logs_seconds is {seconds}: who is stopped for longer cannot follow any more"))
+}
+
+/// It goes on writing at a source that is closed, and nobody but its server knows of it.
+fn events(group: &Group, facts: &Facts) -> Option<String> {
+    if !facts.is_on("event_scheduler") {
+        return None;
+    }
+    let (schema, name) = facts.events.iter().find(|(schema, _)| group.schemas.contains(schema))?;
+    Some(format!("event {schema}.{name} is enabled and may write whoever owns what it writes; disable it"))
+}
+
+fn unbound(applications: &[String], facts: &Facts) -> Option<String> {
+    let frees = |privilege: &str| match facts.family {
+        // It has not bypassed read_only there since READ_ONLY ADMIN came.
+        Some(Family::MariaDb) => privilege != "SUPER",
+        Some(Family::MySql) | None => true,
+    };
+    let of_application = |grantee: &str| applications.iter().any(|name| grantee.starts_with(&format!("'{name}'@")));
+    let mut found = facts.unbound.iter().filter(|(grantee, privilege)| of_application(grantee) && frees(privilege));
+    found.next().map(|(grantee, privilege)| format!("{grantee} has {privilege}: it writes where read_only is on"))
+}
+
 fn automatic_ids(state: &ControlState, facts: &Facts) -> Option<String> {
     let step: usize = facts.variable("auto_increment_increment")?.parse().ok()?;
     let units = state.units.len();
@@ -244,18 +317,31 @@ mod tests {
     }
 
     fn facts(variables: &[(&'static str, &str)], channels: Vec<Channel>) -> Facts {
-        let fine =
-            [("log_bin", "ON"), ("log_slave_updates", "ON"), ("read_only", "OFF"), ("auto_increment_increment", "4")];
+        let fine = [
+            ("log_bin", "ON"),
+            ("log_slave_updates", "ON"),
+            ("read_only", "OFF"),
+            ("auto_increment_increment", "4"),
+            ("binlog_expire_logs_seconds", "0"),
+            ("event_scheduler", "ON"),
+        ];
         let given =
             |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
         let variables =
             fine.iter().map(|(name, value)| (*name, Some(given(name).unwrap_or_else(|| (*value).to_owned()))));
-        Facts { family: Some(Family::MariaDb), variables: variables.collect(), channels, prepared: Some(0) }
+        Facts {
+            family: Some(Family::MariaDb),
+            variables: variables.collect(),
+            channels,
+            prepared: Some(0),
+            ..Facts::default()
+        }
     }
 
     fn faults(facts: &Facts) -> Vec<String> {
         let state = sample::state();
-        let part = Part { is_source: true, is_target: true };
+        let applications = ["app".to_owned()];
+        let part = Part { is_source: true, is_target: true, applications: &applications };
         let findings = judged(&state, &state.groups[0], &state.instances[0], part, facts);
         findings.into_iter().filter_map(|finding| Some(format!("{}: {}", finding.check, finding.fault?))).collect()
     }
@@ -290,6 +376,18 @@ mod tests {
         ] {
             assert_eq!(one(&[], vec![channel(&[columns])]), fault, "{columns:?}");
         }
+        assert!(one(&[("binlog_expire_logs_seconds", "600")], fine()).starts_with("retention: "));
+        let pair = |first: &str, second: &str| vec![(first.to_owned(), second.to_owned())];
+        let events = Facts { events: pair("shop", "tidy"), ..facts(&[], fine()) };
+        assert!(faults(&events)[0].starts_with("events: event shop.tidy is enabled"), "{:?}", faults(&events));
+        let elsewhere = Facts { events: pair("other", "tidy"), ..facts(&[], fine()) };
+        assert_eq!(faults(&elsewhere), Vec::<String>::new());
+        let unbound = |grantee, privilege| faults(&Facts { unbound: pair(grantee, privilege), ..facts(&[], fine()) });
+        assert!(
+            unbound("'app'@'%'", "READ_ONLY ADMIN")[0].starts_with("read-only-bypass: 'app'@'%' has READ_ONLY ADMIN")
+        );
+        assert_eq!(unbound("'root'@'localhost'", "READ_ONLY ADMIN"), Vec::<String>::new());
+        assert_eq!(unbound("'app'@'%'", "SUPER"), Vec::<String>::new(), "MariaDB's SUPER is bound");
         let prepared = Facts { prepared: Some(2), ..facts(&[], fine()) };
         assert_eq!(faults(&prepared), ["prepared: 2 XA transactions are prepared there"]);
     }

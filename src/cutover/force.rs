@@ -175,7 +175,7 @@ impl Mover {
         };
         let mut closed = None;
         let mut left: Vec<Left> = Vec::new();
-        // Each instance takes three steps at most; a channel that somebody starts again takes more.
+        // Each instance takes four steps at most; a channel that somebody starts again takes more.
         for _ in 0..10 + 6 * lost.state.instances.len() {
             let source_answers = Server::connect(source, &self.tools.account).await.is_ok();
             let seen = ForceSeen { source_answers, closed, survivors: left.iter().map(|one| one.seen).collect() };
@@ -203,6 +203,10 @@ impl Mover {
                     if channel.is_empty() || !fed.map_err(ForceError::from)? {
                         return Err(ForceError::NotFed(name(at)).into());
                     }
+                }
+                ForceStep::Park(at) => {
+                    let channel = left[at].channel.clone().unwrap_or_default();
+                    lost.park(left[at].id, &channel).await.map_err(ForceError::from)?;
                 }
                 ForceStep::Publish(proof) => {
                     let position = Server::connect(lost.state.instance(target), &self.tools.account).await;
@@ -256,6 +260,7 @@ impl Mover {
             ForceStep::StopReceiving(_) => "force: stop receiving",
             ForceStep::ApplyReceived(_) => "force: apply what was received",
             ForceStep::Feed(_) => "force: feed the target",
+            ForceStep::Park(_) => "force: park channels",
             ForceStep::Publish(_) => "force: publish",
         };
         self.board.post(id, word, String::new(), 0);

@@ -27,8 +27,10 @@ pub enum SourceChannel {
     Receives,
     /// It receives no more, and has not yet applied all it has.
     Applies,
-    /// It has applied all it had and stands.
+    /// It has applied all it had and stands. When its server starts again, it receives again.
     Stands,
+    /// It leads nowhere, whoever starts it.
+    Parked,
 }
 
 /// What is seen before the next step.
@@ -57,6 +59,8 @@ pub enum ForceStep {
     ApplyReceived(usize),
     /// The target has to get what this one has.
     Feed(usize),
+    /// Turn its channel from the source to where nobody answers.
+    Park(usize),
     /// Give the scopes to the target.
     Publish(ClosureProof),
 }
@@ -78,8 +82,13 @@ pub fn next_force_step(seen: &ForceSeen) -> ForceStep {
     if let Some(applies) = first(&|one| one.answers && one.channel == SourceChannel::Applies) {
         return ForceStep::ApplyReceived(applies);
     }
-    match first(&|one| one.answers && !one.is_covered) {
-        Some(ahead) => ForceStep::Feed(ahead),
+    if let Some(ahead) = first(&|one| one.answers && !one.is_covered) {
+        return ForceStep::Feed(ahead);
+    }
+    // Last, because the target is fed through its channel. One in the source's own unit may follow the source again: nobody reads there.
+    let stands = |one: &Survivor| one.answers && !one.of_source_unit && one.channel == SourceChannel::Stands;
+    match first(&stands) {
+        Some(stands) => ForceStep::Park(stands),
         None => ForceStep::Publish(proof),
     }
 }
@@ -89,7 +98,7 @@ mod tests {
     use super::*;
 
     const CALM: Survivor =
-        Survivor { of_source_unit: false, answers: true, channel: SourceChannel::Stands, is_covered: true };
+        Survivor { of_source_unit: false, answers: true, channel: SourceChannel::Parked, is_covered: true };
 
     fn next(survivors: &[Survivor]) -> ForceStep {
         let closed = Some(ClosureProof::Drained);
@@ -113,11 +122,17 @@ mod tests {
     fn all_stop_receiving_before_anybody_is_fed_and_all_are_fed_before_anything_opens() {
         let receives = Survivor { channel: SourceChannel::Receives, is_covered: false, ..CALM };
         let applies = Survivor { channel: SourceChannel::Applies, is_covered: false, ..CALM };
-        let ahead = Survivor { is_covered: false, of_source_unit: true, ..CALM };
+        let left_behind = Survivor { of_source_unit: true, ..CALM };
+        let ahead = Survivor { is_covered: false, ..left_behind };
         for (survivors, step) in [
             ([ahead, applies, receives], ForceStep::StopReceiving(2)),
             ([ahead, applies, CALM], ForceStep::ApplyReceived(1)),
             ([ahead, CALM, CALM], ForceStep::Feed(0)),
+            ([CALM, Survivor { channel: SourceChannel::Stands, ..CALM }, CALM], ForceStep::Park(1)),
+            (
+                [Survivor { channel: SourceChannel::Stands, ..left_behind }, CALM, CALM],
+                ForceStep::Publish(ClosureProof::Drained),
+            ),
             ([CALM, CALM, CALM], ForceStep::Publish(ClosureProof::Drained)),
         ] {
             assert_eq!(next(&survivors), step);

@@ -45,6 +45,8 @@ pub struct Tools {
     pub account: ControlAccount,
     /// The account that administers replication, for forced changes.
     pub administrator: ControlAccount,
+    /// The applications' accounts at the instances, by name.
+    pub applications: Vec<String>,
     /// Whose transactions are ended.
     pub sessions: Arc<dyn EndSessions>,
     /// What a former process may have left.

@@ -69,7 +69,8 @@ impl Mover {
             return Err(ReconcileError::NotRight(what));
         }
         let account = &self.tools.account;
-        let findings = checks::of_group(&state, group, &[], quarantine.stand_in, account).await;
+        let findings =
+            checks::of_group(&state, group, &[], quarantine.stand_in, account, &self.tools.applications).await;
         let faults: Vec<String> = findings
             .into_iter()
             .filter_map(|finding| Some(format!("{} ({}): {}", finding.instance, finding.check, finding.fault?)))

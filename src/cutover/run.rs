@@ -304,7 +304,9 @@ impl Mover {
             let of_group = || parts.iter().filter(|part| part.extent.group() == group);
             let sources: Vec<UnitId> = of_group().map(|part| part.source).collect();
             let Some(target) = of_group().map(|part| part.target).next() else { continue };
-            findings.extend(checks::of_group(state, group, &sources, target, &self.tools.account).await);
+            findings.extend(
+                checks::of_group(state, group, &sources, target, &self.tools.account, &self.tools.applications).await,
+            );
         }
         findings
     }

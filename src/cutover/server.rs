@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, OptsBuilder, Row, Value};
+use mysql_async::{Conn, OptsBuilder, Row, SslOpts, Value};
 use thiserror::Error;
 use tokio::time::timeout;
 
@@ -21,6 +21,9 @@ const SCAN: Duration = Duration::from_secs(600);
 /// What a wait may take longer than asked for, on the way there and back.
 const GRACE: Duration = Duration::from_secs(2);
 
+/// How connections over TCP are encrypted.
+pub type ControlTls = SslOpts;
+
 /// An account on the instances.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ControlAccount {
@@ -28,6 +31,8 @@ pub struct ControlAccount {
     pub user: String,
     /// Its password; never printed.
     pub password: String,
+    /// How its connections over TCP are encrypted; `None`: not at all.
+    pub tls: Option<ControlTls>,
 }
 
 impl std::fmt::Debug for ControlAccount {
@@ -94,7 +99,9 @@ impl Server {
             .prefer_socket(Some(false))
             .stmt_cache_size(Some(0));
         let options = match &instance.address {
-            InstanceAddress::Tcp(host, port) => options.ip_or_hostname(host.clone()).tcp_port(*port),
+            InstanceAddress::Tcp(host, port) => {
+                options.ip_or_hostname(host.clone()).tcp_port(*port).ssl_opts(account.tls.clone())
+            }
             InstanceAddress::Unix(path) => options.socket(Some(path.clone())).prefer_socket(Some(true)),
         };
         let name = instance.name.clone();

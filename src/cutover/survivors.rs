@@ -15,6 +15,9 @@ use crate::model::{ControlState, GroupId, Instance, InstanceAddress, InstanceId,
 /// How long a name may take to become an address.
 const LOOKUP: Duration = Duration::from_secs(1);
 
+/// The end of the name that a channel is turned to when nobody is to be followed: no such host can exist (RFC 2606).
+const NOWHERE: &str = ".quarantine.invalid";
+
 /// How long a target that may have everything already is waited for before it counts as behind.
 const GLANCE: Duration = Duration::from_millis(300);
 
@@ -85,12 +88,13 @@ impl Lost<'_> {
         }
         let state = match &found {
             None => SourceChannel::Absent,
+            Some(channel) if host_of(channel) == self.nowhere() => SourceChannel::Parked,
             Some(channel) => state_of(&mut server, channel).await?,
         };
         let position = server.position().await?;
         let target = self.state.instance(target);
         // Nobody's position means something while it still grows.
-        let is_settled = matches!(state, SourceChannel::Absent | SourceChannel::Stands);
+        let is_settled = matches!(state, SourceChannel::Absent | SourceChannel::Stands | SourceChannel::Parked);
         let is_covered = is_settled
             && (target.name == instance.name || {
                 let mut target = Server::connect(target, self.account).await?;
@@ -113,12 +117,28 @@ impl Lost<'_> {
     }
 
     async fn leads_to_source(&self, channel: &Channel, addresses: &[SocketAddr]) -> bool {
-        let host = value(channel, &["Master_Host", "Source_Host"]);
+        let host = host_of(channel);
+        if host == self.nowhere() {
+            return true;
+        }
         let Ok(port) = value(channel, &["Master_Port", "Source_Port"]).parse() else { return false };
         let named = self.state.instances.iter().filter(|one| one.group == self.group && one.unit == self.unit);
         let mut same_words =
             named.map(|one| matches!(&one.address, InstanceAddress::Tcp(known, at) if known == host && *at == port));
         same_words.any(|same| same) || resolved(host, port).await.iter().any(|one| addresses.contains(one))
+    }
+
+    /// The host that channels from the source are turned to.
+    fn nowhere(&self) -> String {
+        format!("{}{NOWHERE}", self.state.unit(self.unit).name.to_lowercase())
+    }
+
+    /// Turns a channel that stands to where nobody answers, so that no start of its server follows the source again.
+    pub async fn park(&self, id: InstanceId, channel: &str) -> Result<(), ServerError> {
+        let mut server = self.server(id).await?;
+        server.execute(&stop(server.family, channel)).await?;
+        let nowhere = self.nowhere();
+        self.turn(&mut server, channel, &nowhere, 1).await
     }
 
     /// Stops receiving through `channel`. What was received is still applied.
@@ -230,6 +250,10 @@ impl Lost<'_> {
     async fn server(&self, id: InstanceId) -> Result<Server, ServerError> {
         Server::connect(self.state.instance(id), self.account).await
     }
+}
+
+fn host_of(channel: &Channel) -> &str {
+    value(channel, &["Master_Host", "Source_Host"])
 }
 
 fn name_of(channel: &Channel) -> &str {

@@ -1,5 +1,7 @@
 //! The connection fence: at each instance every node has an account of its own, and the instance knows which run of the node (incarnation)
-//! the account's password belongs to. Pure; the procedures that `meridian ctl accounts` creates at the instances carry these very rules out.
+//! the account's password belongs to. Pure.
+//!
+//! It is modelled (`tests/model`) before it is built: no account at any instance is opened or closed by it yet.
 //!
 //! Numbers only rise, so that whoever comes late, a node that was paused or an orchestrator that was replaced, changes nothing back.
 

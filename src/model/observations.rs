@@ -1,6 +1,6 @@
 //! What we measured, as opposed to what people decided.
 
-use super::InstanceId;
+use super::{InstanceId, Link};
 
 /// What the last probes said of an instance.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub enum Health {
 pub struct Observations {
     /// By [`InstanceId`].
     pub health: Vec<Health>,
+    /// How far each follower is behind whom it follows.
+    pub lag: Vec<Link>,
 }
 
 impl Observations {

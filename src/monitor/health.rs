@@ -8,7 +8,7 @@ use mysql_async::{Conn, Row};
 
 use super::probe::{ProbeAccount, ProbeError, connect, in_time};
 use crate::control::Snapshots;
-use crate::model::{Health, Instance, InstanceId, Observations, Role};
+use crate::model::{Health, Instance, InstanceId, Link, Observations, Role};
 use crate::shutdown::Shutdown;
 
 /// How often each instance is probed.
@@ -22,6 +22,15 @@ const AGREEING_PROBES: u32 = 2;
 pub struct Board(Mutex<Observations>);
 
 impl Board {
+    /// Publishes the lag of all links.
+    pub fn post_lag(&self, lag: Vec<Link>, snapshots: &Snapshots) {
+        let mut observations = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if observations.lag != lag {
+            observations.lag = lag;
+            snapshots.publish_observations(&Arc::new(observations.clone()));
+        }
+    }
+
     fn post(&self, instance: InstanceId, health: Health, snapshots: &Snapshots) {
         let mut observations = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if observations.health.len() <= instance.index() {
@@ -93,11 +102,12 @@ async fn probe(
 }
 
 /// MariaDB's greeting carries its name; `mysql_async` keeps only the numbers, which start at 10 for MariaDB alone.
-fn is_mariadb(connection: &Conn) -> bool {
+pub(super) fn is_mariadb(connection: &Conn) -> bool {
     connection.server_version().0 >= 10
 }
 
-fn replicates(channel: &Row) -> bool {
+/// Whether both threads of a channel run.
+pub(super) fn replicates(channel: &Row) -> bool {
     let runs = |names: [&str; 2]| {
         names.into_iter().find_map(|name| channel.get_opt::<String, _>(name).and_then(Result::ok)).as_deref()
             == Some("Yes")

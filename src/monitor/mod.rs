@@ -1,13 +1,15 @@
-//! Measuring: the health of instances and the catalog of their schemas, published as part of the snapshot.
+//! Measuring: the health of instances, the lag of links and the catalog of their schemas, published as part of the snapshot.
 //!
 //! What is observed here never changes what people decided; it only raises alarms and steers reads. Start at [`catalog`]; [`precheck`] looks at the
 //! units' schemas when an operator asks.
 
 pub mod catalog;
 pub mod health;
+pub mod lag;
 pub mod precheck;
 pub mod probe;
 
 pub use catalog::watch_catalog;
 pub use health::watch_health;
+pub use lag::watch_lag;
 pub use probe::{ProbeAccount, ProbeTls};

@@ -43,7 +43,8 @@ impl ProbeTls {
         }
     }
 
-    fn options(&self) -> SslOpts {
+    /// As the driver takes them.
+    pub fn options(&self) -> SslOpts {
         let identity =
             self.identity.as_ref().map(|(chain, key)| ClientIdentity::new(chain.clone().into(), key.clone().into()));
         let options = SslOpts::default().with_client_identity(identity);

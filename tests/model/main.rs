@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod control;
+mod forced;
 mod gate;
 mod mutants;
 mod planned;
@@ -11,6 +12,7 @@ mod world;
 
 use std::collections::BTreeSet;
 
+use forced::{ForceMutant, Forced, NEWER_ROWS_STAY, RECEIVED_IS_KEPT};
 use meridian::model;
 use mutants::Mutant;
 use planned::{NOTHING_LOST, ONE_OWNER, Planned, SAME_ORDER};
@@ -135,4 +137,39 @@ fn a_newer_incarnation_leaves_the_older_one_s_threads() {
 fn an_older_incarnation_opens_its_account_again() {
     let budget = Budget { leases: 1, replacements: 1, deadlines: 0, ..CALM };
     caught(Planned { budget, ..small(Mutant::NonMonotoneFence) }, ONE_OWNER);
+}
+
+fn force_caught(mutant: ForceMutant, law: &'static str) {
+    let model = Forced { writes: 2, mutant };
+    let checker =
+        model.checker().finish_when(HasDiscoveries::AnyOf(BTreeSet::from([law]))).threads(2).spawn_bfs().join();
+    let path = checker.discovery(law).unwrap_or_else(|| panic!("{mutant:?} does not break '{law}'"));
+    println!("{mutant:?} is caught after {} states: {law}: {:?}", checker.unique_state_count(), path.into_actions());
+}
+
+#[test]
+fn a_source_is_lost_and_comes_back() {
+    let checker = Forced { writes: 2, mutant: ForceMutant::Product }.checker().threads(2).spawn_bfs().join();
+    println!("{} states, {} steps deep: a forced change", checker.unique_state_count(), checker.max_depth());
+    checker.assert_properties();
+}
+
+#[test]
+fn a_channel_from_a_lost_source_goes_on() {
+    force_caught(ForceMutant::ChannelResumed, NEWER_ROWS_STAY);
+}
+
+#[test]
+fn a_channel_from_a_lost_source_is_only_stopped() {
+    force_caught(ForceMutant::ChannelNotParked, NEWER_ROWS_STAY);
+}
+
+#[test]
+fn a_new_owner_opens_with_what_it_has_itself() {
+    force_caught(ForceMutant::NobodyFed, RECEIVED_IS_KEPT);
+}
+
+#[test]
+fn what_was_received_and_not_applied_is_forgotten() {
+    force_caught(ForceMutant::RelayForgotten, RECEIVED_IS_KEPT);
 }

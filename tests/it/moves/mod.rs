@@ -5,8 +5,10 @@
 
 mod broken;
 mod journal;
+mod lag;
 mod mysql9;
 mod operated;
+mod prechecks;
 mod under_load;
 
 use std::time::Duration;

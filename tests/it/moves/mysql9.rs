@@ -13,9 +13,9 @@ async fn primary(tree: &Mysql9Tree, number: u32) -> Mysql9 {
     let server = Mysql9::start(tree, number * 10 + 1, &[&offset, uuid]).await;
     let accounts = [
         "SET SESSION sql_log_bin = 0",
-        "CREATE USER app@'%' IDENTIFIED BY 'apppw'",
+        "CREATE USER app@'%' IDENTIFIED BY 'apppw' REQUIRE SSL",
         "GRANT ALL ON shop.* TO app@'%'",
-        "CREATE USER meridian_monitor@'%' IDENTIFIED BY 'monitorpw'",
+        "CREATE USER meridian_monitor@'%' IDENTIFIED BY 'monitorpw' REQUIRE SSL",
         "GRANT SELECT, PROCESS, SHOW VIEW, TRIGGER, EVENT, REPLICATION CLIENT ON *.* TO meridian_monitor@'%'",
         "CREATE USER repl@'%' IDENTIFIED BY 'replpw'",
         "GRANT REPLICATION SLAVE ON *.* TO repl@'%'",
@@ -51,10 +51,46 @@ async fn a_global_zone_and_shards_move_to_and_fro_on_mysql_9() {
     let version = hz.root().value("SELECT VERSION()").await.unwrap().unwrap();
     let mut setup = Setup::over(databases, &version);
     (setup.limits, setup.family) = (format!("[moves]\n{PATIENT}"), "mysql");
+    // The servers let neither applications nor Meridian in without: what moves ask is encrypted too.
+    setup.backend = "tls = \"required\"\n".to_owned();
     let node = Node::start(setup).await;
     let (mut console, mut client) = (node.console("hz").await, node.client("hz").await);
     let dry = rows(&mut console, "SWITCH GLOBAL ZONE TO 'bj' DRY RUN").await;
     assert!(dry.iter().all(|row| !row["result"].contains("REFUSED")), "{dry:?}");
+    for (server, wrong, right, check) in [
+        (
+            &hz,
+            "SET GLOBAL binlog_expire_logs_seconds = 60",
+            "SET GLOBAL binlog_expire_logs_seconds = 0",
+            "hz-main-1 retention",
+        ),
+        (
+            &bj,
+            "SET GLOBAL auto_increment_increment = 1",
+            "SET GLOBAL auto_increment_increment = 4",
+            "bj-main-1 automatic-ids",
+        ),
+        (&bj, "SET GLOBAL read_only = 1", "SET GLOBAL read_only = 0", "bj-main-1 writable"),
+        (&bj, "STOP REPLICA IO_THREAD", "START REPLICA IO_THREAD", "bj-main-1 channels"),
+        (
+            &hz,
+            "GRANT CONNECTION_ADMIN ON *.* TO app@'%'",
+            "REVOKE CONNECTION_ADMIN ON *.* FROM app@'%'",
+            "hz-main-1 read-only-bypass",
+        ),
+        (
+            &hz,
+            "CREATE EVENT shop.tidy ON SCHEDULE EVERY 1 DAY DO DELETE FROM shop.product WHERE id < 0",
+            "DROP EVENT shop.tidy",
+            "hz-main-1 events",
+        ),
+    ] {
+        let unlogged = |statement: &str| ["SET SESSION sql_log_bin = 0".to_owned(), statement.to_owned()];
+        server.root().run(&unlogged(wrong)).await.unwrap();
+        let found = super::prechecks::refused(&mut console).await;
+        server.root().run(&unlogged(right)).await.unwrap();
+        assert!(found.iter().any(|told| told.starts_with(check)), "{wrong}: {found:?}");
+    }
     for (round, target) in [(0, "bj"), (1, "hz"), (2, "bj")] {
         let told = done(&mut console, &format!("SWITCH GLOBAL ZONE TO '{target}'")).await;
         assert!(told.starts_with("moved the Global Zone"), "{told}");

@@ -51,6 +51,11 @@ impl Databases {
         tokio::task::spawn_blocking(|| Box::leak(Box::new(Databases::start()))).await.unwrap()
     }
 
+    /// A connection of root's to a unit's primary, past Meridian.
+    pub async fn root(&self, unit: &str) -> mysql_async::Conn {
+        self.world.instance(unit, Role::Primary).unwrap().root().connect().await.unwrap()
+    }
+
     /// The general log of a server.
     pub fn general_log(&self, unit: &str, role: Role) -> PathBuf {
         self.world.instance(unit, role).unwrap().general_log()
