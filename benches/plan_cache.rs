@@ -1,12 +1,14 @@
 //! What the reading of a text costs: a hit, a hit with its routing decision, a miss, a wide INSERT.
 //!
-//! Run with `cargo bench --bench plan_cache`. Goals: point select on a hit at most 0.3 us, with its decision at most 0.5 us, INSERT of 100 rows at most 10 us, a miss at most 50 us.
+//! Run with `cargo bench --bench plan_cache`. Goals, with the decision: point select on a hit at most 0.3 us, a statement of 800 bytes 1 us, INSERT of 100 rows 10 us; a miss
+//! at most 50 us. `cargo bench --bench plan_cache -- linear` prints a table instead: what a byte costs in texts of up to 16 MiB.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::hint::black_box;
 use std::sync::Arc;
+use std::time::Instant;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use meridian::model::shard::OwnedRange;
@@ -82,6 +84,76 @@ fn rows(count: usize) -> String {
     text
 }
 
+/// A statement of 800 bytes as an ORM writes it: many columns by their tables' names, a join, a dozen conditions.
+fn of_800_bytes() -> String {
+    let columns: Vec<String> = (0..20).map(|column| format!("o.column_{column} AS o_c{column}")).collect();
+    let mut text = format!(
+        "SELECT {} FROM orders AS o INNER JOIN orders AS p ON o.user_id = p.user_id WHERE o.user_id = 6000 AND o.note = 'a note'",
+        columns.join(", ")
+    );
+    let mut number = 0;
+    while text.len() < 800 {
+        write!(text, " AND p.price <> {number}").unwrap();
+        number += 1;
+    }
+    text
+}
+
+/// Texts that grow without end, each in another way: the time for a byte must not grow with them.
+fn long(bytes: usize) -> Vec<(&'static str, String)> {
+    let repeated = |head: &str, piece: &str, tail: &str| format!("{head}{}{tail}", piece.repeat(bytes / piece.len()));
+    vec![
+        ("one string", repeated("UPDATE orders SET note = '", "a long text ", "' WHERE user_id = 6000")),
+        ("escaped quotes", repeated("UPDATE orders SET note = '", "a''b\\'c", "' WHERE user_id = 6000")),
+        ("strings side by side", repeated("UPDATE orders SET note = ", "'x' ", " WHERE user_id = 6000")),
+        ("rows", rows(bytes / 45)),
+        (
+            "rows of changing form",
+            repeated("INSERT INTO orders (id, user_id) VALUES (1, 6000)", ",(1, 6000),(NULL, 6000)", ""),
+        ),
+        ("list", repeated("DELETE FROM orders WHERE user_id IN (6000", ", 6000", ")")),
+        ("words", repeated("SELECT ", "a_word ", "FROM orders")),
+        ("conditions", repeated("SELECT 1 FROM orders WHERE user_id = 6000", " AND price = 1", "")),
+        ("parentheses", repeated("SELECT ", "(", "1")),
+        ("statements", repeated("", "SELECT 1;", "")),
+        ("statements after SET NAMES", repeated("SET NAMES utf8mb4;", "SELECT 1;", "")),
+        (
+            "few statements, long comments",
+            repeated("SET NAMES utf8mb4;", "SELECT /*                            */ 1;", ""),
+        ),
+        ("comments", repeated("SELECT ", "/* a comment */ ", "1")),
+        ("opened comments", repeated("SELECT ", "/*!50000 ", "1")),
+        ("hints", repeated("", "/*meridian: key=6000*/ ", "DELETE FROM orders")),
+        ("quoted names", repeated("SELECT ", "`a name`.", "`x` FROM orders")),
+        ("variables", repeated("SELECT ", "@a,", "1")),
+        ("BEGIN blocks", repeated("CREATE PROCEDURE p() ", "BEGIN ", "END")),
+        ("cases", repeated("CREATE PROCEDURE p() BEGIN ", "IF(1) THEN ", "END")),
+        ("operators", repeated("SELECT ", "-", "1")),
+    ]
+}
+
+/// Prints nanoseconds for a byte of texts of several lengths, planned afresh. The best of some runs, because the machine may do other things.
+fn linear(context: &SqlContext<'_>) {
+    const LENGTHS: [usize; 4] = [256 << 10, 1 << 20, 4 << 20, 16 << 20];
+    println!(
+        "nanoseconds for a byte, planned afresh\n{:32} {:>8} {:>8} {:>8} {:>8}",
+        "", "256 KiB", "1 MiB", "4 MiB", "16 MiB"
+    );
+    for (shape, (name, _)) in long(1 << 10).iter().enumerate() {
+        let times = LENGTHS.map(|length| {
+            let text = &long(length)[shape].1;
+            let run = |_| {
+                let start = Instant::now();
+                black_box(analyze(black_box(text.as_bytes()), context));
+                start.elapsed().as_nanos() as f64 / text.len() as f64
+            };
+            (0..3).map(run).fold(f64::INFINITY, f64::min)
+        });
+        let columns: Vec<String> = times.iter().map(|time| format!("{time:8.2}")).collect();
+        println!("{name:32} {}", columns.join(" "));
+    }
+}
+
 fn run(criterion: &mut Criterion) {
     let (state, catalog) = (state(), catalog());
     let context = SqlContext {
@@ -92,6 +164,9 @@ fn run(criterion: &mut Criterion) {
         state: &state,
         catalog: &catalog,
     };
+    if std::env::args().any(|argument| argument == "linear") {
+        return linear(&context);
+    }
     let snapshot =
         Snapshot { state: Arc::new(state.clone()), observations: Arc::default(), catalog: Arc::new(catalog.clone()) };
     let hint = Hint::default();
@@ -102,6 +177,7 @@ fn run(criterion: &mut Criterion) {
         transaction: TransactionView::None,
         written: &[],
         observed_at: None,
+        schema_changed_at: None,
         pin: None,
         user: "app",
         attributes: None,
@@ -115,6 +191,7 @@ fn run(criterion: &mut Criterion) {
     );
     let texts = [
         ("point_select", "SELECT id, note FROM orders WHERE user_id = 6000".to_owned()),
+        ("statement_800", of_800_bytes()),
         ("insert_1", rows(1)),
         ("insert_100", rows(100)),
         ("update_in_100", in_list),

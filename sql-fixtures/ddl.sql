@@ -74,3 +74,39 @@ DROP TABLE audit_log;
 -- transaction: open bj primary
 ALTER TABLE product COMMENT 'for sale';
 --> SEND hz primary rule=schema-unit scopes=group:main transaction=rebind
+
+-- case: a read of a session that has changed the schema stays where it did
+-- unit: bj
+-- schema-changed-at: hz primary
+SELECT * FROM product;
+--> SEND hz primary rule=after-ddl transaction=autocommit
+
+-- case: its look at the schema
+-- unit: bj
+-- schema-changed-at: hz primary
+SELECT column_name FROM information_schema.columns WHERE table_name = 'product';
+--> SEND hz primary rule=after-ddl transaction=autocommit
+
+-- case: its writes go where they belong
+-- unit: bj
+-- schema-changed-at: hz primary
+UPDATE orders SET amount = 3 WHERE user_id = 6000;
+--> SEND bj primary rule=owner key=6000 shard=6000 scopes=shard:main:6000 transaction=autocommit
+
+-- case: its local tables are this unit's
+-- unit: bj
+-- schema-changed-at: hz primary
+SELECT * FROM audit_log;
+--> SEND bj primary rule=local-table transaction=autocommit
+
+-- case: it asks for a unit
+-- schema-changed-at: hz primary
+/*meridian: unit=bj*/ SELECT * FROM product;
+--> SEND bj replica rule=unit-hint transaction=autocommit
+
+-- case: a transaction that is open elsewhere keeps its reads
+-- unit: bj
+-- schema-changed-at: hz primary
+-- transaction: open bj primary touched
+SELECT * FROM product;
+--> SEND bj primary rule=transaction transaction=continue

@@ -244,6 +244,7 @@ impl Operations for NodeOperations {
             transaction: TransactionView::None,
             written: &[],
             observed_at: None,
+            schema_changed_at: None,
             pin: None,
             user: request.user.as_deref().unwrap_or_default(),
             grants: known.map_or_else(Grants::default, |user| user.grants),

@@ -154,7 +154,7 @@ macro_rules! variants {
 variants!(ANSWERS, answer_name, Answer: Queue, DropQueue, Session, ConnectionId, Kill);
 variants!(
     RULES, rule_name, Rule:
-    Owner, GlobalMaster, LocalRead, MasterRead, LocalTable, Tableless, SchemaUnit, Transaction, Pin, UnitHint, Observe
+    Owner, GlobalMaster, LocalRead, MasterRead, AfterDdl, LocalTable, Tableless, SchemaUnit, Transaction, Pin, UnitHint, Observe
 );
 variants!(STEPS, step_name, TransactionStep: Autocommit, Open, Continue, Rebind);
 

@@ -200,6 +200,7 @@ impl Session {
         let default_mode = self.worker.node.snapshots.load().catalog.default_sql_mode.clone();
         self.reading = Reading::of(&self.state, self.collation, &default_mode);
         self.hint = Hint::default();
+        self.schema_changed_at = None;
         self.autocommit = Autocommit::On;
         self.last_insert_id = 0;
         self.left_behind = None;

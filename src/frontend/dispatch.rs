@@ -8,13 +8,14 @@ use super::checkout::is_tableless;
 use super::client::ReceivedCommand;
 use super::error_reply;
 use super::held::Held;
+use super::observe::changed_schema;
 use super::own_view::OwnView;
 use super::relay::{ClientState, Expected, RelayError, Relayed, collected, relay};
 use super::session::{Request, Session, SessionEnd};
 use super::transaction::{Autocommit, Opening};
 use crate::backend::Connection;
 use crate::control::WriteTicket;
-use crate::model::Snapshot;
+use crate::model::{GroupId, Snapshot};
 use crate::route::{Route, Target, TransactionStep};
 use crate::sql::{Facts, Statement, StatementClass};
 use crate::wire::command::Command;
@@ -56,6 +57,25 @@ pub(super) struct Loss {
 impl Loss {
     fn of(may_have_run: MayHaveRun) -> Loss {
         Loss { may_have_run, begun: false }
+    }
+}
+
+/// A reply that the client does not get as it comes.
+#[derive(Clone, Copy, Debug)]
+enum Withheld {
+    /// It is told of the client's own.
+    View(OwnView),
+    /// Every session of the process knows the new schema first: what reads keys by it must not be behind whoever was told.
+    Schema(GroupId),
+}
+
+impl Withheld {
+    fn of(statement: &Statement, request: &Request) -> Option<Withheld> {
+        let is_alone = statement.plan.statements.len() == 1;
+        match changed_schema(statement).filter(|_| is_alone) {
+            Some(group) => Some(Withheld::Schema(group)),
+            None => OwnView::of(statement, request).map(Withheld::View),
+        }
     }
 }
 
@@ -179,7 +199,7 @@ impl Session {
         let limit = self.user.user.statement_deadline.or(self.worker.node.limits.load().statement_deadline);
         match limit.filter(|_| may_be_cut_short(statement)) {
             Some(limit) => Box::pin(self.exchange_within(limit, held, request, statement, opening, ahead)).await,
-            None => self.exchange(held, request, opening, ahead, OwnView::of(statement, request)).await,
+            None => self.exchange(held, request, opening, ahead, Withheld::of(statement, request)).await,
         }
     }
 
@@ -192,10 +212,10 @@ impl Session {
         opening: &Opening,
         ahead: Option<Vec<u8>>,
     ) -> Result<Relayed, RelayError> {
-        let view = OwnView::of(statement, request);
+        let withheld = Withheld::of(statement, request);
         let (instance, thread) = (held.checkout.connection.instance, held.checkout.connection.thread_id);
         let (killer, session) = (self.killer(instance), self.presence.entry.id);
-        let mut exchange = Box::pin(self.exchange(held, request, opening, ahead, view));
+        let mut exchange = Box::pin(self.exchange(held, request, opening, ahead, withheld));
         tokio::select! {
             biased;
             relayed = &mut exchange => return relayed,
@@ -215,7 +235,7 @@ impl Session {
         request: &Request,
         opening: &Opening,
         ahead: Option<Vec<u8>>,
-        view: Option<OwnView>,
+        withheld: Option<Withheld>,
     ) -> Result<Relayed, RelayError> {
         let connection = &mut held.checkout.connection;
         held.shown = held.last_reply.take();
@@ -242,18 +262,31 @@ impl Session {
         // Even after a failed write the server may have said why (a packet too large for it): so the reply is read.
         drop(sent);
         let expected = Expected { swallow, kind: request.reply };
-        match view {
+        match withheld {
             None => relay(&self.worker, &mut self.client, connection, expected).await,
-            Some(view) => Box::pin(self.show_as_own(view, held, expected)).await,
+            Some(withheld) => Box::pin(self.withhold(withheld, held, expected)).await,
         }
     }
 
-    /// A reply that the client gets as Meridian sees things.
-    async fn show_as_own(&mut self, view: OwnView, held: &mut Held, expected: Expected) -> Result<Relayed, RelayError> {
+    /// A reply that the client gets as Meridian sees things, or when every session does.
+    async fn withhold(
+        &mut self,
+        withheld: Withheld,
+        held: &mut Held,
+        expected: Expected,
+    ) -> Result<Relayed, RelayError> {
         let connection = &mut held.checkout.connection;
         let reply = collected(connection, expected).await?;
         let flags = connection.scan_flags();
-        let edited = self.as_own(view, connection.instance, &reply.bytes, flags);
+        let edited = match withheld {
+            Withheld::View(view) => self.as_own(view, connection.instance, &reply.bytes, flags),
+            Withheld::Schema(group) => {
+                if !matches!(reply.end.kind, EndKind::Error { .. }) {
+                    self.worker.node.catalog.refresh(group, held.target.unit).await;
+                }
+                None
+            }
+        };
         let sent = self.client.send(edited.as_deref().unwrap_or(&reply.bytes)).await;
         let client = if sent.is_ok() { ClientState::Present } else { ClientState::Gone };
         Ok(Relayed { end: reply.end, client })

@@ -47,7 +47,13 @@ impl Session {
         self.observe_cursor(&mut held, relayed, request.reply);
         self.settle(held).await;
         if !failed && let Some(group) = changed_schema(statement) {
-            Box::pin(self.worker.node.catalog.refresh(group, route.target.unit)).await;
+            if statement.plan.statements.iter().any(|facts| matches!(facts.placement, Placement::Schema { .. })) {
+                self.schema_changed_at = Some(route.target);
+            }
+            // Alone, its OK has waited for that: see `dispatch`.
+            if statement.plan.statements.len() > 1 {
+                Box::pin(self.worker.node.catalog.refresh(group, route.target.unit)).await;
+            }
         }
     }
 
@@ -225,7 +231,7 @@ fn only_reads(class: &StatementClass) -> bool {
 }
 
 /// The group whose schema a statement has changed.
-fn changed_schema(statement: &Statement) -> Option<GroupId> {
+pub(super) fn changed_schema(statement: &Statement) -> Option<GroupId> {
     let ddl = statement.plan.statements.iter().find(|facts| matches!(facts.class, StatementClass::Ddl))?;
     match &ddl.placement {
         Placement::Schema { group } | Placement::Global { group, .. } | Placement::Sharded { group, .. } => {

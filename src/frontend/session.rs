@@ -72,6 +72,8 @@ pub struct Session {
     pub(super) transaction: Transaction,
     /// Where the open transaction would be if the observed group's rules were carried out.
     pub(super) observed_at: Option<Target>,
+    /// Where it has changed the schema of managed tables, until it is reset.
+    pub(super) schema_changed_at: Option<Target>,
     /// The connection it keeps, for its transaction, a pin, or what the last reply left.
     pub(super) held: Option<Box<Held>>,
     /// What was read from a connection given back before the client could ask.
@@ -333,6 +335,7 @@ impl Session {
             transaction: self.transaction.view(self.autocommit),
             written: self.transaction.written(),
             observed_at: self.observed_at,
+            schema_changed_at: self.schema_changed_at,
             pin: self.held.as_deref().and_then(Held::pin_view),
             user: &self.user.user.name,
             grants: self.user.user.grants,

@@ -197,6 +197,7 @@ async fn begin(
         state: Arc::new(state),
         hint: Hint::default(),
         observed_at: None,
+        schema_changed_at: None,
         autocommit: Autocommit::On,
         transaction: Transaction::None,
         held: None,

@@ -141,6 +141,7 @@ impl World {
             transaction: TransactionView::None,
             written: &[],
             observed_at: None,
+            schema_changed_at: None,
             pin: None,
             user: user.map_or("", |user| &user.name),
             grants: user.map_or_else(Grants::default, |user| user.grants),

@@ -6,8 +6,8 @@ use super::course::{Access, Course, Query};
 use super::keys::ShardedRule;
 use super::{Decision, Rejection, SessionView};
 use super::{
-    answer, ddl, deny, escape, forbid, global, hint, hold, local_table, multi, observe, pin, refused, sharded,
-    tableless,
+    after_ddl, answer, ddl, deny, escape, forbid, global, hint, hold, local_table, multi, observe, pin, refused,
+    sharded, tableless,
 };
 use super::{transaction, wrong_unit};
 use crate::model::{ControlState, GroupId, Snapshot};
@@ -45,6 +45,7 @@ fn decided(state: &ControlState, session: &SessionView<'_>, statement: &Statemen
         courses.push(course);
     }
     let course = multi::combined(state, courses)?;
+    let course = after_ddl::stay(session, course);
     let course = pin::prefer_primary(statement, course);
     let (course, step) = transaction::place(state, session, statement, course)?;
     let course = pin::place(state, session, statement, course, step)?;

@@ -21,6 +21,8 @@ pub enum Rule {
     Tableless,
     /// DDL on managed tables, at the group's schema unit.
     SchemaUnit,
+    /// A read of a session that has changed the schema, where it did.
+    AfterDdl,
     /// The open transaction's connection.
     Transaction,
     /// The connection the session is pinned to.

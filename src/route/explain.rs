@@ -174,6 +174,7 @@ fn rule_word(rule: Rule) -> &'static str {
         Rule::GlobalMaster => "global-master",
         Rule::LocalRead => "local-read",
         Rule::MasterRead => "master-read",
+        Rule::AfterDdl => "after-ddl",
         Rule::LocalTable => "local-table",
         Rule::Tableless => "tableless",
         Rule::SchemaUnit => "schema-unit",

@@ -9,6 +9,7 @@ pub mod session_view;
 mod decide;
 pub mod explain;
 
+mod after_ddl;
 mod answer;
 mod course;
 mod ddl;

@@ -115,6 +115,8 @@ pub struct SessionView<'a> {
     pub written: &'a [Scope],
     /// Where the transaction would be open if the rules of its group, which is only observed, were carried out.
     pub observed_at: Option<Target>,
+    /// The primary where it has changed the schema of managed tables.
+    pub schema_changed_at: Option<Target>,
     /// Its pin.
     pub pin: Option<PinView>,
     /// Its user's name.

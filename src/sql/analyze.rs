@@ -2,7 +2,8 @@
 //!
 //! The slow path's checklist. Grammar is in `classify.rs`; nothing here knows a keyword but `;`.
 
-use std::cell::Cell;
+use std::cell::{Cell, LazyCell};
+use std::ops::Deref;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -137,6 +138,8 @@ pub(super) fn plan(text: &[u8], lexed: &Lexed, context: &SqlContext<'_>, has_key
     let mut changed_by: Option<String> = None;
     let mut is_reusable = true;
     let mut disagreement = None;
+    // Looked for once, however many statements ask.
+    let occurs = LazyCell::new(|| resolve::occurring(context, text).is_some());
     for statement in parts {
         let context = SqlContext { schema: schema.as_deref(), ..*context };
         let work = Work { text, lexed, context, has_key_hint, disagreement: Cell::default() };
@@ -149,7 +152,7 @@ pub(super) fn plan(text: &[u8], lexed: &Lexed, context: &SqlContext<'_>, has_key
         }
         is_reusable &= !matches!(found.facts.class, StatementClass::ConnectionId { .. });
         if let Some(what) = &changed_by
-            && touches_managed(&work, &found.facts, text)
+            && touches_managed(&found.facts, &occurs)
         {
             found.facts.placement = Placement::Refused(SqlRefusal::ContextChange { what: what.clone() });
         }
@@ -172,12 +175,11 @@ pub(super) fn plan(text: &[u8], lexed: &Lexed, context: &SqlContext<'_>, has_key
 }
 
 /// Behind a change of context even a managed name within what looks like a string may be a name.
-fn touches_managed(work: &Work<'_>, facts: &Facts, text: &[u8]) -> bool {
+fn touches_managed(facts: &Facts, occurs: &impl Deref<Target = bool>) -> bool {
     match &facts.placement {
         Placement::Sharded { .. } | Placement::Global { .. } | Placement::Schema { .. } | Placement::Refused(_) => true,
         Placement::Tableless | Placement::Local { .. } => {
-            !matches!(facts.class, StatementClass::Set | StatementClass::Use)
-                && resolve::occurring(&work.context, text).is_some()
+            !matches!(facts.class, StatementClass::Set | StatementClass::Use) && **occurs
         }
     }
 }

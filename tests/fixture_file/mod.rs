@@ -41,7 +41,7 @@ pub struct Case {
 }
 
 /// Every word a case may be set by.
-const WORDS: [&str; 18] = [
+const WORDS: [&str; 19] = [
     "snapshot",
     "unit",
     "schema",
@@ -53,6 +53,7 @@ const WORDS: [&str; 18] = [
     "user",
     "user-level",
     "observed-at",
+    "schema-changed-at",
     "attributes",
     "params",
     "mode",
@@ -78,6 +79,7 @@ impl Case {
             "charset",
             "hint-session",
             "analysed-under",
+            "schema-changed-at",
             "live",
         ];
         self.snapshot == "two-units"

@@ -16,6 +16,7 @@ pub struct Session {
     hint: Hint,
     transaction: TransactionView,
     observed_at: Option<Target>,
+    schema_changed_at: Option<Target>,
     pin: Option<PinView>,
     grants: Grants,
     written: Vec<Scope>,
@@ -37,6 +38,8 @@ impl Session {
             hint: words("hint-session").map(|words| hint(case, &words)).unwrap_or_default(),
             transaction: words("transaction").map_or(TransactionView::None, |words| transaction(case, state, &words)),
             observed_at: words("observed-at")
+                .map(|words| target(case, state, &mut words.iter().map(|word| (*word).to_owned()))),
+            schema_changed_at: words("schema-changed-at")
                 .map(|words| target(case, state, &mut words.iter().map(|word| (*word).to_owned()))),
             pin: words("pin").map(|words| pin(case, state, &words)),
             written: words("written").map(|words| written(case, state, &words)).unwrap_or_default(),
@@ -60,6 +63,7 @@ impl Session {
             transaction: self.transaction,
             written: &self.written,
             observed_at: self.observed_at,
+            schema_changed_at: self.schema_changed_at,
             pin: self.pin,
             grants: self.grants,
             user: &self.user,

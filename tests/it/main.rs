@@ -13,6 +13,7 @@ mod failures;
 mod fixture_file;
 mod forced;
 mod keys;
+mod migrations;
 mod moves;
 mod node;
 mod protocol;

@@ -273,6 +273,7 @@ impl Trial {
             grants: Grants::default(),
             written: &[],
             observed_at: None,
+            schema_changed_at: None,
             attributes: None,
             user: "app",
             level: ReadLevel::default(),

@@ -137,6 +137,9 @@ async fn session(node: &Node, case: &Case) -> Conn {
     let mut client = Conn::new(options).await.unwrap();
     let modes = case.setting("mode").map(|mode| mode.replace('-', "_").replace(' ', ","));
     let mut statements: Vec<String> = modes.iter().map(|mode| format!("SET sql_mode = '{mode}'")).collect();
+    if case.setting("schema-changed-at").is_some() {
+        statements.push("ALTER TABLE product COMMENT 'for sale'".to_owned());
+    }
     if case.setting("charset").is_some() {
         statements.push("SET NAMES gbk".to_owned());
     }
