@@ -10,12 +10,12 @@ use crate::config::Config;
 use crate::control::{Controller, Former, past};
 use crate::cutover::server::ControlTls;
 use crate::cutover::{
-    Board, ControlAccount, EndSession, EndSessions, KillTarget, Leftovers, MoveEnd, MoveError, MoveInbox, MoveOutcome,
-    MoveRequests, Mover, Preview, Tools, requests,
+    Board, ControlAccount, EndSession, EndSessions, Goal, KillTarget, Leftovers, MoveEnd, MoveError, MoveInbox,
+    MoveOutcome, MoveRequests, Mover, Preview, Tools, requests,
 };
 use crate::frontend::registry::SessionEntry;
 use crate::frontend::worker::Node;
-use crate::model::{ControlState, MovePhase, MoveRecord};
+use crate::model::{ControlState, Lag, Link, MovePhase, MoveRecord, Snapshot};
 use crate::monitor::ProbeTls;
 use crate::operations::refused;
 
@@ -158,6 +158,29 @@ pub fn preview_rows(preview: Preview) -> Vec<PreviewRow> {
     rows.push(row("catch-up", "", catch_up));
     rows.push(row("in-flight", "", format!("{} writes or transactions to wait for", preview.in_flight)));
     rows
+}
+
+/// How far whoever follows a primary of the goal's groups is behind, as it was last measured.
+pub fn lag_rows(goal: &Goal, snapshot: &Snapshot) -> Vec<PreviewRow> {
+    let group = match goal {
+        Goal::GlobalZone { group, .. } | Goal::Shards { group, .. } | Goal::Key { group, .. } => Some(*group),
+        Goal::Unit { .. } => None,
+    };
+    let state = &snapshot.state;
+    let concerned = |link: &&Link| group.is_none_or(|group| state.instance(link.source).group == group);
+    let row = |link: &Link| {
+        let source = &state.instance(link.source).name;
+        let result = match link.lag {
+            Lag::Unknown => format!("not known, as a follower of {source}"),
+            Lag::Standing { missing } => format!("stands, {missing} transactions behind {source}"),
+            Lag::Behind { missing: 0, .. } => format!("has everything of {source}"),
+            Lag::Behind { missing, time, .. } => {
+                format!("{missing} transactions and {} ms behind {source}", time.as_millis())
+            }
+        };
+        PreviewRow { check: "lag".to_owned(), instance: state.instance(link.follower).name.clone(), result }
+    };
+    snapshot.observations.lag.iter().filter(concerned).map(row).collect()
 }
 
 /// The answer to a move that has ended, or has not begun.

@@ -182,8 +182,10 @@ impl Operations for NodeOperations {
     }
 
     async fn preview_move(&self, goal: Goal, by: &str) -> Result<Vec<PreviewRow>, String> {
-        let preview = self.moving.mover.preview(&goal, &author(by)).await;
-        preview.map(moving::preview_rows).map_err(|error| error.to_string())
+        let preview = self.moving.mover.preview(&goal, &author(by)).await.map_err(|error| error.to_string())?;
+        let mut rows = moving::preview_rows(preview);
+        rows.extend(moving::lag_rows(&goal, &self.node.snapshots.load()));
+        Ok(rows)
     }
 
     async fn carry_out_move(

@@ -35,6 +35,9 @@ async fn c8_a_standing_applier_is_told_at_once_and_a_late_one_by_the_age_of_what
         link(&mut console, "hz-main-1", "bj-main-1").await.is_some_and(|(state, ..)| state == "stands")
     })
     .await;
+    let dry = rows(&mut console, "SWITCH GLOBAL ZONE TO 'bj' DRY RUN").await;
+    let told = dry.iter().find(|row| row["check"] == "lag" && row["result"].ends_with("behind hz-main-1"));
+    assert!(told.is_some_and(|row| row["instance"] == "bj-main-1" && row["result"].starts_with("stands")), "{dry:?}");
     client.query_drop("INSERT INTO product (name) VALUES ('late')").await.unwrap();
     until("one is missing", PATIENCE, async || {
         link(&mut console, "hz-main-1", "bj-main-1").await.is_some_and(|(_, missing, _)| missing == "1")
