@@ -197,6 +197,18 @@ impl Lost<'_> {
         server.execute(&statement).await
     }
 
+    /// Whether a forced change has turned this channel away from the source: to nowhere, or to another instance of its unit.
+    fn is_turned(&self, channel: &Channel) -> bool {
+        let (host, port) = (host_of(channel), value(channel, &["Master_Port", "Source_Port"]));
+        let source = self.state.primary_of(self.unit, self.group);
+        let leads_to = |(id, one): (InstanceId, &Instance)| {
+            let here =
+                matches!(&one.address, InstanceAddress::Tcp(known, at) if known == host && at.to_string() == port);
+            here && Some(id) != source
+        };
+        host == self.nowhere() || self.state.instances_of(self.unit, self.group).any(leads_to)
+    }
+
     /// Lets channels that were stopped follow the source again: the change is not made.
     pub async fn start_again(&self, left: &[Left]) {
         for (id, channel) in left.iter().filter_map(|one| Some((one.id, one.channel.as_deref()?))) {
@@ -214,7 +226,11 @@ impl Lost<'_> {
 
     async fn start_one(&self, id: InstanceId, channel: &str) -> Result<(), ServerError> {
         let mut server = self.server(id).await?;
-        if let Some(InstanceAddress::Tcp(host, port)) = self.source().map(|source| source.address.clone()) {
+        let Some(found) = channel_named(&mut server, channel).await? else { return Ok(()) };
+        // Only one that was turned away is turned back: turning throws away what was received and not applied yet, which nobody else may have.
+        if let Some(InstanceAddress::Tcp(host, port)) = self.source().map(|source| source.address.clone())
+            && self.is_turned(&found)
+        {
             server.execute(&stop(server.family, channel)).await?;
             self.turn(&mut server, channel, &host, port).await?;
         }
