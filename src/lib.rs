@@ -9,7 +9,7 @@
 //! | [`route`] | DECIDE: `Snapshot` + `SessionView` + `Statement` -> `Decision`; one rule, one file |
 //! | [`wire`] | SPEAK: packets <-> bytes, sans-IO: framing, the scanner that finds a reply's end, handshake, flags |
 //! | [`net`] | CARRY: sockets, TLS, compression, login on both sides |
-//! | [`control`] | AGREE: the control document and its store, `apply` (pure), snapshots, the write gate |
+//! | [`control`] | AGREE: the control document and its stores (file, etcd), `apply` (pure), snapshots, the write gate, leases |
 //! | [`backend`] | REACH: connections to instances, pools, what is replayed on them, prepared statements per connection |
 //! | [`frontend`] | SERVE: listener, session (the hot path), relay, dispatch, observe |
 //! | [`monitor`] | MEASURE: health with hysteresis, the catalog of the servers' schemas |
@@ -41,7 +41,8 @@
 //! 2. A query never waits for the store: it reads the last published [`model::Snapshot`].
 //! 3. A shard has exactly one owner in any [`model::ControlState`]; `check()` refuses gaps and overlaps. Nothing changes a state but
 //!    [`control::apply`] through compare-and-swap.
-//! 4. A write holds a [`control::WriteTicket`] from before its first byte until its transaction has ended at the database. A write whose
+//! 4. A node that shares its store lets writes in only while it has its lease, and asks again when the connection is there ([`control::lease_keeper`]).
+//!    A write holds a [`control::WriteTicket`] from before its first byte until its transaction has ended at the database. A write whose
 //!    answer nobody heard keeps its ticket until its connection is known to be dead.
 //! 5. A write is sent once. A plain read may be sent again on a fresh connection if no byte of its reply reached the client and it is proved
 //!    free of side effects.
@@ -63,6 +64,10 @@
 //! - A capability class contains SESSION_TRACK as the client negotiated it, so that no OK packet has to be rewritten as long as Meridian arms no
 //!   trackers of its own.
 //! - COM_STMT_SEND_LONG_DATA does not pin: its bytes are kept, within the packet limit, until the execution says which unit they belong to.
+//! - etcd is spoken to through tonic, with the few messages written down ([`control::store`]): the client crates generate them when they are built, by a
+//!   protoc that a fresh machine does not have.
+//! - A node that is not heard any more is fenced at the database without accounts of its own: it asks for its lease once more when it has a connection to write
+//!   on, so ending every connection that no living node claims, after its lease has ended, ends all it can write on ([`cutover::peers`]).
 //! - Session state that a session never set is undone by DEFAULT on the next checkout rather than by COM_RESET_CONNECTION, which would throw the
 //!   connection's prepared statements away.
 

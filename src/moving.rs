@@ -3,21 +3,25 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::admin::operations::{ChangeRefused, ChangeReport, MoveRow, PreviewRow};
 use crate::config::Config;
-use crate::control::{Controller, Former, past};
+use crate::control::{Controller, Former, Nodes, past};
+use crate::cutover::event;
 use crate::cutover::server::ControlTls;
 use crate::cutover::{
     Board, ControlAccount, EndSession, EndSessions, Goal, KillTarget, Leftovers, MoveEnd, MoveError, MoveInbox,
-    MoveOutcome, MoveRequests, Mover, Preview, Tools, requests,
+    MoveOutcome, MoveRequests, Mover, Peers, Preview, Tools, requests,
 };
 use crate::frontend::registry::SessionEntry;
 use crate::frontend::worker::Node;
 use crate::model::{ControlState, Lag, Link, MovePhase, MoveRecord, Snapshot};
 use crate::monitor::ProbeTls;
 use crate::operations::refused;
+use crate::server::home::backend_accounts;
+use crate::shutdown::Shutdown;
 
 /// The movers and the ways to them.
 pub struct Moving {
@@ -25,6 +29,8 @@ pub struct Moving {
     pub mover: Arc<Mover>,
     /// The way for operators.
     pub requests: MoveRequests,
+    /// The nodes that share the store, where it is shared.
+    pub nodes: Option<Arc<Nodes>>,
     board: Arc<Board>,
 }
 
@@ -36,6 +42,8 @@ impl Moving {
         controller: &Arc<Controller>,
         node: &Arc<Node>,
         former: Former,
+        peers: Option<Arc<Peers>>,
+        (tasks, stopped): (&mut JoinSet<()>, &Shutdown),
     ) -> (Moving, MoveInbox) {
         let tls = ProbeTls::of(&config.backend).map(|tls| tls.options());
         let account = ControlAccount {
@@ -57,12 +65,15 @@ impl Moving {
         };
         let applications = backend_accounts(config).into_iter().map(|account| account.user).collect();
         let sessions = Arc::new(Sessions { node: Arc::clone(node), tls });
-        let tools =
-            Tools { controller: Arc::clone(controller), account, administrator, applications, sessions, leftovers };
+        let nodes = peers.as_ref().map(|peers| Arc::clone(peers.nodes()));
+        let controller = Arc::clone(controller);
+        let tools = Tools { controller, account, administrator, applications, sessions, leftovers, peers };
         let board = Arc::new(Board::default());
-        let mover = Arc::new(Mover::new(tools, config.moves, config.force.clone(), Arc::clone(&board)));
+        let (events, told) = event::events();
+        tasks.spawn(event::deliver(config.webhook.clone(), config.node.name.clone(), told, stopped.clone()));
+        let mover = Arc::new(Mover::new(tools, config.moves, config.force.clone(), Arc::clone(&board), events));
         let (requests, inbox) = requests();
-        (Moving { mover, requests, board }, inbox)
+        (Moving { mover, requests, nodes, board }, inbox)
     }
 
     /// A move as operators see it. A move this process has not met yet is at the step its record tells.
@@ -84,19 +95,6 @@ impl Moving {
             detail: progress.map(|known| known.detail).unwrap_or_default(),
         }
     }
-}
-
-/// The accounts of the applications at the instances, each once.
-fn backend_accounts(config: &Config) -> Vec<ControlAccount> {
-    let account = |user: &crate::frontend::User| ControlAccount {
-        user: user.backend_user.clone(),
-        password: user.backend_password.clone(),
-        tls: ProbeTls::of(&config.backend).map(|tls| tls.options()),
-    };
-    let mut accounts: Vec<ControlAccount> = config.users.0.iter().map(account).collect();
-    accounts.sort_by(|one, other| (&one.user, &one.password).cmp(&(&other.user, &other.password)));
-    accounts.dedup();
-    accounts
 }
 
 /// This node's sessions, as a move ends them.
@@ -202,6 +200,9 @@ pub fn reported(outcome: Result<MoveEnd, MoveError>) -> Result<ChangeReport, Cha
         }
         Ok(MoveEnd { what, outcome: MoveOutcome::RolledBack(why), epoch, .. }) => {
             Err(ChangeRefused::Invalid(format!("the move of {what} was rolled back at epoch {epoch}: {why}")))
+        }
+        Ok(MoveEnd { what, outcome: MoveOutcome::HandedOver(runner), .. }) => {
+            Err(ChangeRefused::Invalid(format!("the move of {what} is carried on by {runner}; SHOW MOVES there")))
         }
         Err(MoveError::Change(error)) => Err(refused(error)),
         Err(error) => Err(ChangeRefused::Invalid(error.to_string())),

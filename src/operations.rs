@@ -1,26 +1,25 @@
 //! What operators see and steer, put together from the running node's parts.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::admin::operations::{
-    AskedUnit, ChangeRefused, ChangeReport, ConsoleChange, DrainReport, ExplainRequest, InstanceRow, MoveRow,
+    AskedUnit, ChangeRefused, ChangeReport, ConsoleChange, DrainReport, ExplainRequest, InstanceRow, MoveRow, NodeRow,
     Operations, PinRow, PoolRow, PreviewRow, SessionRow, TallyRow,
 };
-use crate::config::{Config, load_users};
-use crate::control::{Author, ChangeError, Command, Controller, Outcome};
+use crate::config::Config;
+use crate::control::{Author, ChangeError, Command, Controller, Nodes, Outcome};
 use crate::cutover::{Difference, ForceWish, Goal};
 use crate::frontend::registry::SessionEntry;
 use crate::frontend::tally::{Count, Happening};
 use crate::frontend::worker::Node;
 use crate::model::{
-    ControlState, Epoch, Extent, Forbid, ForbidScope, GroupId, InstanceAddress, InstanceId, MoveId, Role, Snapshot,
-    UnitId,
+    ControlState, Epoch, Extent, Forbid, ForbidScope, GroupId, InstanceAddress, InstanceId, Life, Member, MoveId, Role,
+    Snapshot, UnitId,
 };
 use crate::monitor::ProbeAccount;
 use crate::monitor::precheck::{self, Finding};
@@ -38,9 +37,11 @@ pub struct NodeOperations {
     node: Arc<Node>,
     controller: Arc<Controller>,
     moving: Moving,
+    /// The nodes that share the store, where it is shared.
+    nodes: Option<Arc<Nodes>>,
+    name: String,
     reload: Arc<Reload>,
     drain: Arc<Drain>,
-    users_file: PathBuf,
     dialect: Dialect,
     monitor: ProbeAccount,
 }
@@ -59,8 +60,37 @@ impl NodeOperations {
         // Configuration without a listener is refused, so this default explains nothing to anybody.
         let fallback = Dialect { family: crate::sql::Family::MariaDb, version: 101_100 };
         let dialect = config.listeners.first().map_or(fallback, |listener| listener.dialect);
-        let users_file = config.users_file.clone();
-        NodeOperations { node, controller, moving, reload, drain, users_file, dialect, monitor }
+        let (name, nodes) = (config.node.name.clone(), moving.nodes.clone());
+        NodeOperations { node, controller, moving, nodes, name, reload, drain, dialect, monitor }
+    }
+
+    /// What an operator's wish means to the control state. Errors: an epoch that is not remembered.
+    async fn command_of(&self, change: ConsoleChange, author: &Author) -> Result<Command, ChangeRefused> {
+        let Author { by, at } = author.clone();
+        let epoch = match change {
+            ConsoleChange::Forbid { scope, kind, reason } => {
+                return Ok(Command::Forbid(Forbid { scope, kind, reason, by, at }));
+            }
+            ConsoleChange::Allow { scope } => return Ok(Command::Allow { scope }),
+            ConsoleChange::RollBackTo { epoch } => epoch,
+        };
+        let former = self.controller.former(epoch).await.map_err(|error| ChangeRefused::Store(error.to_string()))?;
+        let unknown = || ChangeRefused::Invalid(format!("the state of epoch {epoch} is not remembered"));
+        Ok(Command::RollBackTo { former: Box::new(former.ok_or_else(unknown)?) })
+    }
+
+    /// At which nodes an epoch is in force, where several share the store; as the middle of a sentence.
+    async fn everywhere(&self, epoch: Epoch) -> String {
+        let Some(nodes) = &self.nodes else { return String::new() };
+        let began = Instant::now();
+        let behind = nodes.in_force(epoch, DRAIN_PATIENCE).await;
+        let took = began.elapsed().as_millis();
+        if behind.is_empty() {
+            let live = nodes.pictures().borrow().members.iter().filter(|member| member.life == Life::Live).count();
+            return format!("; in force at all {live} living nodes after {took} ms");
+        }
+        let behind: Vec<String> = behind.iter().map(ToString::to_string).collect();
+        format!("; NOT YET KNOWN TO BE IN FORCE AT {}", behind.join(", "))
     }
 
     fn session_row(&self, entry: &SessionEntry, snapshot: &Snapshot) -> SessionRow {
@@ -123,6 +153,47 @@ impl Operations for NodeOperations {
         self.node.registry.pin_counts().into_iter().map(row).collect()
     }
 
+    fn nodes(&self) -> Vec<NodeRow> {
+        let state = &self.node.snapshots.load().state;
+        let milliseconds = |left: Duration| u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
+        let Some(nodes) = &self.nodes else {
+            let alone = NodeRow {
+                node: self.name.clone(),
+                incarnation: 0,
+                units: state.units.iter().map(|unit| unit.name.as_str()).collect::<Vec<_>>().join(", "),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                state: "this".to_owned(),
+                lease_left: None,
+                in_force: Some(self.controller.gate().epoch().0),
+                acknowledged: String::new(),
+            };
+            return vec![alone];
+        };
+        let own = nodes.own();
+        let lease_left = self.controller.gate().lease_left().map(milliseconds);
+        let picture = Arc::clone(&nodes.pictures().borrow());
+        let row = |member: &Member| {
+            let (is_own, is_live) = (own.as_ref() == Some(&member.incarnation), member.life == Life::Live);
+            let state = match (is_own, is_live) {
+                (true, true) => "this",
+                (false, true) => "live",
+                (_, false) => "silent",
+            };
+            let drained = member.report.drained.iter().map(ToString::to_string);
+            NodeRow {
+                node: member.incarnation.node.clone(),
+                incarnation: member.incarnation.number,
+                units: member.about.units.join(", "),
+                version: member.about.version.clone(),
+                state: state.to_owned(),
+                lease_left: lease_left.filter(|_| is_own),
+                in_force: is_live.then_some(member.report.seen.0),
+                acknowledged: drained.collect::<Vec<_>>().join(", "),
+            }
+        };
+        picture.members.iter().map(row).collect()
+    }
+
     fn instances(&self) -> Vec<InstanceRow> {
         let snapshot = self.node.snapshots.load();
         let state = &snapshot.state;
@@ -156,21 +227,22 @@ impl Operations for NodeOperations {
         by: &str,
     ) -> Result<ChangeReport, ChangeRefused> {
         let author = author(by);
-        let command = command_of(change, &author);
+        let command = self.command_of(change, &author).await?;
         let changed = self.controller.change(&command, &author, if_epoch).await.map_err(refused)?;
         let extents = extents_of(&self.node.snapshots.load().state, &command);
+        let everywhere = self.everywhere(changed.epoch).await;
         let result = match changed.outcome {
             // Writes that entered earlier are let through; the answer waits a moment for their outcome.
             Outcome::Changed => {
                 match timeout(DRAIN_PATIENCE, self.controller.gate().drained(&extents, changed.epoch)).await {
-                    Ok(()) => "changed; no older write is in flight".to_owned(),
+                    Ok(()) => format!("changed{everywhere}; no older write is in flight"),
                     Err(_) => {
                         let older = self.controller.gate().hindering(&extents, changed.epoch).len();
-                        format!("changed; {older} writes that began before it are still in flight")
+                        format!("changed{everywhere}; {older} writes that began before it are still in flight")
                     }
                 }
             }
-            Outcome::AlreadySo => "nothing to do: it holds already".to_owned(),
+            Outcome::AlreadySo => format!("nothing to do: it holds already{everywhere}"),
         };
         Ok(ChangeReport { epoch: changed.epoch, result })
     }
@@ -197,9 +269,14 @@ impl Operations for NodeOperations {
         moving::reported(self.moving.requests.carry_out(goal, author(by), if_epoch).await)
     }
 
-    async fn roll_back_move(&self, id: MoveId, by: &str) -> Result<ChangeReport, ChangeRefused> {
+    async fn roll_back_move(
+        &self,
+        id: MoveId,
+        if_epoch: Option<Epoch>,
+        by: &str,
+    ) -> Result<ChangeReport, ChangeRefused> {
         let command = Command::RollBackMove { id, reason: format!("by command of {by}") };
-        let changed = self.controller.change(&command, &author(by), None).await.map_err(refused)?;
+        let changed = self.controller.change(&command, &author(by), if_epoch).await.map_err(refused)?;
         Ok(ChangeReport { epoch: changed.epoch, result: format!("move {id} is rolled back") })
     }
 
@@ -285,14 +362,7 @@ impl Operations for NodeOperations {
     }
 
     async fn reload_users(&self) -> Result<usize, String> {
-        let users = load_users(&self.users_file).map_err(|errors| errors.to_string())?;
-        let state = Arc::clone(&self.node.snapshots.load().state);
-        if let Some(unit) = users.units().find(|unit| state.unit_named(unit).is_none()) {
-            return Err(format!("user.unit: found \"{unit}\", expected a unit of the control state"));
-        }
-        let count = users.0.len();
-        self.node.users.replace(users.0);
-        Ok(count)
+        self.reload.run_users()
     }
 }
 
@@ -300,14 +370,6 @@ impl Operations for NodeOperations {
 fn author(by: &str) -> Author {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     Author { by: by.to_owned(), at: since.as_secs() }
-}
-
-fn command_of(change: ConsoleChange, author: &Author) -> Command {
-    let Author { by, at } = author.clone();
-    match change {
-        ConsoleChange::Forbid { scope, kind, reason } => Command::Forbid(Forbid { scope, kind, reason, by, at }),
-        ConsoleChange::Allow { scope } => Command::Allow { scope },
-    }
 }
 
 /// The scopes a forbid closes: whose older writes its answer waits for.

@@ -18,6 +18,7 @@ use tokio::task::{JoinSet, LocalSet};
 
 pub mod drain;
 pub mod handover;
+pub mod home;
 mod open_files;
 pub mod reload;
 
@@ -25,13 +26,15 @@ use arc_swap::ArcSwap;
 
 use drain::Drain;
 use handover::{Handover, Inherited};
+use home::{Among, Home};
 use reload::Reload;
 
 use crate::admin;
 use crate::backend::{self, BackendTls, Pools};
 use crate::config::Config;
 use crate::control::catalog_requests::{CatalogRequest, CatalogRequests};
-use crate::control::{Controller, FileStore, StartError, StoreError};
+use crate::control::{Controller, StartError, StoreError};
+use crate::cutover::Peers;
 use crate::frontend::listener::{Listener, WorkerHandle, WorkerInbox, accept_clients, run_worker, worker_channel};
 use crate::frontend::registry::Registry;
 use crate::frontend::tally::Tally;
@@ -81,7 +84,9 @@ const PREDECESSOR_PAUSE: Duration = Duration::from_millis(20);
 /// A node whose ports are open.
 pub struct Server {
     node: Arc<Node>,
-    store: FileStore,
+    home: Home,
+    /// Itself among the nodes that share the store.
+    among: Option<Among>,
     tasks: JoinSet<()>,
     threads: Vec<JoinHandle<()>>,
     /// Kept to the end: a worker ends when nobody can send it clients any more.
@@ -109,7 +114,9 @@ impl Server {
         loop {
             match Server::start_with(config.clone(), &mut inherited).await {
                 // However long it takes: two processes must never admit writes at once.
-                Err(ServeError::Control(StartError::Store(StoreError::Held { .. }))) if !inherited.is_empty() => {
+                Err(ServeError::Control(StartError::Store(StoreError::Held { .. } | StoreError::Occupied { .. })))
+                    if !inherited.is_empty() =>
+                {
                     tokio::time::sleep(PREDECESSOR_PAUSE).await;
                 }
                 started => return started,
@@ -122,9 +129,8 @@ impl Server {
         open_files::raise(
             config.limits.connections + config.state.instances.len() * config.backend.connections_per_instance,
         );
-        let store = FileStore::open(&config.node.state_file).map_err(StartError::from)?;
-        let former = store.sign_on().await.map_err(StartError::from)?;
-        let controller = Arc::new(Controller::start(Arc::new(store.clone()), config.state.clone(), config.hold).await?);
+        let (home, controller, former) = Home::open(&config).await?;
+        let controller = Arc::new(controller);
         let account = ProbeAccount {
             user: config.monitor.user.clone(),
             password: config.monitor.password.clone(),
@@ -132,8 +138,8 @@ impl Server {
         };
         let (catalog_requests, inbox) = CatalogRequests::channel();
         let node = Arc::new(build_node(&config, &controller, catalog_requests)?);
-        let home = config.listeners.first().map_or(UnitId(0), |listener| listener.unit);
-        for group in catalog::read_all(home, &node.snapshots, &account).await {
+        let first_unit = config.listeners.first().map_or(UnitId(0), |listener| listener.unit);
+        for group in catalog::read_all(first_unit, &node.snapshots, &account).await {
             tracing::warn!(
                 group,
                 "serving begins without the group's catalog; its managed tables are refused until it is read"
@@ -153,12 +159,22 @@ impl Server {
         let (stop, stopped) = shutdown::channel();
         let (stop_accepting, accepting) = shutdown::channel();
         let (ask_end, end_asked) = shutdown::channel();
-        let (moving, inbox_of_moves) = Moving::begin(&config, &controller, &node, former).await;
+        let mut tasks = JoinSet::new();
+        let among = home.enter(&config, &controller, &node, &mut tasks, &stopped).await?;
+        let accounts = home::backend_accounts(&config);
+        let peers = among.as_ref().map(|among| Arc::new(Peers::new(Arc::clone(&among.nodes), accounts)));
+        let tasks_of_moves = (&mut tasks, &stopped);
+        let (moving, inbox_of_moves) =
+            Moving::begin(&config, &controller, &node, former, peers.clone(), tasks_of_moves).await;
+        if let (Some(among), Some(peers)) = (&among, &peers) {
+            among.take_part(&moving.mover, peers, &node, &mut tasks, &stopped);
+        }
         let mut server = Server {
             reload: Arc::new(Reload::new(Arc::clone(&node), Vec::new(), config.clone())),
             node,
-            store,
-            tasks: JoinSet::new(),
+            home,
+            among,
+            tasks,
             threads: Vec::new(),
             workers: Vec::new(),
             stop,
@@ -166,7 +182,7 @@ impl Server {
             end_asked,
         };
         server.tasks.spawn(Arc::clone(&moving.mover).serve(inbox_of_moves, stopped.clone()));
-        server.start_monitors(account.clone(), home, inbox, &stopped);
+        server.start_monitors(account.clone(), first_unit, inbox, &stopped);
         server.workers = server.start_workers(config.node.workers)?;
         let drain = Arc::new(Drain::new(Arc::clone(&server.node), ask_end));
         let doors =
@@ -314,9 +330,13 @@ impl Server {
         if !matches!(joined, Ok(true)) {
             tracing::error!("a worker ended by a panic");
         }
+        if let Some(among) = &self.among {
+            return among.leave().await;
+        }
+        let Home::File(store) = &self.home else { return };
         if !self.node.gate.in_flight().is_empty() {
             tracing::warn!("writes are left whose end nobody has seen; the next process looks for them");
-        } else if let Err(error) = self.store.sign_off().await {
+        } else if let Err(error) = store.sign_off().await {
             tracing::warn!(error = &error as &dyn std::error::Error, "the process could not be signed off");
         }
     }

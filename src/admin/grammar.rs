@@ -16,7 +16,7 @@ use crate::sql::KeyValue;
 /// What the console knows, as HELP and every syntax error tell it.
 pub const VERBS: &[(&str, &str)] = &[
     (
-        "SHOW UNITS | GROUPS | INSTANCES | POOLS | SESSIONS | PINS | FORBIDS | MOVES | QUARANTINES | LAG | HISTORY | DENIALS | REFUSALS | DISAGREEMENTS | OBSERVED | EPOCH",
+        "SHOW UNITS | GROUPS | INSTANCES | POOLS | SESSIONS | PINS | NODES | FORBIDS | MOVES | QUARANTINES | LAG | HISTORY | DENIALS | REFUSALS | DISAGREEMENTS | OBSERVED | EPOCH",
         "the state of this node",
     ),
     (
@@ -42,7 +42,11 @@ pub const VERBS: &[(&str, &str)] = &[
         "the rows that differ between what was left behind by force and its stand-in",
     ),
     ("REJOIN UNIT '<unit>' [OF '<group>']", "let what was left behind take part again, once nothing differs"),
-    ("ROLLBACK MOVE [<id>]", "end a move that is under way; its scopes stay with their owner"),
+    ("ROLLBACK MOVE [<id>] [IF EPOCH = <n>]", "end a move that is under way; its scopes stay with their owner"),
+    (
+        "ROLLBACK TO EPOCH <n> [IF EPOCH = <m>]",
+        "let the forbids be as they were at epoch n; ownership is moved back by moves",
+    ),
     (
         "EXPLAIN ROUTE [AT UNIT '<unit>'] [IN SCHEMA <schema>] [AS USER '<user>'] [WITH PARAMS (<value>, …)] <sql>",
         "where a statement would go, and why",
@@ -54,7 +58,7 @@ pub const VERBS: &[(&str, &str)] = &[
     ("HELP", "this list"),
 ];
 
-const VERBS_EXPECTED: &str = "a verb: SHOW, FORBID, ALLOW, SWITCH, MOVE, ROLLBACK MOVE, FORCE, RECONCILE, REJOIN, EXPLAIN ROUTE, CHECK SCHEMA, RELOAD, DRAIN NODE or HELP";
+const VERBS_EXPECTED: &str = "a verb: SHOW, FORBID, ALLOW, SWITCH, MOVE, ROLLBACK MOVE, ROLLBACK TO EPOCH, FORCE, RECONCILE, REJOIN, EXPLAIN ROUTE, CHECK SCHEMA, RELOAD, DRAIN NODE or HELP";
 
 /// What SHOW shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +75,8 @@ pub enum Subject {
     Sessions,
     /// Why sessions keep connections.
     Pins,
+    /// Nodes that share the control store.
+    Nodes,
     /// Standing forbids.
     Forbids,
     /// Moves under way.
@@ -100,6 +106,7 @@ const SUBJECTS: &[(&str, Subject)] = &[
     ("POOLS", Subject::Pools),
     ("SESSIONS", Subject::Sessions),
     ("PINS", Subject::Pins),
+    ("NODES", Subject::Nodes),
     ("FORBIDS", Subject::Forbids),
     ("MOVES", Subject::Moves),
     ("QUARANTINES", Subject::Quarantines),
@@ -141,6 +148,15 @@ pub enum Command {
     RollBackMove {
         /// Which; the only one where none is given.
         id: Option<u64>,
+        /// The epoch that must hold.
+        if_epoch: Option<Epoch>,
+    },
+    /// ROLLBACK TO EPOCH …
+    RollBackTo {
+        /// The epoch whose forbids are to stand again.
+        epoch: Epoch,
+        /// The epoch that must hold.
+        if_epoch: Option<Epoch>,
     },
     /// FORCE UNIT …
     Force(ForceWords),
@@ -191,6 +207,7 @@ impl Command {
             | Command::Allow { .. }
             | Command::Move(_)
             | Command::RollBackMove { .. }
+            | Command::RollBackTo { .. }
             | Command::Reload
             | Command::ReloadUsers
             | Command::Reconcile(_)
@@ -257,7 +274,7 @@ fn parse_show(mut words: Words<'_>) -> Result<Command, GrammarError> {
         Some((_, found)) => words.end(Command::Show(*found)),
         None => Err(unexpected(
             &subject,
-            "UNITS, GROUPS, INSTANCES, POOLS, SESSIONS, PINS, FORBIDS, MOVES, QUARANTINES, LAG, HISTORY, DENIALS, REFUSALS, DISAGREEMENTS, OBSERVED or EPOCH",
+            "UNITS, GROUPS, INSTANCES, POOLS, SESSIONS, PINS, NODES, FORBIDS, MOVES, QUARANTINES, LAG, HISTORY, DENIALS, REFUSALS, DISAGREEMENTS, OBSERVED or EPOCH",
         )),
     }
 }
@@ -417,7 +434,7 @@ mod tests {
         assert!(found("PROMOTE GLOBAL ZONE").starts_with("found PROMOTE, expected a verb: SHOW, FORBID"));
         assert_eq!(
             found("SHOW TABLES"),
-            "found TABLES, expected UNITS, GROUPS, INSTANCES, POOLS, SESSIONS, PINS, FORBIDS, MOVES, QUARANTINES, LAG, HISTORY, DENIALS, REFUSALS, DISAGREEMENTS, OBSERVED or EPOCH"
+            "found TABLES, expected UNITS, GROUPS, INSTANCES, POOLS, SESSIONS, PINS, NODES, FORBIDS, MOVES, QUARANTINES, LAG, HISTORY, DENIALS, REFUSALS, DISAGREEMENTS, OBSERVED or EPOCH"
         );
     }
 

@@ -59,21 +59,32 @@ fn parse_rest(mut words: Words<'_>, what: ScopeWords) -> Result<Command, Grammar
     words.end(Command::Move(MoveWords { what, target, wish, if_epoch }))
 }
 
-/// ROLLBACK MOVE [id]
+/// ROLLBACK MOVE [id] … | ROLLBACK TO EPOCH n …
 pub fn parse_rollback(mut words: Words<'_>) -> Result<Command, GrammarError> {
+    if words.peek().is_word("TO") {
+        words.next();
+        words.expect("EPOCH")?;
+        let epoch = Epoch(number(&mut words, "the number of an epoch")?);
+        let if_epoch = words.epoch_condition()?;
+        return words.end(Command::RollBackTo { epoch, if_epoch });
+    }
     words.expect("MOVE")?;
     let id = match words.peek() {
         Token::End => None,
-        token => {
-            words.next();
-            let number = match &token {
-                Token::Word(number) => number.parse().ok(),
-                Token::Text(_) | Token::Sign(_) | Token::Unclosed(_) | Token::End => None,
-            };
-            Some(number.ok_or_else(|| unexpected(&token, "the number of a move"))?)
-        }
+        token if token.is_word("IF") => None,
+        _ => Some(number(&mut words, "the number of a move")?),
     };
-    words.end(Command::RollBackMove { id })
+    let if_epoch = words.epoch_condition()?;
+    words.end(Command::RollBackMove { id, if_epoch })
+}
+
+fn number(words: &mut Words<'_>, expected: &str) -> Result<u64, GrammarError> {
+    let token = words.next();
+    let number = match &token {
+        Token::Word(number) => number.parse().ok(),
+        Token::Text(_) | Token::Sign(_) | Token::Unclosed(_) | Token::End => None,
+    };
+    number.ok_or_else(|| unexpected(&token, expected))
 }
 
 /// What `words` mean in `state`. Errors: a name nothing bears.
@@ -148,8 +159,13 @@ mod tests {
 
     #[test]
     fn the_only_move_needs_no_number() {
-        assert_eq!(parse("ROLLBACK MOVE 8"), Ok(Command::RollBackMove { id: Some(8) }));
-        assert_eq!(parse("rollback move"), Ok(Command::RollBackMove { id: None }));
+        let back = |id, if_epoch| Ok(Command::RollBackMove { id, if_epoch });
+        assert_eq!(parse("ROLLBACK MOVE 8"), back(Some(8), None));
+        assert_eq!(parse("rollback move"), back(None, None));
+        assert_eq!(parse("ROLLBACK MOVE IF EPOCH = 9"), back(None, Some(Epoch(9))));
+        let to = Command::RollBackTo { epoch: Epoch(3), if_epoch: Some(Epoch(9)) };
+        assert_eq!(parse("ROLLBACK TO EPOCH 3 IF EPOCH = 9"), Ok(to));
+        assert!(parse("ROLLBACK TO EPOCH").is_err() && parse("ROLLBACK MOVE x").is_err());
         assert_eq!(which(&[MoveId(8)], None), Ok(MoveId(8)));
         assert_eq!(which(&[MoveId(8), MoveId(9)], Some(9)), Ok(MoveId(9)));
         assert!(which(&[MoveId(8), MoveId(9)], None).is_err() && which(&[], None).is_err());

@@ -29,6 +29,9 @@ pub trait Operations: Send + Sync {
     /// Why sessions keep their connection, a row for each reason.
     fn pins(&self) -> Vec<PinRow>;
 
+    /// The nodes that share the control store, this one among them.
+    fn nodes(&self) -> Vec<NodeRow>;
+
     /// Instances with what was measured of them.
     fn instances(&self) -> Vec<InstanceRow>;
 
@@ -54,8 +57,13 @@ pub trait Operations: Send + Sync {
         by: &str,
     ) -> Result<ChangeReport, ChangeRefused>;
 
-    /// Sends a move back that is under way.
-    async fn roll_back_move(&self, id: MoveId, by: &str) -> Result<ChangeReport, ChangeRefused>;
+    /// Sends a move back that is under way, if the epoch is still `if_epoch` where one is given.
+    async fn roll_back_move(
+        &self,
+        id: MoveId,
+        if_epoch: Option<Epoch>,
+        by: &str,
+    ) -> Result<ChangeReport, ChangeRefused>;
 
     /// Gives everything a lost instance owns to another unit and returns when that is done, or refused. It goes on when nobody waits for it.
     async fn force(&self, wish: ForceWish, if_epoch: Option<Epoch>, by: &str) -> Result<ChangeReport, ChangeRefused>;
@@ -110,6 +118,11 @@ pub enum ConsoleChange {
     Allow {
         /// What it covers.
         scope: ForbidScope,
+    },
+    /// Let the forbids be as they were.
+    RollBackTo {
+        /// At which epoch.
+        epoch: Epoch,
     },
 }
 
@@ -243,6 +256,27 @@ pub struct PinRow {
     pub sessions: u64,
     /// Pins since start.
     pub since_start: u64,
+}
+
+/// One incarnation of a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeRow {
+    /// The node's name.
+    pub node: String,
+    /// Which of its incarnations; 0 on a node that shares its store with nobody.
+    pub incarnation: u64,
+    /// The units it serves.
+    pub units: String,
+    /// The program's version.
+    pub version: String,
+    /// `this`, `live` or `silent`.
+    pub state: String,
+    /// For how long this node may go on writing if it is not heard again; only itself knows.
+    pub lease_left: Option<u64>,
+    /// The epoch in force there.
+    pub in_force: Option<u64>,
+    /// The moves under way of which no older write is in flight there.
+    pub acknowledged: String,
 }
 
 /// One move under way.

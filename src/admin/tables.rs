@@ -2,7 +2,7 @@
 //!
 //! The last column of every table is the epoch of the snapshot it was made from. No table has a password in it.
 
-use super::operations::{InstanceRow, MoveRow, PinRow, PoolRow, PreviewRow, SessionRow, TallyRow};
+use super::operations::{InstanceRow, MoveRow, NodeRow, PinRow, PoolRow, PreviewRow, SessionRow, TallyRow};
 use crate::control::past;
 use crate::cutover::Difference;
 use crate::model::{
@@ -247,6 +247,26 @@ pub fn sessions(rows: Vec<SessionRow>, epoch: Epoch) -> Table {
             pinned.into(),
             statements.into(),
             backend.into(),
+        ];
+        table.push(cells, epoch);
+    }
+    table
+}
+
+/// SHOW NODES.
+pub fn nodes(rows: Vec<NodeRow>, epoch: Epoch) -> Table {
+    let columns = ["node", "#incarnation", "units", "version", "state", "#lease_left_ms", "#in_force", "acknowledged"];
+    let mut table = Table::new(&columns);
+    for NodeRow { node, incarnation, units, version, state, lease_left, in_force, acknowledged } in rows {
+        let cells = vec![
+            node.into(),
+            incarnation.into(),
+            units.into(),
+            version.into(),
+            state.into(),
+            lease_left.into(),
+            in_force.into(),
+            acknowledged.into(),
         ];
         table.push(cells, epoch);
     }

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use super::{
     Account, ChangeRefused, ChangeReport, Config, ConsoleChange, ConsoleRole, DrainReport, ExplainRequest, InstanceRow,
-    MoveRow, Operations, PinRow, PoolRow, PreviewRow, SessionRow, TallyRow, serve,
+    MoveRow, NodeRow, Operations, PinRow, PoolRow, PreviewRow, SessionRow, TallyRow, serve,
 };
 use crate::cutover::{Difference, ForceWish, Goal};
 use crate::model::control_state::InstanceAddress;
@@ -131,6 +131,19 @@ impl Operations for FakeNode {
         vec![PinRow { reason: "temporary table".to_owned(), sessions: 1, since_start: 4 }]
     }
 
+    fn nodes(&self) -> Vec<NodeRow> {
+        vec![NodeRow {
+            node: "hz-1".to_owned(),
+            incarnation: 4,
+            units: "hz".to_owned(),
+            version: "0.1.0".to_owned(),
+            state: "silent".to_owned(),
+            lease_left: None,
+            in_force: None,
+            acknowledged: String::new(),
+        }]
+    }
+
     fn instances(&self) -> Vec<InstanceRow> {
         Vec::new()
     }
@@ -150,7 +163,7 @@ impl Operations for FakeNode {
             ConsoleChange::Forbid { scope, kind, reason } => {
                 state.forbids.push(Forbid { scope, kind, reason, by: by.to_owned(), at: 0 });
             }
-            ConsoleChange::Allow { .. } => state.forbids.clear(),
+            ConsoleChange::Allow { .. } | ConsoleChange::RollBackTo { .. } => state.forbids.clear(),
         }
         state.epoch = state.epoch.next();
         Ok(ChangeReport { epoch: state.epoch, result: "done".to_owned() })
@@ -185,7 +198,12 @@ impl Operations for FakeNode {
         Ok(ChangeReport { epoch: state.epoch, result: "moved".to_owned() })
     }
 
-    async fn roll_back_move(&self, id: MoveId, _by: &str) -> Result<ChangeReport, ChangeRefused> {
+    async fn roll_back_move(
+        &self,
+        id: MoveId,
+        _if_epoch: Option<Epoch>,
+        _by: &str,
+    ) -> Result<ChangeReport, ChangeRefused> {
         Err(ChangeRefused::Invalid(format!("move {id} is not under way")))
     }
 

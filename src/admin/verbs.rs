@@ -142,10 +142,13 @@ async fn carry_out(command: Command, asker: &Asker, operations: &dyn Operations)
             let rows = operations.reconcile(group, unit).await.map_err(ChangeRefused::Invalid);
             Ok(Answer::Rows(tables::differences(rows.map_err(Refusal::Change)?, snapshot.state.epoch)))
         }
-        Command::RollBackMove { id } => {
+        Command::RollBackTo { epoch, if_epoch } => {
+            apply(ConsoleChange::RollBackTo { epoch }, if_epoch, asker, operations).await
+        }
+        Command::RollBackMove { id, if_epoch } => {
             let moves: Vec<MoveId> = snapshot.state.moves.iter().map(|record| record.id).collect();
             let id = move_words::which(&moves, id).map_err(Refusal::WhichMove)?;
-            let report = operations.roll_back_move(id, &asker.account.name).await;
+            let report = operations.roll_back_move(id, if_epoch, &asker.account.name).await;
             reported(report, &format!("rollback of move {id}"), asker)
         }
         Command::ExplainRoute { unit, schema, user, parameters, sql } => {
@@ -182,6 +185,7 @@ fn show(subject: Subject, snapshot: &Snapshot, operations: &dyn Operations) -> T
         Subject::Pools => tables::pools(operations.pools(), state.epoch),
         Subject::Sessions => tables::sessions(operations.sessions(), state.epoch),
         Subject::Pins => tables::pins(operations.pins(), state.epoch),
+        Subject::Nodes => tables::nodes(operations.nodes(), state.epoch),
         Subject::Forbids => tables::forbids(state),
         Subject::Moves => tables::moves(operations.moves(), state.epoch),
         Subject::Lag => tables::lag(snapshot),

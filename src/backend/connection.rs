@@ -65,6 +65,7 @@ impl Connection {
     /// A connection that has just logged in and is in `state`; it keeps one prepared statement until it is told how many.
     pub fn new(logged_in: LoggedIn, instance: InstanceId, state: SessionState, slot: OpenSlot) -> Connection {
         let now = Instant::now();
+        slot.named(logged_in.connection_id);
         Connection {
             stream: logged_in.stream,
             instance,

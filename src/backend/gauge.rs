@@ -1,7 +1,9 @@
 //! The limits of one instance, shared by all workers: how many connections are open, how many are checked out.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::{Notify, Semaphore};
 
@@ -20,6 +22,10 @@ pub struct InstanceGauge {
     open: AtomicUsize,
     waiting: AtomicUsize,
     opened: AtomicUsize,
+    /// The servers' numbers of the open connections.
+    threads: Mutex<Threads>,
+    /// A login has ended, one way or the other.
+    settled: Notify,
     /// How many prepared statements the server lets all its clients have together, once it was asked.
     server_prepared: OnceLock<usize>,
 }
@@ -34,6 +40,8 @@ impl InstanceGauge {
             open: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
             opened: AtomicUsize::new(0),
+            threads: Mutex::default(),
+            settled: Notify::new(),
             server_prepared: OnceLock::new(),
         })
     }
@@ -61,7 +69,29 @@ impl InstanceGauge {
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, |open| (open < self.limit).then_some(open + 1))
             .ok()?;
         self.opened.fetch_add(1, Ordering::Relaxed);
-        Some(OpenSlot(Arc::clone(self)))
+        let number = self.known_threads().begin();
+        Some(OpenSlot { gauge: Arc::clone(self), number })
+    }
+
+    /// The server's numbers of all connections that are open, or were being opened when this was asked.
+    pub async fn threads(&self) -> Vec<u32> {
+        let asked = self.known_threads().next;
+        loop {
+            let settled = self.settled.notified();
+            tokio::pin!(settled);
+            settled.as_mut().enable();
+            {
+                let threads = self.known_threads();
+                if threads.opening.first().is_none_or(|oldest| *oldest >= asked) {
+                    return threads.open.values().copied().collect();
+                }
+            }
+            settled.await;
+        }
+    }
+
+    fn known_threads(&self) -> MutexGuard<'_, Threads> {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Connections open now.
@@ -94,11 +124,49 @@ impl InstanceGauge {
 
 /// The place of one open connection; free again when dropped.
 #[derive(Debug)]
-pub struct OpenSlot(Arc<InstanceGauge>);
+pub struct OpenSlot {
+    gauge: Arc<InstanceGauge>,
+    number: u64,
+}
+
+impl OpenSlot {
+    /// The connection has logged in, and the server calls it `thread`.
+    pub fn named(&self, thread: u32) {
+        let mut threads = self.gauge.known_threads();
+        threads.opening.remove(&self.number);
+        threads.open.insert(self.number, thread);
+        drop(threads);
+        self.gauge.settled.notify_waiters();
+    }
+}
 
 impl Drop for OpenSlot {
     fn drop(&mut self) {
-        self.0.open.fetch_sub(1, Ordering::AcqRel);
+        let mut threads = self.gauge.known_threads();
+        threads.open.remove(&self.number);
+        let was_opening = threads.opening.remove(&self.number);
+        drop(threads);
+        if was_opening {
+            self.gauge.settled.notify_waiters();
+        }
+        self.gauge.open.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// Connections by a number of our own; the server's is known once the login has succeeded.
+#[derive(Debug, Default)]
+struct Threads {
+    next: u64,
+    opening: BTreeSet<u64>,
+    open: BTreeMap<u64, u32>,
+}
+
+impl Threads {
+    fn begin(&mut self) -> u64 {
+        let number = self.next;
+        self.next += 1;
+        self.opening.insert(number);
+        number
     }
 }
 
@@ -114,7 +182,28 @@ impl Drop for Waiting<'_> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
     use super::*;
+
+    #[tokio::test]
+    async fn threads_are_told_once_the_logins_that_had_begun_have_ended() {
+        let gauge = InstanceGauge::new(8);
+        let [first, second] = [gauge.reserve(), gauge.reserve()].map(Option::unwrap);
+        first.named(11);
+        let asked = gauge.threads();
+        tokio::pin!(asked);
+        tokio::select! {
+            biased;
+            _ = &mut asked => panic!("a login had begun"),
+            () = tokio::task::yield_now() => {}
+        }
+        let later = gauge.reserve();
+        second.named(12);
+        assert_eq!(asked.await, [11, 12], "a login that began later is not waited for");
+        drop((first, later));
+        assert_eq!(gauge.threads().await, [12]);
+    }
 
     #[test]
     fn all_connections_together_keep_at_most_half_of_what_the_server_allows() {

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use super::error::{ConfigError, ConfigErrors};
 use super::places::Addresses;
 use super::reader::{Located, Problems, Section, read_document};
-use super::{groups, listeners, places, policy, shape, tuning, users};
-use crate::control::HoldLimits;
-use crate::cutover::{Deadlines, ForceConfig};
+use super::{control, groups, listeners, places, policy, shape, tuning, users};
+use crate::control::{EtcdConfig, HoldLimits};
+use crate::cutover::{Deadlines, ForceConfig, Webhook};
 use crate::frontend::{Limits, ListenerConfig, User};
 use crate::model::{ControlState, Epoch, GroupId, Routing};
 use crate::{admin, backend, telemetry};
@@ -52,6 +52,15 @@ impl Users {
     }
 }
 
+/// Where the control state is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreConfig {
+    /// In `node.state_file`, by this node alone.
+    File,
+    /// In etcd, with other nodes.
+    Etcd(EtcdConfig),
+}
+
 /// Everything a node needs to start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -59,6 +68,8 @@ pub struct Config {
     pub file: PathBuf,
     /// The node itself.
     pub node: NodeConfig,
+    /// Where the control state is kept.
+    pub store: StoreConfig,
     /// Units, groups and instances as decided by the file, at epoch 1. Invariant: `state.check()` holds.
     pub state: ControlState,
     /// Where clients connect.
@@ -79,6 +90,8 @@ pub struct Config {
     pub moves: Deadlines,
     /// How forced changes are made.
     pub force: ForceConfig,
+    /// Where the end of moves is told.
+    pub webhook: Option<Webhook>,
     /// The users of the applications.
     pub users: Users,
     /// The file they came from, for RELOAD USERS.
@@ -122,6 +135,7 @@ fn read_config(root: &Section<'_>, problems: &mut Problems, file: &Path, folder:
     let users_file = root.required(problems, "users_file", shape::path(folder));
     let default_group = root.optional(problems, "default_group", shape::name());
     let node = read_node(root, problems, folder);
+    let store = control::read(root, problems, folder);
     let units = places::read_units(root, problems);
     let routing = root.or(problems, "routing", shape::word(policy::ROUTINGS), Routing::default());
     let groups = groups::read(root, problems, &units, routing);
@@ -136,7 +150,7 @@ fn read_config(root: &Section<'_>, problems: &mut Problems, file: &Path, folder:
     let consoles = places::read_consoles(root, problems, &units, &mut taken, folder);
     let (backend, monitor, administrator) = tuning::read_backend(root, problems, folder);
     let limits = tuning::read_limits(root, problems);
-    let (hold, moves, force) = tuning::read_moves(root, problems);
+    let (hold, moves, force, webhook) = tuning::read_moves(root, problems);
     let log = tuning::read_log(root, problems);
     let users = users_file.as_ref().and_then(|file| read_users(file, problems));
     groups::check(&units, &groups, &instances, problems);
@@ -169,6 +183,7 @@ fn read_config(root: &Section<'_>, problems: &mut Problems, file: &Path, folder:
     Some(Config {
         file: file.to_owned(),
         node: node?,
+        store: store?,
         state,
         listeners,
         consoles,
@@ -179,6 +194,7 @@ fn read_config(root: &Section<'_>, problems: &mut Problems, file: &Path, folder:
         hold,
         moves,
         force,
+        webhook,
         users: users?,
         users_file: users_file?.value,
         log,

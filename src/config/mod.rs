@@ -3,6 +3,7 @@
 //! It opens no socket and connects to nothing: it reads the file, the users' file and the secrets they name, and reports every fault at once.
 //! Start at [`file`]; every key is documented in README.md, section Configuration.
 
+mod control;
 pub mod error;
 pub mod file;
 mod groups;
@@ -20,6 +21,6 @@ mod tuning;
 mod users;
 
 pub use error::{ConfigError, ConfigErrors};
-pub use file::{Config, MonitorAccount, NodeConfig, Users, load, load_users};
+pub use file::{Config, MonitorAccount, NodeConfig, StoreConfig, Users, load, load_users};
 pub use secret::{SecretError, reveal};
 pub use summary::summary;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use toml::de::DeValue;
 
 use super::secret;
+use crate::cutover::Webhook;
 use crate::model::control_state::InstanceAddress;
 use crate::model::{PlainKey, Shard, ShardRange};
 use crate::net::balancer::Network;
@@ -251,6 +252,17 @@ fn read_network(text: &str) -> Option<Network> {
     };
     let address: IpAddr = address.parse().ok()?;
     Network::new(address, bits.unwrap_or(if address.is_ipv4() { 32 } else { 128 }))
+}
+
+/// Where events are sent.
+pub fn webhook() -> Shape<Webhook> {
+    Shape::new("an address such as \"http://ops.example:8080/moves\"", |value| {
+        let rest = value.as_str()?.strip_prefix("http://")?;
+        let (host, path) = rest.find('/').map_or((rest, "/"), |at| rest.split_at(at));
+        let plain = |text: &str| text.chars().all(|letter| letter.is_ascii_graphic());
+        let authority = if host.contains(':') { host.to_owned() } else { format!("{host}:80") };
+        (!host.is_empty() && plain(host) && plain(path)).then(|| Webhook { authority, path: path.to_owned() })
+    })
 }
 
 /// Where an instance listens.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::file::Config;
+use super::file::{Config, StoreConfig};
 use crate::model::{Group, TableClass};
 
 /// What `config` would serve, for people.
@@ -14,6 +14,10 @@ pub fn summary(config: &Config) -> String {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{line}");
     };
+    if let StoreConfig::Etcd(etcd) = &config.store {
+        let (endpoints, lease) = (etcd.endpoints.join(", "), etcd.lease);
+        line(format!("control state in etcd at {endpoints}, under {}, with a lease of {lease:?}", etcd.prefix));
+    }
     for listener in &config.listeners {
         let unit = &state.unit(listener.unit).name;
         line(format!("unit {unit}: clients at {}, as {}", listener.address, listener.server_version));

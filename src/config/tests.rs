@@ -6,7 +6,7 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-use super::{Config, ConfigErrors, load, load_users};
+use super::{Config, ConfigErrors, StoreConfig, load, load_users};
 use crate::frontend::AuthPlugin;
 use crate::model::control_state::InstanceAddress;
 use crate::model::{DenialCondition, Role, RoutineAccess, Routing, Shard, TableClass, Transform, UnitId};
@@ -143,6 +143,37 @@ fn known_keys(fault: &str) -> Vec<&str> {
 }
 
 #[test]
+fn etcd_is_configured_whole_or_refused_by_name() {
+    let store = "store = \"file\"\n";
+    let told = |etcd: &str| {
+        let (_folder, config) = world(|text| text.replacen(store, &format!("store = \"etcd\"\n{etcd}\n"), 1));
+        config.map(|config| config.store).map_err(|errors| errors.to_string())
+    };
+    let endpoints = "endpoints = [\"http://etcd-1:2379\", \"http://etcd-2:2379\"]\n";
+    let StoreConfig::Etcd(etcd) = told(&format!("{endpoints}cluster = \"prod\"\nlease = \"8s\"")).unwrap() else {
+        panic!("another store")
+    };
+    assert_eq!((etcd.endpoints.len(), etcd.prefix.as_str(), etcd.lease.as_secs()), (2, "/meridian/prod/", 8));
+    for (etcd, fault) in [
+        ("", "control.endpoints: found nothing"),
+        ("endpoints = []", "control.endpoints: found an array of 0"),
+        ("endpoints = [\"etcd-1:2379\"]", "control.endpoints: found \"etcd-1:2379\", expected addresses such as"),
+        ("endpoints = [\"https://etcd-1:2379\"]", "control.tls_authority: found nothing, expected the authority"),
+        (&format!("{endpoints}lease = \"1s\""), "control.lease: found 1s, expected whole seconds"),
+        (&format!("{endpoints}lease = \"2500ms\""), "control.lease: found 2.5s, expected whole seconds"),
+        (&format!("{endpoints}user = \"dal\""), "control.user: found one of user and password, expected both"),
+    ] {
+        let told = told(etcd).unwrap_err();
+        assert!(told.contains(fault), "{etcd}: {told}");
+    }
+    let documented =
+        ["store", "endpoints", "cluster", "lease", "user`, `password", "tls_authority", "tls_certificate`, `tls_key"];
+    for key in documented {
+        assert!(README.contains(&format!("| `{key}` |")), "{key} is in README.md");
+    }
+}
+
+#[test]
 fn every_key_is_documented_in_the_readme() {
     let headings = [
         "users_file",
@@ -172,7 +203,7 @@ fn every_key_is_documented_in_the_readme() {
         let rows: Vec<&str> =
             rows.take_while(|(row, line)| *row == 0 || !line.starts_with("| **")).map(|(_, line)| line).collect();
         let sections = [
-            "unit", "group", "instance", "listener", "console", "node", "backend", "limits", "moves", "log",
+            "unit", "group", "instance", "listener", "console", "node", "backend", "limits", "moves", "log", "control",
             "key_type", "owner", "table", "override", "routine", "deny",
         ];
         for key in known_keys(&told[0]).iter().filter(|key| !sections.contains(key)) {

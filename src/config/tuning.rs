@@ -9,7 +9,7 @@ use super::reader::{Problems, Section};
 use super::shape;
 use crate::backend::{self, BackendTls};
 use crate::control::HoldLimits;
-use crate::cutover::{Deadlines, ForceConfig};
+use crate::cutover::{Deadlines, ForceConfig, Webhook};
 use crate::frontend::Limits;
 use crate::net::login::CleartextAuth;
 use crate::telemetry::{self, LogFormat};
@@ -108,9 +108,14 @@ pub fn read_limits(root: &Section<'_>, problems: &mut Problems) -> Limits {
 }
 
 /// `[moves]`; absent means the defaults.
-pub fn read_moves(root: &Section<'_>, problems: &mut Problems) -> (HoldLimits, Deadlines, ForceConfig) {
+pub fn read_moves(
+    root: &Section<'_>,
+    problems: &mut Problems,
+) -> (HoldLimits, Deadlines, ForceConfig, Option<Webhook>) {
     let (default, deadlines) = (HoldLimits::default(), Deadlines::default());
-    let Some(section) = root.section(problems, "moves") else { return (default, deadlines, ForceConfig::default()) };
+    let Some(section) = root.section(problems, "moves") else {
+        return (default, deadlines, ForceConfig::default(), None);
+    };
     let writes = u32::try_from(default.writes).unwrap_or(u32::MAX);
     let hold = HoldLimits {
         writes: section.or(problems, "held_writes", shape::count(0, 1_000_000), writes) as usize,
@@ -121,14 +126,16 @@ pub fn read_moves(root: &Section<'_>, problems: &mut Problems) -> (HoldLimits, D
     let deadlines = Deadlines {
         drain: duration("drain_deadline", deadlines.drain),
         end: duration("end_deadline", deadlines.end),
+        silence: duration("silence_deadline", deadlines.silence),
         catch_up: duration("catch_up_deadline", deadlines.catch_up),
     };
     let force = ForceConfig {
         restart_first: section.or(problems, "restart_first", shape::duration(), Duration::ZERO),
         fencing_command: section.optional(problems, "fencing_command", shape::texts()).map(|command| command.value),
     };
+    let webhook = section.optional(problems, "webhook", shape::webhook()).map(|webhook| webhook.value);
     section.finish(problems);
-    (hold, deadlines, force)
+    (hold, deadlines, force, webhook)
 }
 
 const FORMATS: &[(&str, LogFormat)] = &[("text", LogFormat::Text), ("json", LogFormat::Json)];

@@ -47,6 +47,32 @@ pub fn ownership(state: &ControlState) -> Vec<String> {
     state.groups.iter().map(|group| owners(state, group)).collect()
 }
 
+/// What a running process takes positions for, a line for each: units, groups and instances in their order. Two nodes that
+/// share a store must agree on it; under which addresses they reach the instances is their own matter.
+pub fn shape(state: &ControlState) -> Vec<String> {
+    let units = state.units.iter().map(|unit| format!("unit {}", unit.name));
+    let groups = state.groups.iter().map(|group| format!("group {}", group.name));
+    let instances = state.instances.iter().map(|instance| {
+        let role = if instance.role == Role::Primary { "primary" } else { "replica" };
+        let (unit, group) = (&state.unit(instance.unit).name, &state.group(instance.group).name);
+        format!("instance {}: {role} of {group} in {unit}", instance.name)
+    });
+    units.chain(groups).chain(instances).collect()
+}
+
+/// What differs between the shape in the store and this process's own.
+pub fn shape_differences(stored: &[String], own: &[String]) -> Vec<String> {
+    let only = |whose: &str, lines: &[String], others: &[String]| {
+        let lines = lines.iter().filter(|line| !others.contains(line));
+        lines.map(|line| format!("only {whose}: {line}")).collect::<Vec<_>>()
+    };
+    let differences = [only("in the store", stored, own), only("in this configuration", own, stored)].concat();
+    if differences.is_empty() {
+        return vec!["units, groups or instances are in another order".to_owned()];
+    }
+    differences
+}
+
 /// `group main: 10000 shards, 0-4999 hz, 5000-9999 bj, Global Zone hz`; keys placed alone behind the shards.
 fn owners(state: &ControlState, group: &Group) -> String {
     let count = format!("{} shards", group.shards.count);

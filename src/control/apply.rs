@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::{Author, Command, past};
+use super::{Author, Command, adopt, past};
 use crate::model::history::REMEMBERED;
 use crate::model::{
     ClosureProof, ControlState, Epoch, Extent, FencePosition, Forbid, ForbidScope, GroupId, HistoryEntry, InvalidState,
@@ -26,6 +26,16 @@ pub enum ApplyError {
     NoRoom {
         /// The shard the key lies in.
         shard: Shard,
+    },
+    /// Ownership has changed since the epoch whose forbids are wanted.
+    #[error("ownership has changed since epoch {epoch}: then {then}; now {now}; move it back first (SWITCH, MOVE)")]
+    OwnershipMoved {
+        /// The epoch.
+        epoch: Epoch,
+        /// What it was.
+        then: String,
+        /// What it is.
+        now: String,
     },
     /// Nothing is to be moved.
     #[error("nothing is to be moved: it belongs to the target already")]
@@ -86,6 +96,17 @@ pub fn apply(state: &ControlState, command: &Command, author: &Author) -> Result
             state.check_scope(scope)?;
             next.forbids.retain(|standing| standing.scope != *scope);
         }
+        Command::RollBackTo { former } => {
+            if let Some(record) = next.moves.first() {
+                return Err(ApplyError::UnderWay { id: record.id });
+            }
+            let (then, now) = (adopt::ownership(former), adopt::ownership(state));
+            if then != now || adopt::shape(former) != adopt::shape(state) {
+                let (then, now) = (then.join("; "), now.join("; "));
+                return Err(ApplyError::OwnershipMoved { epoch: former.epoch, then, now });
+            }
+            next.forbids.clone_from(&former.forbids);
+        }
         Command::PlaceAlone { group, key_type, key, from } => {
             let scope = Scope::Shard(*group, *from);
             if let Some(record) = next.move_touching(scope) {
@@ -94,7 +115,11 @@ pub fn apply(state: &ControlState, command: &Command, author: &Author) -> Result
             let held = next.groups.get_mut(group.index()).ok_or(InvalidState::UnknownGroup(group.0))?;
             held.place_alone(*key_type, key.clone(), *from, epoch).ok_or(ApplyError::NoRoom { shard: *from })?;
         }
-        Command::BeginMove { parts } => begin_move(&mut next, parts, epoch, author)?,
+        Command::BeginMove { parts, runner } => begin_move(&mut next, parts, runner, epoch, author)?,
+        Command::TakeMove { id, runner } => {
+            let record = next.moves.iter_mut().find(|record| record.id == *id);
+            record.ok_or(ApplyError::NoSuchMove { id: *id })?.runner.clone_from(runner);
+        }
         Command::RecordPositions { id, positions } => record_positions(&mut next, *id, positions)?,
         Command::PublishMove { id } => publish_move(&mut next, *id, epoch)?,
         Command::RollBackMove { id, .. } => roll_back(&mut next, *id, epoch)?,
@@ -170,7 +195,13 @@ fn leads_to(record: &MoveRecord, unit: UnitId) -> bool {
 }
 
 /// The scopes get a new epoch with their old owner: whoever decided under an older one is sent back by the gate.
-fn begin_move(next: &mut ControlState, parts: &[MovePart], epoch: Epoch, author: &Author) -> Result<(), ApplyError> {
+fn begin_move(
+    next: &mut ControlState,
+    parts: &[MovePart],
+    runner: &str,
+    epoch: Epoch,
+    author: &Author,
+) -> Result<(), ApplyError> {
     if parts.is_empty() || parts.iter().all(|part| part.source == part.target) {
         return Err(ApplyError::NothingToMove);
     }
@@ -199,6 +230,7 @@ fn begin_move(next: &mut ControlState, parts: &[MovePart], epoch: Epoch, author:
         id: MoveId(epoch.0),
         parts: parts.to_vec(),
         phase: MovePhase::Fenced,
+        runner: runner.to_owned(),
         by: author.by.clone(),
         at: author.at,
     });

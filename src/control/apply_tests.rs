@@ -48,7 +48,7 @@ fn zone(source: UnitId, target: UnitId) -> MovePart {
 }
 
 fn begin(parts: &[MovePart]) -> Command {
-    Command::BeginMove { parts: parts.to_vec() }
+    Command::BeginMove { parts: parts.to_vec(), runner: String::new() }
 }
 
 fn recorded(id: u64, source: UnitId) -> Command {
@@ -205,7 +205,8 @@ fn nothing_of_an_observed_group_is_moved() {
 }
 
 fn forced(parts: &[MovePart]) -> Result<ControlState, ApplyError> {
-    let begun = apply(&sample::state(), &Command::BeginMove { parts: parts.to_vec() }, &author())?;
+    let begun =
+        apply(&sample::state(), &Command::BeginMove { parts: parts.to_vec(), runner: String::new() }, &author())?;
     let (proof, cut, reason) = (ClosureProof::Drained, "1-11-932".to_owned(), "on fire".to_owned());
     apply(&begun, &Command::PublishForced { id: begun.moves[0].id, proof, cut, reason }, &author())
 }
@@ -232,7 +233,7 @@ fn a_forced_change_takes_everything_and_leaves_the_source_in_quarantine() {
 fn nothing_moves_to_what_is_in_quarantine_until_it_has_rejoined() {
     let state = forced(&everything_of_hz()).unwrap();
     let back = MovePart { extent: Extent::GlobalZone(GroupId(0)), source: UnitId(1), target: UnitId(0) };
-    let begin = Command::BeginMove { parts: vec![back] };
+    let begin = Command::BeginMove { parts: vec![back], runner: String::new() };
     let refused = apply(&state, &begin, &author()).unwrap_err();
     assert!(refused.to_string().contains("in quarantine"), "{refused}");
     let (group, unit) = (GroupId(0), UnitId(0));
@@ -242,4 +243,26 @@ fn nothing_moves_to_what_is_in_quarantine_until_it_has_rejoined() {
     let state = apply(&state, &Command::Rejoin { group, unit }, &author()).unwrap();
     assert!(state.quarantines.is_empty() && apply(&state, &begin, &author()).is_ok());
     assert!(matches!(apply(&state, &loss, &author()), Err(ApplyError::NotQuarantined { .. })));
+}
+
+#[test]
+fn the_forbids_of_an_earlier_epoch_come_back_and_ownership_is_never_moved_by_it() {
+    let before = sample::state();
+    let forbid = Forbid {
+        scope: ForbidScope::Unit(UnitId(1)),
+        kind: ForbidKind::Writes,
+        reason: "drill".to_owned(),
+        by: "dba".to_owned(),
+        at: 1,
+    };
+    let author = Author { by: "dba".to_owned(), at: 2 };
+    let forbidden = apply(&before, &Command::Forbid(forbid), &author).unwrap();
+    let back = apply(&forbidden, &Command::RollBackTo { former: Box::new(before.clone()) }, &author).unwrap();
+    assert_eq!((back.epoch, back.forbids.len()), (Epoch(before.epoch.0 + 2), 0), "an epoch is never used again");
+    let again = apply(&back, &Command::RollBackTo { former: Box::new(forbidden.clone()) }, &author).unwrap();
+    assert_eq!(again.forbids, forbidden.forbids);
+    let mut moved = forbidden;
+    moved.groups[0].global_master = UnitId(1);
+    let refused = apply(&moved, &Command::RollBackTo { former: Box::new(before) }, &author).unwrap_err();
+    assert!(matches!(&refused, ApplyError::OwnershipMoved { then, now, .. } if then != now), "{refused}");
 }

@@ -1,7 +1,7 @@
 //! What can be changed in the control state, and by whom.
 
 use crate::model::{
-    ClosureProof, FencePosition, Forbid, ForbidScope, GroupId, MoveId, MovePart, PlainKey, Shard, UnitId,
+    ClosureProof, ControlState, FencePosition, Forbid, ForbidScope, GroupId, MoveId, MovePart, PlainKey, Shard, UnitId,
 };
 
 /// One change. Verbs are idempotent: asking for what already holds changes nothing.
@@ -14,6 +14,11 @@ pub enum Command {
     Allow {
         /// The scope.
         scope: ForbidScope,
+    },
+    /// Let the forbids be as they were at an earlier epoch. Ownership is moved back by moves, and is refused here if it differs.
+    RollBackTo {
+        /// The state of that epoch.
+        former: Box<ControlState>,
     },
     /// Give a key a shard of its own, behind all others and with the same owner: what comes before moving it alone.
     PlaceAlone {
@@ -30,6 +35,15 @@ pub enum Command {
     BeginMove {
         /// What moves, from its owner, to where.
         parts: Vec<MovePart>,
+        /// Which incarnation carries it out.
+        runner: String,
+    },
+    /// Carry a move on whose runner is gone.
+    TakeMove {
+        /// The move.
+        id: MoveId,
+        /// Which incarnation carries it on.
+        runner: String,
     },
     /// No write that began before the fence is left; this is what the sources had written by then. The first record stays.
     RecordPositions {

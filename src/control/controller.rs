@@ -5,13 +5,13 @@
 use std::sync::Arc;
 
 use thiserror::Error;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 
 use super::{
     ApplyError, Author, Command, HoldLimits, HoldingRoom, Published, Snapshots, Store, StoreError, WriteGate, adopt,
     apply,
 };
-use crate::model::{ControlState, Epoch, InvalidState};
+use crate::model::{ControlState, Epoch, InstanceAddress, InvalidState};
 
 /// How often a change is applied anew when others change the store meanwhile.
 const ATTEMPTS: usize = 16;
@@ -24,6 +24,18 @@ pub struct Controller {
     room: Arc<HoldingRoom>,
     /// One change at a time in this process; others are sorted out by the store.
     changing: Mutex<()>,
+    /// The epoch that is in force in this process; also what keeps two publishers from doing it at once.
+    in_force: watch::Sender<Epoch>,
+    /// What positions and addresses stand for here; a state that says otherwise cannot be followed.
+    shape: Vec<String>,
+    /// Where this node reaches the instances, if others that share the store may reach them elsewhere.
+    addresses: Option<Vec<InstanceAddress>>,
+}
+
+impl std::fmt::Debug for Controller {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Controller").field("in_force", &*self.in_force.borrow()).finish_non_exhaustive()
+    }
 }
 
 /// What a command did.
@@ -109,13 +121,72 @@ impl Controller {
         let epoch = state.epoch;
         let room = HoldingRoom::new(limits);
         room.begin(&state);
+        let shape = adopt::shape(&state);
         Ok(Controller {
             store,
             snapshots: Arc::new(Snapshots::new(Arc::new(state))),
             gate: Arc::new(WriteGate::new(epoch)),
             room,
             changing: Mutex::new(()),
+            in_force: watch::Sender::new(epoch),
+            shape,
+            addresses: None,
         })
+    }
+
+    /// As [`Controller::start`], in a store that others use meanwhile: whoever was quicker is looked at again. What the others run by, which
+    /// is the order of units, groups and instances, must be the same here.
+    pub async fn join(
+        store: Arc<dyn Store>,
+        configured: ControlState,
+        limits: HoldLimits,
+    ) -> Result<Controller, StartError> {
+        let own: Vec<InstanceAddress> = configured.instances.iter().map(|instance| instance.address.clone()).collect();
+        for _ in 0..ATTEMPTS {
+            let mut wanted = configured.clone();
+            if let Some(stored) = store.load().await? {
+                let (theirs, ours) = (adopt::shape(&stored), adopt::shape(&configured));
+                if theirs != ours {
+                    let differences = adopt::shape_differences(&theirs, &ours);
+                    return Err(StartError::Ownership { epoch: stored.epoch, differences });
+                }
+                // Where this node reaches them is no change of what is stored.
+                at(&mut wanted, stored.instances.iter().map(|instance| &instance.address));
+            }
+            match Controller::start(Arc::clone(&store), wanted, limits).await {
+                Err(StartError::Store(StoreError::Conflict { .. })) => {}
+                Err(error) => return Err(error),
+                Ok(mut controller) => {
+                    let mut state = ControlState::clone(&controller.snapshots.load().state);
+                    at(&mut state, own.iter());
+                    controller.snapshots = Arc::new(Snapshots::new(Arc::new(state)));
+                    controller.addresses = Some(own);
+                    return Ok(controller);
+                }
+            }
+        }
+        Err(StartError::Store(StoreError::Contended))
+    }
+
+    /// The epoch in force, and each one that comes.
+    pub fn in_force(&self) -> watch::Receiver<Epoch> {
+        self.in_force.subscribe()
+    }
+
+    /// Lets what others stored come into force here. An older state than the last changes nothing.
+    /// Errors: its units, groups or instances are not those this process was started with, which it cannot follow; what differs.
+    pub fn follow(&self, state: &Arc<ControlState>) -> Result<(), Vec<String>> {
+        let theirs = adopt::shape(state);
+        if theirs != self.shape {
+            return Err(adopt::shape_differences(&theirs, &self.shape));
+        }
+        self.publish(Arc::clone(state));
+        Ok(())
+    }
+
+    /// The state as it was at `epoch`.
+    pub async fn former(&self, epoch: Epoch) -> Result<Option<ControlState>, StoreError> {
+        self.store.former(epoch).await
     }
 
     /// What queries read.
@@ -146,7 +217,7 @@ impl Controller {
             let stored = self.store.load().await?.ok_or(ChangeError::Lost)?;
             // What the store took without being able to say so is known from here on.
             if stored.epoch > self.snapshots.load().state.epoch {
-                self.publish(stored.clone());
+                self.publish(Arc::new(stored.clone()));
             }
             if let Some(expected) = if_epoch.filter(|expected| *expected != stored.epoch) {
                 return Err(ChangeError::EpochMoved { expected, current: stored.epoch });
@@ -161,7 +232,7 @@ impl Controller {
                 }
             }
             let epoch = next.epoch;
-            self.publish(next);
+            self.publish(Arc::new(next));
             return Ok(Change { epoch, outcome });
         }
         Err(ChangeError::Contended)
@@ -169,13 +240,35 @@ impl Controller {
 
     /// First the snapshot, then the gate: a write sent back by the gate must find the newer snapshot. Whoever reads of a move in the
     /// snapshot must find it in the room; whoever is let go from the room must find the snapshot.
-    fn publish(&self, state: ControlState) {
-        let state = Arc::new(state);
-        self.room.begin(&state);
-        match self.snapshots.publish_state(&state) {
-            Published::Accepted | Published::Stale => self.gate.advance(state.epoch),
-        }
-        self.room.end(&state);
+    /// One after the other, and an older one not at all: the room must not forget moves that a newer state has.
+    fn publish(&self, state: Arc<ControlState>) {
+        self.in_force.send_if_modified(|in_force| {
+            if state.epoch <= *in_force {
+                return false;
+            }
+            let state = match &self.addresses {
+                None => Arc::clone(&state),
+                Some(own) => {
+                    let mut here = ControlState::clone(&state);
+                    at(&mut here, own.iter());
+                    Arc::new(here)
+                }
+            };
+            self.room.begin(&state);
+            match self.snapshots.publish_state(&state) {
+                Published::Accepted | Published::Stale => self.gate.advance(state.epoch),
+            }
+            self.room.end(&state);
+            *in_force = state.epoch;
+            true
+        });
+    }
+}
+
+/// `state` with its instances at `addresses`, in their order.
+fn at<'a>(state: &mut ControlState, addresses: impl Iterator<Item = &'a InstanceAddress>) {
+    for (instance, address) in state.instances.iter_mut().zip(addresses) {
+        instance.address.clone_from(address);
     }
 }
 

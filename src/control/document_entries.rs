@@ -44,6 +44,8 @@ pub(super) struct MoveEntry {
     id: u64,
     parts: Vec<PartEntry>,
     phase: PhaseEntry,
+    #[serde(default)]
+    runner: String,
     by: String,
     at: u64,
 }
@@ -163,6 +165,7 @@ impl MoveEntry {
                 MovePhase::Fenced => PhaseEntry::Fenced,
                 MovePhase::Recorded(positions) => PhaseEntry::Recorded(positions.iter().map(position).collect()),
             },
+            runner: record.runner.clone(),
             by: record.by.clone(),
             at: record.at,
         }
@@ -189,6 +192,7 @@ impl MoveEntry {
                     MovePhase::Recorded(positions.into_iter().map(position).collect::<Result<_, DocumentError>>()?)
                 }
             },
+            runner: self.runner,
             by: self.by,
             at: self.at,
         })

@@ -171,7 +171,14 @@ mod tests {
 
     fn moving() -> ControlState {
         let part = MovePart { extent: Extent::GlobalZone(GroupId(0)), source: UnitId(0), target: UnitId(1) };
-        let record = MoveRecord { id: ID, parts: vec![part], phase: MovePhase::Fenced, by: "dba".to_owned(), at: 1 };
+        let record = MoveRecord {
+            id: ID,
+            parts: vec![part],
+            phase: MovePhase::Fenced,
+            runner: String::new(),
+            by: "dba".to_owned(),
+            at: 1,
+        };
         ControlState { moves: vec![record], ..sample::state() }
     }
 

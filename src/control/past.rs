@@ -15,11 +15,13 @@ pub fn told(state: &ControlState, command: &Command) -> String {
             format!("forbade {kind} on {}: {}", scope(state, &forbid.scope), forbid.reason)
         }
         Command::Allow { scope: lifted } => format!("allowed writes on {}", scope(state, lifted)),
+        Command::RollBackTo { former } => format!("restored the forbids of epoch {}", former.epoch),
         Command::PlaceAlone { group, key_type, key, .. } => {
             let name = state.group(*group).key_types.get(*key_type).map_or("key", |known| known.name.as_str());
             format!("placed {name} {key} alone")
         }
-        Command::BeginMove { parts: moved } => format!("began to move {}", parts(state, moved)),
+        Command::BeginMove { parts: moved, .. } => format!("began to move {}", parts(state, moved)),
+        Command::TakeMove { id, runner } => format!("move {id}: carried on by {runner}"),
         Command::RecordPositions { id, positions } => {
             let position = |found: &crate::model::FencePosition| {
                 format!("{} at {}", found.position, state.unit(found.source).name)

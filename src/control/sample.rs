@@ -110,7 +110,14 @@ pub(crate) fn rich_state() -> ControlState {
         (39, vec![part(Extent::Shards(GroupId(0), range(6000, 6999)), 1, 0)], MovePhase::Fenced),
         (40, vec![part(Extent::GlobalZone(GroupId(0)), 0, 1)], MovePhase::Recorded(vec![position])),
     ] {
-        state.moves.push(MoveRecord { id: MoveId(id), parts, phase, by: "dba".to_owned(), at: 13 });
+        state.moves.push(MoveRecord {
+            id: MoveId(id),
+            parts,
+            phase,
+            runner: "hz-1#3".to_owned(),
+            by: "dba".to_owned(),
+            at: 13,
+        });
     }
     state.configured = super::adopt::ownership(&state);
     let what = "began to move \"it\"".to_owned();

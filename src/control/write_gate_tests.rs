@@ -3,8 +3,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::time::Duration;
 
-use super::write_gate::{GateMoved, WriteGate};
+use super::lease_clock::Moment;
+use super::write_gate::{NotEntered, WriteGate};
 use crate::model::{Epoch, Extent, GroupId, Scope, Shard, ShardRange};
 
 const SCOPE: &[Scope] = &[Scope::Shard(GroupId(0), Shard(7))];
@@ -19,8 +21,24 @@ fn counts(gate: &WriteGate, epochs: [u64; 4]) -> [usize; 4] {
 fn a_write_decided_under_an_older_epoch_is_sent_back_and_not_written_down() {
     let gate = WriteGate::new(Epoch(1));
     gate.advance(Epoch(2));
-    assert_eq!(gate.enter(SCOPE, Epoch(1), 1).unwrap_err(), GateMoved { epoch: Epoch(2) });
+    assert_eq!(gate.enter(SCOPE, Epoch(1), 1).unwrap_err(), NotEntered::Moved { epoch: Epoch(2) });
     assert!(gate.in_flight().is_empty());
+}
+
+#[test]
+fn a_gate_that_needs_a_lease_lets_nothing_in_beyond_its_deadline() {
+    let gate = WriteGate::new(Epoch(1));
+    assert!(gate.has_lease() && gate.lease_left().is_none());
+    gate.need_lease();
+    assert_eq!(gate.enter(SCOPE, Epoch(1), 1).unwrap_err(), NotEntered::NoLease);
+    gate.let_in_until(Moment::now().after(Duration::from_secs(3600)));
+    let ticket = gate.enter(SCOPE, Epoch(1), 1).unwrap();
+    gate.let_in_until(Moment::now());
+    assert!(!gate.has_lease());
+    assert_eq!(gate.enter(SCOPE, Epoch(1), 2).unwrap_err(), NotEntered::NoLease);
+    assert_eq!(gate.in_flight().len(), 1, "what was let in before is still known");
+    assert_eq!(gate.oldest(), Some(Epoch(1)));
+    drop(ticket);
 }
 
 #[test]

@@ -39,6 +39,8 @@ pub enum Verb {
     Pools,
     /// Client sessions of this node
     Sessions,
+    /// Nodes that share the control store
+    Nodes,
     /// Why sessions keep their connection
     Pins,
     /// Standing forbids
@@ -130,6 +132,17 @@ pub enum Verb {
     RollbackMove {
         /// Its number; the only one unless given
         id: Option<u64>,
+        /// Only if the epoch is still this one
+        #[arg(long)]
+        if_epoch: Option<u64>,
+    },
+    /// Let the forbids be as they were at an earlier epoch
+    RollbackTo {
+        /// The epoch
+        epoch: u64,
+        /// Only if the epoch is still this one
+        #[arg(long)]
+        if_epoch: Option<u64>,
     },
     /// Give everything a lost instance owns to another unit; writes that nobody else has are lost, and told
     Force {
@@ -288,6 +301,7 @@ impl Verb {
             Verb::Pools => vec![show("pools")],
             Verb::Sessions => vec![show("sessions")],
             Verb::Pins => vec![show("pins")],
+            Verb::Nodes => vec![show("nodes")],
             Verb::Forbids => vec![show("forbids")],
             Verb::Denials => vec![show("denials")],
             Verb::Refusals => vec![show("refusals")],
@@ -329,9 +343,12 @@ impl Verb {
             Verb::Move { what, to, terms } => {
                 vec![("move", format!("MOVE {} TO {}{}", what.words(), quoted(to), terms.words()))]
             }
-            Verb::RollbackMove { id } => {
+            Verb::RollbackMove { id, if_epoch } => {
                 let id = id.map(|id| format!(" {id}")).unwrap_or_default();
-                vec![("rollback-move", format!("ROLLBACK MOVE{id}"))]
+                vec![("rollback-move", format!("ROLLBACK MOVE{id}{}", epoch_condition(*if_epoch)))]
+            }
+            Verb::RollbackTo { epoch, if_epoch } => {
+                vec![("rollback-to", format!("ROLLBACK TO EPOCH {epoch}{}", epoch_condition(*if_epoch)))]
             }
             Verb::Force { unit, group, to, reason, accept_unfenced, if_epoch } => {
                 let accept = if *accept_unfenced { " ACCEPT UNFENCED" } else { "" };
@@ -407,6 +424,7 @@ mod tests {
             Verb::Pools,
             Verb::Sessions,
             Verb::Pins,
+            Verb::Nodes,
             Verb::Forbids,
             Verb::Denials,
             Verb::Refusals,
@@ -418,8 +436,9 @@ mod tests {
             Verb::Drain,
             Verb::Moves,
             Verb::History,
-            Verb::RollbackMove { id: None },
-            Verb::RollbackMove { id: Some(8) },
+            Verb::RollbackMove { id: None, if_epoch: None },
+            Verb::RollbackMove { id: Some(8), if_epoch: Some(9) },
+            Verb::RollbackTo { epoch: 3, if_epoch: Some(9) },
             Verb::Check { group: None },
             Verb::Check { group: Some("main".to_owned()) },
             Verb::Switch { to: "b'j".to_owned(), group: Some("main".to_owned()), terms: Terms::default() },

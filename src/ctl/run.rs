@@ -123,6 +123,7 @@ fn as_text(verb: &Verb, epoch: Option<u64>, answers: &Answers) -> String {
         | Verb::RollbackMove { .. }
         | Verb::Force { .. }
         | Verb::Rejoin { .. }
+        | Verb::RollbackTo { .. }
         | Verb::Reload
         | Verb::ReloadUsers
         | Verb::Drain => {
@@ -135,6 +136,7 @@ fn as_text(verb: &Verb, epoch: Option<u64>, answers: &Answers) -> String {
         | Verb::Pools
         | Verb::Sessions
         | Verb::Pins
+        | Verb::Nodes
         | Verb::Forbids
         | Verb::Moves
         | Verb::Lag

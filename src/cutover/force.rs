@@ -8,6 +8,7 @@ use thiserror::Error;
 use tokio::process::Command as Program;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::event::{self, MoveEvent};
 use super::force_plan::{ForceSeen, ForceStep, next_force_step};
 use super::goal;
 use super::perform;
@@ -104,18 +105,32 @@ impl Mover {
             let (what, outcome) = (String::new(), MoveOutcome::AlreadySo);
             return Ok(MoveEnd { id: None, epoch: state.epoch, what, outcome, closed_for: Duration::ZERO });
         }
-        let begin = Command::BeginMove { parts: parts.clone() };
+        let begin = self.begin_of(&parts);
         crate::control::apply(&state, &begin, author).map_err(ChangeError::from)?;
         self.source_is_lost(&state, wish).await?;
         let began = Instant::now();
         let begun = self.tools.controller.change(&begin, author, if_epoch).await?;
         let id = MoveId(begun.epoch.0);
+        self.running().insert(id);
         let what = past::parts(&state, &parts);
         tracing::warn!(r#move = id.0, what, reason = wish.reason, "a forced change has begun");
         let outcome = self.force_steps(id, wish, author).await;
         self.board.remove(id);
+        self.running().remove(&id);
         let epoch = self.state().epoch;
         let closed_for = began.elapsed();
+        let told = MoveEvent {
+            id: id.0,
+            what: what.clone(),
+            outcome: if outcome.is_ok() { "forced" } else { "rolled-back" },
+            reason: Some(outcome.as_ref().map_or_else(ToString::to_string, |_| wish.reason.clone())),
+            epoch: epoch.0,
+            by: author.by.clone(),
+            asked_and_ended: (author.at, author.at + closed_for.as_secs()),
+            closed_for: u64::try_from(closed_for.as_millis()).unwrap_or(u64::MAX),
+            parts: parts.iter().map(|part| event::part(&state, part)).collect(),
+        };
+        self.events.tell(told);
         match outcome {
             Ok(proof) => {
                 tracing::warn!(r#move = id.0, what, epoch = epoch.0, %proof, ?closed_for, "a forced change is made");
@@ -247,10 +262,12 @@ impl Mover {
     }
 
     async fn wait_for_nodes(&self, record: &MoveRecord) -> usize {
-        match perform::drain(&self.tools, record, self.deadlines.drain).await {
+        let here = match perform::drain(&self.tools, record, self.deadlines.drain).await {
             0 => 0,
             _ => perform::end_transactions(&self.tools, record, self.deadlines.end).await,
-        }
+        };
+        // A node that is not heard counts: what it has open at a lost source cannot be ended there.
+        here + perform::unheard(&self.tools, record, self.deadlines.silence).await.len()
     }
 
     fn post_force(&self, id: MoveId, step: &ForceStep) {

@@ -7,12 +7,15 @@
 
 pub mod checks;
 pub mod closing;
+pub mod event;
 pub mod followers;
 pub mod force;
 pub mod force_plan;
 pub mod goal;
 pub mod leftovers;
 pub mod loss;
+pub mod participant;
+pub mod peers;
 pub mod perform;
 pub mod plan;
 pub mod progress;
@@ -23,9 +26,11 @@ pub mod server;
 pub mod survivors;
 
 pub use checks::{Check, Finding};
+pub use event::{Events, Webhook};
 pub use force::{ForceConfig, ForceError, ForceWish, WithoutProof};
 pub use goal::{Goal, GoalError, parts_of};
 pub use leftovers::Leftovers;
+pub use peers::Peers;
 pub use perform::{EndSession, EndSessions, KillTarget, Tools};
 pub use plan::{Deadlines, RollBackReason, Seen, Step, next_step};
 pub use progress::{Board, Progress};

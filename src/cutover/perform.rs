@@ -8,6 +8,7 @@ use tokio::time::timeout;
 
 use super::followers;
 use super::leftovers::Leftovers;
+use super::peers::Peers;
 use super::server::{ControlAccount, Server, ServerError};
 use crate::control::Controller;
 use crate::model::{ControlState, Extent, FencePosition, GroupId, Instance, InstanceId, MoveRecord, UnitId};
@@ -51,6 +52,8 @@ pub struct Tools {
     pub sessions: Arc<dyn EndSessions>,
     /// What a former process may have left.
     pub leftovers: Leftovers,
+    /// The other nodes, where the store is shared.
+    pub peers: Option<Arc<Peers>>,
 }
 
 /// The scopes of a move.
@@ -93,6 +96,13 @@ pub async fn end_transactions(tools: &Tools, record: &MoveRecord, at_most: Durat
 async fn kill(state: &ControlState, target: &KillTarget) -> Result<(), ServerError> {
     let mut server = Server::connect(state.instance(target.instance), &target.account).await?;
     server.kill(u64::from(target.thread)).await
+}
+
+/// The other nodes that, after `at_most`, have neither said that they are drained nor are known to be unable to write.
+pub async fn unheard(tools: &Tools, record: &MoveRecord, at_most: Duration) -> Vec<String> {
+    let Some(peers) = &tools.peers else { return Vec::new() };
+    let state = Arc::clone(&tools.controller.snapshots().load().state);
+    peers.unheard(&state, record, at_most).await
 }
 
 /// What the sources have written by now.

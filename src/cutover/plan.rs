@@ -5,7 +5,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::model::{MovePhase, MoveRecord};
+use crate::model::{Epoch, MovePhase, MoveRecord};
 
 /// How long each part of a move may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,13 +14,16 @@ pub struct Deadlines {
     pub drain: Duration,
     /// How long ending them may take.
     pub end: Duration,
+    /// How long a node that is not heard may keep the move waiting after that: its lease has to end first.
+    pub silence: Duration,
     /// How long the target, and whoever else applies the source's stream, may take to have everything.
     pub catch_up: Duration,
 }
 
 impl Default for Deadlines {
     fn default() -> Self {
-        Deadlines { drain: Duration::from_secs(1), end: Duration::from_secs(2), catch_up: Duration::from_secs(5) }
+        let seconds = Duration::from_secs;
+        Deadlines { drain: seconds(1), end: seconds(2), silence: seconds(6), catch_up: seconds(5) }
     }
 }
 
@@ -29,8 +32,12 @@ impl Default for Deadlines {
 pub struct Seen {
     /// The time since this run met the phase.
     pub in_phase: Duration,
+    /// The epoch of the state that was looked at.
+    pub decided_on: Epoch,
     /// The writes in flight that were decided before the fence; unknown until looked for.
     pub in_flight: Option<usize>,
+    /// Other nodes that have not said that they are drained, nor are known to be unable to write; their names.
+    pub unheard: Vec<String>,
     /// Whether all who must have the positions have them.
     pub caught_up: bool,
     /// What last went wrong.
@@ -47,6 +54,11 @@ pub enum Step {
     },
     /// End the transactions that are left, and wait for their end, at most this long.
     EndTransactions {
+        /// At most.
+        at_most: Duration,
+    },
+    /// Wait until every other node has said that it is drained, or can write no more, at most this long.
+    AwaitNodes {
         /// At most.
         at_most: Duration,
     },
@@ -73,6 +85,11 @@ pub enum RollBackReason {
         /// How many.
         in_flight: usize,
     },
+    /// Other nodes have neither said that they are drained, nor are they known to be unable to write.
+    NotAcknowledged {
+        /// Their names.
+        nodes: Vec<String>,
+    },
     /// Somebody who must have the sources' positions does not have them in time.
     NotCaughtUp,
     /// A server did not answer or refused.
@@ -83,6 +100,7 @@ impl fmt::Display for RollBackReason {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             RollBackReason::NotDrained { in_flight } => write!(out, "{in_flight} older writes did not end in time"),
+            RollBackReason::NotAcknowledged { nodes } => write!(out, "not acknowledged by {}", nodes.join(", ")),
             RollBackReason::NotCaughtUp => write!(out, "replication did not catch up in time"),
             RollBackReason::Trouble(what) => write!(out, "{what}"),
         }
@@ -101,6 +119,7 @@ pub fn next_step(record: Option<&MoveRecord>, seen: &Seen, deadlines: &Deadlines
 fn fenced(seen: &Seen, deadlines: &Deadlines) -> Step {
     let ended_by = deadlines.drain + deadlines.end;
     match seen.in_flight {
+        Some(0) if !seen.unheard.is_empty() => unheard(seen, ended_by + deadlines.silence),
         Some(0) => match &seen.trouble {
             Some(trouble) if seen.in_phase >= ended_by + deadlines.catch_up => {
                 Step::RollBack(RollBackReason::Trouble(trouble.clone()))
@@ -111,6 +130,13 @@ fn fenced(seen: &Seen, deadlines: &Deadlines) -> Step {
         None => Step::Drain { at_most: Duration::ZERO },
         Some(_) if seen.in_phase < ended_by => Step::EndTransactions { at_most: ended_by - seen.in_phase },
         Some(in_flight) => Step::RollBack(RollBackReason::NotDrained { in_flight }),
+    }
+}
+
+fn unheard(seen: &Seen, until: Duration) -> Step {
+    match until.checked_sub(seen.in_phase) {
+        Some(at_most) if !at_most.is_zero() => Step::AwaitNodes { at_most },
+        Some(_) | None => Step::RollBack(RollBackReason::NotAcknowledged { nodes: seen.unheard.clone() }),
     }
 }
 
@@ -135,12 +161,12 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn deadlines() -> Deadlines {
-        Deadlines { drain: SECOND, end: 2 * SECOND, catch_up: 5 * SECOND }
+        Deadlines { drain: SECOND, end: 2 * SECOND, silence: 6 * SECOND, catch_up: 5 * SECOND }
     }
 
     fn record(phase: MovePhase) -> MoveRecord {
         let part = MovePart { extent: Extent::GlobalZone(GroupId(0)), source: UnitId(0), target: UnitId(1) };
-        MoveRecord { id: MoveId(2), parts: vec![part], phase, by: "dba".to_owned(), at: 1 }
+        MoveRecord { id: MoveId(2), parts: vec![part], phase, runner: String::new(), by: "dba".to_owned(), at: 1 }
     }
 
     fn position() -> FencePosition {
@@ -148,7 +174,8 @@ mod tests {
     }
 
     fn seen(in_phase: u32, in_flight: Option<usize>, caught_up: bool, trouble: Option<&str>) -> Seen {
-        Seen { in_phase: in_phase * SECOND, in_flight, caught_up, trouble: trouble.map(str::to_owned) }
+        let trouble = trouble.map(str::to_owned);
+        Seen { in_phase: in_phase * SECOND, in_flight, caught_up, trouble, ..Seen::default() }
     }
 
     #[test]
@@ -170,6 +197,18 @@ mod tests {
         ] {
             assert_eq!(next_step(Some(&record(MovePhase::Fenced)), &seen, &deadlines()), step, "{seen:?}");
         }
+    }
+
+    #[test]
+    fn a_node_that_is_not_heard_is_waited_for_and_then_the_move_goes_back() {
+        let nodes = vec!["hz-2#4".to_owned()];
+        let step = |in_phase| {
+            let seen = Seen { unheard: nodes.clone(), ..seen(in_phase, Some(0), false, None) };
+            next_step(Some(&record(MovePhase::Fenced)), &seen, &deadlines())
+        };
+        assert_eq!(step(0), Step::AwaitNodes { at_most: 9 * SECOND });
+        assert_eq!(step(8), Step::AwaitNodes { at_most: SECOND });
+        assert_eq!(step(9), Step::RollBack(RollBackReason::NotAcknowledged { nodes: nodes.clone() }));
     }
 
     #[test]

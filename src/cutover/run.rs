@@ -2,15 +2,17 @@
 //!
 //! A move goes on when the operator who asked for it is gone. What ends the process ends no move: the record waits for the next run.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use thiserror::Error;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use super::checks::{self, Finding};
+use super::event::{self, Events, MoveEvent};
 use super::force::{ForceConfig, ForceError, ForceWish};
 use super::goal::{Goal, GoalError, parts_of};
 use super::perform::{self, Tools};
@@ -19,12 +21,15 @@ use super::progress::Board;
 use crate::control::{ApplyError, Author, ChangeError, Command, past};
 use crate::model::move_record::sources_of;
 use crate::model::{
-    ClosureProof, ControlState, Epoch, Extent, GroupId, MoveId, MovePart, MovePhase, MoveRecord, PlainKey, Shard,
-    ShardRange, UnitId,
+    ClosureProof, ControlState, Epoch, Extent, GroupId, MoveId, MovePart, MovePhase, MoveRecord, Picture, PlainKey,
+    Shard, ShardRange, UnitId,
 };
 use crate::route::placement;
 use crate::shutdown::Shutdown;
 use crate::sql::KeyValue;
+
+/// How long other nodes are waited for until it is told who they are.
+const LOOK: Duration = Duration::from_millis(500);
 
 /// Between two attempts at a step that went wrong.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -58,6 +63,8 @@ pub enum MoveOutcome {
     Forced(ClosureProof),
     /// The sources own it still.
     RolledBack(String),
+    /// Another node carries it on.
+    HandedOver(String),
 }
 
 /// Why a move did not begin. Nothing was closed.
@@ -163,26 +170,40 @@ pub struct Mover {
     pub(super) deadlines: Deadlines,
     pub(super) force: ForceConfig,
     pub(super) board: Arc<Board>,
+    /// Where the end of moves is told.
+    pub(super) events: Events,
+    /// The moves this process carries out now.
+    running: Mutex<BTreeSet<MoveId>>,
+}
+
+/// Whether a move is this process's to carry on.
+enum Whose {
+    Ours,
+    Anothers(String),
+    /// The state has to be looked at again.
+    Unclear,
 }
 
 impl Mover {
-    /// A mover that posts its progress on `board`.
-    pub fn new(tools: Tools, deadlines: Deadlines, force: ForceConfig, board: Arc<Board>) -> Mover {
-        Mover { tools, deadlines, force, board }
+    /// A mover that posts its progress on `board` and tells `events` of the end of moves.
+    pub fn new(tools: Tools, deadlines: Deadlines, force: ForceConfig, board: Arc<Board>, events: Events) -> Mover {
+        Mover { tools, deadlines, force, board, events, running: Mutex::default() }
     }
 
     /// Goes on with the moves that are under way, then carries out what is asked for, several at once, until shutdown.
     pub async fn serve(self: Arc<Self>, mut inbox: MoveInbox, mut stopped: Shutdown) {
         let mut moves = JoinSet::new();
-        for record in &self.state().moves {
-            tracing::warn!(r#move = record.id.0, "going on with a move that was under way");
-            let (mover, id) = (Arc::clone(&self), record.id);
-            moves.spawn(async move { drop(mover.run(id).await) });
-        }
+        let mut first = true;
+        let mut pictures = self.tools.peers.as_ref().map(|peers| peers.nodes().pictures());
         let mut rounds = tokio::time::interval(QUARANTINE_ROUND);
         rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut keeping = JoinSet::new();
         loop {
+            for id in self.orphans(std::mem::take(&mut first)) {
+                tracing::warn!(r#move = id.0, "going on with a move that was under way");
+                let mover = Arc::clone(&self);
+                moves.spawn(async move { drop(mover.run(id).await) });
+            }
             let request = tokio::select! {
                 () = stopped.told() => return,
                 _ = rounds.tick() => {
@@ -198,6 +219,7 @@ impl Mover {
                     }
                     continue;
                 }
+                () = self.something_changed(&mut pictures) => continue,
                 Some(ended) = moves.join_next() => {
                     if let Err(error) = ended {
                         tracing::error!(%error, "a move ended by a panic; its record stays");
@@ -219,12 +241,72 @@ impl Mover {
         }
     }
 
+    /// Moves that nobody carries out: those a former process left, and those whose runner is not heard any more.
+    fn orphans(&self, at_start: bool) -> Vec<MoveId> {
+        let state = self.state();
+        let is_orphan = |record: &&MoveRecord| match &self.tools.peers {
+            None => at_start,
+            Some(peers) => !peers.own().is_empty() && !peers.picture().is_live(&record.runner),
+        };
+        let mut running = self.running();
+        let orphans = state.moves.iter().filter(is_orphan).map(|record| record.id);
+        orphans.filter(|id| running.insert(*id)).collect()
+    }
+
+    pub(super) fn running(&self) -> MutexGuard<'_, BTreeSet<MoveId>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Resolves when other nodes came or went, or something was decided; never where there are no others.
+    async fn something_changed(&self, pictures: &mut Option<watch::Receiver<Arc<Picture>>>) {
+        let Some(pictures) = pictures else { return std::future::pending().await };
+        if pictures.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Whether this process is to go on with the move; it takes it over when its runner is not heard any more.
+    async fn whose(&self, record: &MoveRecord, epoch: Epoch) -> Whose {
+        let Some(peers) = &self.tools.peers else { return Whose::Ours };
+        let own = peers.own();
+        if !own.is_empty() && record.runner == own {
+            return Whose::Ours;
+        }
+        if peers.picture().is_live(&record.runner) {
+            return Whose::Anothers(record.runner.clone());
+        }
+        if !own.is_empty() {
+            let take = Command::TakeMove { id: record.id, runner: own };
+            match self.tools.controller.change(&take, &author_of(record), Some(epoch)).await {
+                Ok(_) => tracing::warn!(r#move = record.id.0, former = record.runner, "a move is taken over"),
+                Err(error) => {
+                    tracing::info!(
+                        r#move = record.id.0,
+                        error = &error as &dyn std::error::Error,
+                        "a move is not taken over"
+                    );
+                }
+            }
+        }
+        sleep(PAUSE).await;
+        Whose::Unclear
+    }
+
+    /// Waits until no living node has a write in flight that was decided before `epoch`.
+    async fn settled_elsewhere(&self, epoch: Epoch) -> Result<(), MoveError> {
+        let Some(peers) = &self.tools.peers else { return Ok(()) };
+        let mut pictures = peers.nodes().pictures();
+        let settled = pictures.wait_for(|picture| picture.unsettled(epoch).is_empty());
+        let in_time = tokio::time::timeout(self.deadlines.drain + self.deadlines.end, settled).await;
+        in_time.map(drop).map_err(|_| MoveError::NotDrained(self.deadlines.drain + self.deadlines.end))
+    }
+
     /// What `goal` would meet. Changes nothing.
     pub async fn preview(&self, goal: &Goal, author: &Author) -> Result<Preview, MoveError> {
         let state = self.state();
         let parts = parts_of(goal, &state)?;
         let findings = self.findings(&state, &parts).await;
-        let refusal = crate::control::apply(&state, &Command::BeginMove { parts: parts.clone() }, author);
+        let refusal = crate::control::apply(&state, &self.begin_of(&parts), author);
         let touches = |scope: &crate::model::Scope| parts.iter().any(|part| part.extent.touches(*scope));
         let in_flight = self.tools.controller.gate().in_flight();
         Ok(Preview {
@@ -255,7 +337,7 @@ impl Mover {
             return Ok(MoveEnd { id: None, epoch: state.epoch, what, outcome, closed_for: Duration::ZERO });
         }
         // The state's own refusals come first: they need no server.
-        let begin = Command::BeginMove { parts: parts.clone() };
+        let begin = self.begin_of(&parts);
         crate::control::apply(&state, &begin, author).map_err(ChangeError::from)?;
         let findings = self.findings(&state, &parts).await;
         if findings.iter().any(|finding| finding.fault.is_some()) {
@@ -264,6 +346,7 @@ impl Mover {
         // What lags now would lag while everybody waits.
         self.catch_up(&parts).await.map_err(|who| MoveError::Behind { within: self.deadlines.catch_up, who })?;
         let begun = controller.change(&begin, author, if_epoch).await?;
+        self.running().insert(MoveId(begun.epoch.0));
         Ok(self.run(MoveId(begun.epoch.0)).await)
     }
 
@@ -287,12 +370,18 @@ impl Mover {
         let shard = shard_in(&state).ok_or_else(missing)?;
         let shards = &state.group(group).shards;
         let placed = shards.range_of(shard).map_or(state.epoch, |owned| owned.epoch);
+        self.settled_elsewhere(placed).await?;
         // Such a write counts under the key's former shard; which that was is forgotten, so that all of the group count.
         let all = [Extent::Shards(group, ShardRange { first: Shard(0), last: Shard(shards.count.saturating_sub(1)) })];
         let drained = self.tools.controller.gate().drained(&all, placed);
         let in_time = tokio::time::timeout(self.deadlines.drain, drained).await;
         in_time.map_err(|_| MoveError::NotDrained(self.deadlines.drain))?;
         Ok(ShardRange { first: shard, last: shard })
+    }
+
+    pub(super) fn begin_of(&self, parts: &[MovePart]) -> Command {
+        let runner = self.tools.peers.as_ref().map(|peers| peers.own()).unwrap_or_default();
+        Command::BeginMove { parts: parts.to_vec(), runner }
     }
 
     async fn findings(&self, state: &ControlState, parts: &[MovePart]) -> Vec<Finding> {
@@ -326,7 +415,7 @@ impl Mover {
         let began = Instant::now();
         let (mut phase_began, mut in_recorded) = (began, false);
         let mut seen = Seen::default();
-        let mut parts: Vec<MovePart> = Vec::new();
+        let mut last: Option<MoveRecord> = None;
         let mut reason = None;
         loop {
             let state = self.state();
@@ -335,13 +424,24 @@ impl Mover {
             if recorded && !in_recorded {
                 (phase_began, in_recorded, seen) = (Instant::now(), true, Seen::default());
             }
-            seen.in_phase = phase_began.elapsed();
+            (seen.in_phase, seen.decided_on) = (phase_began.elapsed(), state.epoch);
             let step = next_step(record, &seen, &self.deadlines);
             let (Some(record), false) = (record, step == Step::Done) else {
                 self.board.remove(id);
-                return self.ended(id, &state, &parts, reason, began.elapsed());
+                self.running().remove(&id);
+                return self.ended(id, &state, last.as_ref(), reason, began.elapsed());
             };
-            parts.clone_from(&record.parts);
+            last = Some(record.clone());
+            match self.whose(record, state.epoch).await {
+                Whose::Ours => {}
+                Whose::Unclear => continue,
+                Whose::Anothers(runner) => {
+                    self.board.remove(id);
+                    self.running().remove(&id);
+                    let (what, outcome) = (past::parts(&state, &record.parts), MoveOutcome::HandedOver(runner));
+                    return MoveEnd { id: Some(id), epoch: state.epoch, what, outcome, closed_for: began.elapsed() };
+                }
+            }
             self.post(id, &step, &seen);
             if let Step::RollBack(why) = &step {
                 reason = Some(why.to_string());
@@ -353,7 +453,15 @@ impl Mover {
     async fn take(&self, step: Step, record: &MoveRecord, seen: &mut Seen) {
         let id = record.id;
         match step {
-            Step::Drain { at_most } => seen.in_flight = Some(perform::drain(&self.tools, record, at_most).await),
+            // The other nodes are waited for at the same time, and those that are not heard a while longer.
+            Step::Drain { at_most } => {
+                let here = perform::drain(&self.tools, record, at_most);
+                let (in_flight, unheard) = tokio::join!(here, perform::unheard(&self.tools, record, at_most));
+                (seen.in_flight, seen.unheard) = (Some(in_flight), unheard);
+            }
+            Step::AwaitNodes { at_most } => {
+                seen.unheard = perform::unheard(&self.tools, record, at_most.min(LOOK)).await;
+            }
             Step::EndTransactions { at_most } => {
                 seen.in_flight = Some(perform::end_transactions(&self.tools, record, at_most).await);
             }
@@ -383,10 +491,11 @@ impl Mover {
 
     /// A step's result goes into the record. Whatever the store says, what it holds counts: it may have taken a change it could not confirm.
     async fn change(&self, command: &Command, record: &MoveRecord, seen: &mut Seen) {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let author = Author { by: record.by.clone(), at: since.as_secs() };
-        match self.tools.controller.change(command, &author, None).await {
+        // Where others may have taken the move over, a step is written only on the state it was decided on.
+        let decided_on = self.tools.peers.as_ref().map(|_| seen.decided_on);
+        match self.tools.controller.change(command, &author_of(record), decided_on).await {
             Ok(_) => {}
+            Err(ChangeError::EpochMoved { .. }) => {}
             // Somebody else was quicker; the next look at the state tells.
             Err(ChangeError::Apply(ApplyError::NoSuchMove { .. })) => {}
             Err(error) => {
@@ -405,6 +514,7 @@ impl Mover {
     fn post(&self, id: MoveId, step: &Step, seen: &Seen) {
         let word = match step {
             Step::Drain { .. } => "drain",
+            Step::AwaitNodes { .. } => "await-nodes",
             Step::EndTransactions { .. } => "end-transactions",
             Step::Record => "record",
             Step::CatchUp { .. } => "catch-up",
@@ -413,17 +523,19 @@ impl Mover {
             Step::Done => "done",
         };
         let in_flight = seen.in_flight.unwrap_or_default();
-        self.board.post(id, word, seen.trouble.clone().unwrap_or_default(), in_flight);
+        let waiting = (!seen.unheard.is_empty()).then(|| format!("waiting for {}", seen.unheard.join(", ")));
+        self.board.post(id, word, seen.trouble.clone().or(waiting).unwrap_or_default(), in_flight);
     }
 
     fn ended(
         &self,
         id: MoveId,
         state: &ControlState,
-        parts: &[MovePart],
+        record: Option<&MoveRecord>,
         reason: Option<String>,
         closed_for: Duration,
     ) -> MoveEnd {
+        let parts: &[MovePart] = record.map_or(&[], |record| &record.parts);
         let moved = parts.iter().all(|part| state.owner_of(part.extent) == Some(part.target));
         let outcome = if moved && reason.is_none() {
             MoveOutcome::Moved
@@ -431,13 +543,36 @@ impl Mover {
             MoveOutcome::RolledBack(reason.unwrap_or_else(|| "an operator's command ended it".to_owned()))
         };
         let what = past::parts(state, parts);
-        tracing::info!(r#move = id.0, what, ?outcome, epoch = state.epoch.0, ?closed_for, "a move has ended");
+        if let Some(record) = record {
+            let (outcome, reason) = match &outcome {
+                MoveOutcome::RolledBack(why) => ("rolled-back", Some(why.clone())),
+                MoveOutcome::Forced(proof) => ("forced", Some(proof.to_string())),
+                MoveOutcome::Moved | MoveOutcome::AlreadySo | MoveOutcome::HandedOver(_) => ("moved", None),
+            };
+            self.events.tell(MoveEvent {
+                id: id.0,
+                what: what.clone(),
+                outcome,
+                reason,
+                epoch: state.epoch.0,
+                by: record.by.clone(),
+                asked_and_ended: (record.at, author_of(record).at),
+                closed_for: u64::try_from(closed_for.as_millis()).unwrap_or(u64::MAX),
+                parts: parts.iter().map(|part| event::part(state, part)).collect(),
+            });
+        }
         MoveEnd { id: Some(id), epoch: state.epoch, what, outcome, closed_for }
     }
 
     pub(super) fn state(&self) -> Arc<ControlState> {
         Arc::clone(&self.tools.controller.snapshots().load().state)
     }
+}
+
+/// Steps are written in the name of who asked for the move.
+fn author_of(record: &MoveRecord) -> Author {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Author { by: record.by.clone(), at: since.as_secs() }
 }
 
 fn log_unwritten(id: MoveId, error: &ChangeError, command: &Command) {

@@ -11,9 +11,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::directory::{Claim, default_directory};
 use super::down::{Down, down, tidy};
+use super::etcd::Etcd;
 use super::instance::STOP_PATIENCE;
 use super::layout::{Accounts, Layout, UnitLayout};
 use super::meridian_config::{self, CONSOLE_PASSWORD, CONSOLE_USER};
+use super::nodes::Nodes;
 use super::state_file::{Files, State};
 use super::template::Servers;
 use super::world::World;
@@ -84,6 +86,9 @@ struct StartArgs {
     /// Oracle MySQL in place of MariaDB: this server program
     #[arg(long, value_name = "PATH")]
     mysqld: Option<PathBuf>,
+    /// Two nodes in each unit, as processes that share an etcd of three members, in place of one process
+    #[arg(long)]
+    etcd: bool,
     /// Leave the files (logs, data) when the demo ends
     #[arg(long)]
     keep: bool,
@@ -118,6 +123,9 @@ where
 {
     let layout = layout_of(&arguments);
     layout.check()?;
+    if arguments.etcd && Etcd::program().is_none() {
+        return Err(DemoError::MissingProgram { program: "etcd", package: "etcd-server" });
+    }
     let mut interrupts = Interrupts::listen()?;
     let claim = Claim::take(&arguments.place.directory)?;
     // What a crashed demo left here would also hold its ports.
@@ -125,6 +133,9 @@ where
     claim.clear()?;
     let files = if arguments.keep { Files::Keep } else { Files::Remove };
     let shown = match ports_are_free(&layout) {
+        Ok(()) if arguments.etcd => {
+            show_shared(&layout, State::new(&layout, files), claim.directory(), &mut interrupts).await
+        }
         Ok(()) => show(&layout, State::new(&layout, files), claim.directory(), &mut interrupts, serve).await,
         Err(taken) => Err(taken),
     };
@@ -180,6 +191,36 @@ where
             Err(_) => Ok(()),
         },
     };
+    ended.and(world.stop().await)
+}
+
+/// As [`show`], with several nodes on a shared store, as processes of their own.
+async fn show_shared(
+    layout: &Layout,
+    mut state: State,
+    directory: &Path,
+    interrupts: &mut Interrupts,
+) -> Result<(), DemoError> {
+    let began = Instant::now();
+    let progress = |step: &str| println!("[{:5.1} s] {step}", began.elapsed().as_secs_f32());
+    state.write(directory)?;
+    let start = async {
+        let world = World::start(layout, directory, &mut state, progress).await?;
+        let program = std::env::current_exe().map_err(DemoError::file("find", Path::new("this program")))?;
+        let nodes = Nodes::start(&program, layout, &mut state, world.version(), directory, progress).await?;
+        Ok::<_, DemoError>((world, nodes))
+    };
+    let (world, mut nodes) = tokio::select! {
+        started = start => started?,
+        () = interrupts.next() => return Ok(()),
+    };
+    println!("{}", guide::text(layout, &state, directory));
+    let ended = tokio::select! {
+        failed = nodes.watch_over() => failed,
+        () = interrupts.next() => Ok(()),
+    };
+    println!("\nending the demo");
+    let ended = ended.and(nodes.stop().await);
     ended.and(world.stop().await)
 }
 

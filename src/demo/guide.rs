@@ -20,6 +20,17 @@ pub fn text(layout: &Layout, state: &State, directory: &Path) -> String {
             unit.name, accounts.app_user, accounts.app_password, unit.mysql_port, accounts.schema, unit.console_port
         );
     }
+    for node in &state.nodes {
+        let (name, config) = (&node.name, node.config.display());
+        let _ = writeln!(
+            text,
+            "  node {name}   applications: port {}   console: port {}   {config}",
+            node.mysql_port, node.console_port
+        );
+    }
+    for member in &state.etcd {
+        let _ = writeln!(text, "  {:<10} of etcd, at http://127.0.0.1:{}", member.name, member.client_port);
+    }
     for instance in &state.instances {
         let _ = writeln!(text, "  {:<10} {:<8} database on port {}", instance.name, instance.role, instance.port);
     }

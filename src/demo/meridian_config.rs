@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::DemoError;
 use super::directory::write_private;
-use super::layout::{GROUP, LOCAL_TABLE, Layout};
+use super::layout::{GROUP, LOCAL_TABLE, Layout, UnitLayout};
 use super::schema::{ADMINISTRATOR_PASSWORD, ADMINISTRATOR_USER, MONITOR_PASSWORD, MONITOR_USER};
 use super::state_file::State;
 
@@ -17,17 +17,48 @@ pub const CONSOLE_PASSWORD: &str = "adminpw";
 /// Writes `meridian.toml` and `users.toml` into `directory` and gives the path of the first. Errors: the system's.
 pub fn write(layout: &Layout, state: &State, server_version: &str, directory: &Path) -> Result<PathBuf, DemoError> {
     let config = directory.join("meridian.toml");
-    write_private(&config, &config_text(layout, state, server_version))?;
-    write_private(&directory.join("users.toml"), &users_text(layout))?;
+    let door = |unit: &UnitLayout| (unit.name, unit.mysql_port, unit.console_port);
+    let doors: Vec<(&str, u16, u16)> = layout.units.iter().map(door).collect();
+    let node = NodeFile { name: "demo", number: 1, control: None, doors: &doors };
+    write_node(layout, state, server_version, &config, &node)?;
     Ok(config)
 }
 
-fn config_text(layout: &Layout, state: &State, server_version: &str) -> String {
+/// What is a node's own in its configuration.
+#[derive(Clone, Copy, Debug)]
+pub struct NodeFile<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its number.
+    pub number: usize,
+    /// What stands in `[control]`, if anything.
+    pub control: Option<&'a str>,
+    /// The units it serves, with the ports for applications and operators.
+    pub doors: &'a [(&'a str, u16, u16)],
+}
+
+/// Writes a node's configuration into the file `config`, and the users beside it. Errors: the system's.
+pub fn write_node(
+    layout: &Layout,
+    state: &State,
+    server_version: &str,
+    config: &Path,
+    node: &NodeFile<'_>,
+) -> Result<(), DemoError> {
+    write_private(config, &config_text(layout, state, server_version, node))?;
+    write_private(&config.with_file_name("users.toml"), &users_text(layout))
+}
+
+fn config_text(layout: &Layout, state: &State, server_version: &str, node: &NodeFile<'_>) -> String {
     let center = layout.units.first().map_or("", |unit| unit.name);
     let mut text = format!(
         "# Written by `meridian demo`.\nusers_file = \"users.toml\"\n\n\
-         [node]\nname = \"demo\"\nnumber = 1\nstate_file = \"meridian.state\"\n\n\
+         [node]\nname = {}\nnumber = {}\nstate_file = {}\n\n{}\
          [backend]\nmonitor_user = {}\nmonitor_password = {}\nadministrator_user = {}\nadministrator_password = {}\n",
+        quoted(node.name),
+        node.number,
+        quoted(&format!("{}.state", node.name)),
+        node.control.map(|control| format!("[control]\n{control}\n")).unwrap_or_default(),
         quoted(MONITOR_USER),
         quoted(MONITOR_PASSWORD),
         quoted(ADMINISTRATOR_USER),
@@ -51,16 +82,16 @@ fn config_text(layout: &Layout, state: &State, server_version: &str) -> String {
     }
     // Ctrl-C ends the demo soon, whatever is open.
     text.push_str("\n[limits]\ndrain_deadline = \"1s\"\n");
-    for unit in &layout.units {
-        let name = quoted(unit.name);
+    for (unit, mysql_port, console_port) in node.doors {
+        let name = quoted(unit);
         let _ = write!(
             text,
             "\n[[listener]]\nunit = {name}\naddress = \"127.0.0.1:{}\"\nfamily = \"{family}\"\nserver_version = {}\n\
              \n[[console]]\nunit = {name}\naddress = \"127.0.0.1:{}\"\n\
              accounts = [{{ name = \"{CONSOLE_USER}\", password = \"{CONSOLE_PASSWORD}\", role = \"admin\" }}]\n",
-            unit.mysql_port,
+            mysql_port,
             quoted(server_version),
-            unit.console_port
+            console_port
         );
     }
     text
@@ -100,7 +131,7 @@ fn quoted(text: &str) -> String {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-    use super::super::layout::{Accounts, UnitLayout};
+    use super::super::layout::Accounts;
     use super::super::state_file::Files;
     use super::*;
 
@@ -111,8 +142,9 @@ mod tests {
         let layout = Layout { units: vec![unit("hz", 1), unit("bj", 2)], accounts, servers: Default::default() };
         let users: toml::Table = users_text(&layout).parse().unwrap();
         assert_eq!(users["user"][0]["password"].as_str(), Some("a\"b'c\\d"));
-        let config: toml::Table =
-            config_text(&layout, &State::new(&layout, Files::Remove), "10.11.19-MariaDB").parse().unwrap();
+        let node = NodeFile { name: "demo", number: 1, control: None, doors: &[("hz", 4406, 4416)] };
+        let state = State::new(&layout, Files::Remove);
+        let config: toml::Table = config_text(&layout, &state, "10.11.19-MariaDB", &node).parse().unwrap();
         assert_eq!(config["group"][0]["owner"][1]["unit"].as_str(), Some("bj"));
     }
 }

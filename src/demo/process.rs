@@ -1,6 +1,6 @@
 //! Server processes: started so that they never outlive us, stopped gently, and found again by their data directory.
 //!
-//! It knows nothing of MariaDB or MySQL but that a server is told its data directory by `--datadir=`.
+//! It knows nothing of what they serve but that each is told by a flag where it is at home.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -130,8 +130,22 @@ pub fn servers_below(directory: &Path) -> Vec<Pid> {
 
 fn serves_below(pid: Pid, directory: &Path) -> bool {
     let Ok(command_line) = std::fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())) else { return false };
-    let wanted = [b"--datadir=", directory.as_os_str().as_bytes(), b"/"].concat();
-    command_line.split(|byte| *byte == 0).any(|argument| argument.starts_with(&wanted))
+    // Databases, etcd and nodes, by the flag that says where they are at home.
+    ["--datadir=", "--data-dir=", "--config="].iter().any(|flag| {
+        let wanted = [flag.as_bytes(), directory.as_os_str().as_bytes(), b"/"].concat();
+        command_line.split(|byte| *byte == 0).any(|argument| argument.starts_with(&wanted))
+    })
+}
+
+/// The process of `program` of which an argument ends with `argument`; not the shell that watches over it.
+pub fn find(program: &str, argument: &str) -> Option<Pid> {
+    let entries = std::fs::read_dir("/proc").ok()?;
+    entries.flatten().filter_map(|entry| Pid::from_raw(entry.file_name().to_str()?.parse().ok()?)).find(|pid| {
+        let command_line = std::fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).unwrap_or_default();
+        let mut arguments = command_line.split(|byte| *byte == 0);
+        let own = arguments.next().is_some_and(|first| first.ends_with(program.as_bytes()));
+        own && arguments.any(|one| one.ends_with(argument.as_bytes()))
+    })
 }
 
 /// Ends every server whose data directory lies below `directory`: asks, waits `patience`, then kills. Errors: one does not even die.

@@ -27,6 +27,12 @@ pub struct State {
     pub schema: String,
     /// Where Meridian listens.
     pub units: Vec<UnitEntry>,
+    /// The nodes of Meridian, each a process of its own; none where one process serves all units.
+    #[serde(default)]
+    pub nodes: Vec<NodeEntry>,
+    /// The members of etcd, if the nodes share it.
+    #[serde(default)]
+    pub etcd: Vec<EtcdEntry>,
     /// The servers; complete only when all have been started.
     pub instances: Vec<InstanceEntry>,
 }
@@ -51,6 +57,39 @@ pub struct UnitEntry {
     pub mysql_port: u16,
     /// Where operators connect.
     pub console_port: u16,
+}
+
+/// One node of Meridian.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodeEntry {
+    /// Its name.
+    pub name: String,
+    /// Its unit.
+    pub unit: String,
+    /// Where applications connect.
+    pub mysql_port: u16,
+    /// Where operators connect.
+    pub console_port: u16,
+    /// Its configuration.
+    pub config: PathBuf,
+}
+
+impl NodeEntry {
+    /// The argument by which its process is known.
+    pub fn argument(&self) -> String {
+        format!("--config={}", self.config.display())
+    }
+}
+
+/// One member of etcd.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EtcdEntry {
+    /// Its name.
+    pub name: String,
+    /// Where clients connect.
+    pub client_port: u16,
 }
 
 /// One database server.
@@ -92,6 +131,8 @@ impl State {
             app_password: layout.accounts.app_password.clone(),
             schema: layout.accounts.schema.clone(),
             units: layout.units.iter().map(unit).collect(),
+            nodes: Vec::new(),
+            etcd: Vec::new(),
             instances: Vec::new(),
         }
     }

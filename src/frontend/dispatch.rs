@@ -8,6 +8,7 @@ use super::checkout::is_tableless;
 use super::client::ReceivedCommand;
 use super::error_reply;
 use super::held::Held;
+use super::hold::no_lease;
 use super::observe::changed_schema;
 use super::own_view::OwnView;
 use super::relay::{ClientState, Expected, RelayError, Relayed, collected, relay};
@@ -124,6 +125,10 @@ impl Session {
         }
         let target = self.target_of(statement, route);
         let mut held = self.connection_to(target, snapshot, request).await?;
+        if !self.may_go_out(route) {
+            Box::pin(self.settle(held)).await;
+            return Err(NotCarried::Told(error_reply::text(&no_lease(), request.reply_sequence())));
+        }
         let opening = match route.transaction {
             // It would not use up a SET TRANSACTION, which then lay in wait for the connection's next user.
             TransactionStep::Open if !self.transaction.is_begun() && is_tableless(statement) => Opening::default(),

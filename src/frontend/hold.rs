@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::error_reply;
 use super::session::{Request, Session, SessionEnd};
-use crate::control::{HeldPlace, NotHeld, WriteTicket};
+use crate::control::{HeldPlace, NotEntered, NotHeld, WriteTicket};
 use crate::fault::ClientText;
 use crate::model::{MoveId, Snapshot};
 use crate::route::Route;
@@ -37,16 +37,29 @@ impl Session {
         }
     }
 
-    /// A ticket for the scopes of a write; none for a read, nor for a transaction that holds tickets for all of them already. `None` when
-    /// the state moved on since the snapshot was taken.
-    pub(super) fn enter_gate(&self, route: &Route, snapshot: &Snapshot) -> Option<Option<WriteTicket>> {
+    /// A ticket for the scopes of a write; none for a read, nor for a transaction that holds tickets for all of them already.
+    /// Errors: the state moved on since the snapshot was taken; or this node may not write.
+    pub(super) fn enter_gate(&self, route: &Route, snapshot: &Snapshot) -> Result<Option<WriteTicket>, NotEntered> {
         let written = self.transaction.written();
         if route.scopes.iter().all(|scope| written.contains(scope)) {
-            return Some(None);
+            return Ok(None);
         }
         let session = self.presence.entry.id;
-        self.worker.node.gate.enter(&route.scopes, snapshot.state.epoch, session).ok().map(Some)
+        self.worker.node.gate.enter(&route.scopes, snapshot.state.epoch, session).map(Some)
     }
+
+    /// Whether a statement may go out on the connection that is there now: a read always, a write while this node has its lease.
+    /// Asked after the connection was made: then whoever ends every connection this node had at the end of its lease, ends all its writes.
+    pub(super) fn may_go_out(&self, route: &Route) -> bool {
+        route.scopes.is_empty() || self.worker.node.gate.has_lease()
+    }
+}
+
+/// What the client of a write reads at a node that has lost its lease.
+pub(super) fn no_lease() -> ClientText {
+    let message = "meridian: this node has not reached the control store in time and may not write until it has; \
+                   nothing was sent, try again or use another node";
+    ClientText { errno: 1290, sqlstate: "HY000", message: message.to_owned() }
 }
 
 /// What the client of a held write reads: an error that drivers and frameworks try again.

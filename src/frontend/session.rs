@@ -25,6 +25,7 @@ use super::users::KnownUser;
 use super::worker::Worker;
 use crate::backend::gauge::InstanceGauge;
 use crate::backend::{PoolId, SessionState};
+use crate::control::NotEntered;
 use crate::model::{GroupId, InstanceId, Snapshot, UnitId};
 use crate::route::{Decision, Rejection, SessionView, Target, decide};
 use crate::sql::{Family, Hint, SqlContext, SqlRefusal, Statement};
@@ -262,7 +263,13 @@ impl Session {
             let decision = decide(&snapshot, &self.view(&snapshot, request), &statement);
             match decision {
                 Decision::Send(route) => {
-                    let Some(ticket) = self.enter_gate(&route, &snapshot) else { continue };
+                    let ticket = match self.enter_gate(&route, &snapshot) {
+                        Ok(ticket) => ticket,
+                        Err(NotEntered::Moved { .. }) => continue,
+                        Err(NotEntered::NoLease) => {
+                            break self.send(&error_reply::text(&hold::no_lease(), request.reply_sequence())).await;
+                        }
+                    };
                     drop(place);
                     self.count_observed(&snapshot.state, &route, &statement, request);
                     return self.carry(request, &statement, &route, ticket, &snapshot).await;

@@ -64,6 +64,8 @@ pub struct MoveRecord {
     pub parts: Vec<MovePart>,
     /// How far it is.
     pub phase: MovePhase,
+    /// Which incarnation carries it out; empty on a node that shares its store with nobody.
+    pub runner: String,
     /// Who asked for it: the console account.
     pub by: String,
     /// When, as seconds since 1970 (UTC), for people only; nothing is decided by it.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::config::{self, Config};
 use crate::frontend::listener::Listener;
 use crate::frontend::worker::Node;
+use crate::server::home::new_account;
 use crate::telemetry;
 
 /// What a running node can take from a changed configuration.
@@ -26,6 +27,9 @@ impl Reload {
     /// Errors: every fault of the files; then nothing has changed.
     pub fn run(&self) -> Result<String, String> {
         let config = config::load(self.file()).map_err(|errors| errors.to_string())?;
+        if let Some(account) = new_account(&self.started_from, &config.users) {
+            return Err(waits_for_a_restart(&account));
+        }
         let mut certificates = Vec::new();
         for listener in &self.listeners {
             let read = listener.read_certificates();
@@ -48,6 +52,21 @@ impl Reload {
         Ok(format!("reloaded: {users} users, limits, certificates, log filter{rest}"))
     }
 
+    /// Reads the users' file alone, again. How many there are. Errors: every fault of it; then nothing has changed.
+    pub fn run_users(&self) -> Result<usize, String> {
+        let users = config::load_users(&self.started_from.users_file).map_err(|errors| errors.to_string())?;
+        let state = Arc::clone(&self.node.snapshots.load().state);
+        if let Some(unit) = users.units().find(|unit| state.unit_named(unit).is_none()) {
+            return Err(format!("user.unit: found \"{unit}\", expected a unit of the control state"));
+        }
+        if let Some(account) = new_account(&self.started_from, &users) {
+            return Err(waits_for_a_restart(&account));
+        }
+        let count = users.0.len();
+        self.node.users.replace(users.0);
+        Ok(count)
+    }
+
     fn file(&self) -> &Path {
         &self.started_from.file
     }
@@ -60,6 +79,7 @@ impl Reload {
             ("[[listener]]", now.listeners != was.listeners),
             ("[[console]]", now.consoles != was.consoles),
             ("[backend]", now.backend != was.backend || now.monitor != was.monitor),
+            ("[control]", now.store != was.store),
             ("[moves]", now.hold != was.hold),
             ("limits.plan_cache", now.limits.plan_cache != was.limits.plan_cache),
             ("log.format", now.log.format != was.log.format),
@@ -67,4 +87,10 @@ impl Reload {
         ];
         parts.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
     }
+}
+
+fn waits_for_a_restart(account: &str) -> String {
+    format!(
+        "account '{account}' on the instances is new, or has a new password, and waits for a restart: the other nodes must know whose threads are whose"
+    )
 }

@@ -319,7 +319,14 @@ impl MoveFile {
         let first = GroupId(0);
         let extent = self.shards.map_or(Extent::GlobalZone(first), |shards| Extent::Shards(first, range(shards)));
         let part = MovePart { extent, source: unit(&self.from), target: unit(&self.to) };
-        MoveRecord { id: MoveId(self.id), parts: vec![part], phase: MovePhase::Fenced, by: "fixture".to_owned(), at: 0 }
+        MoveRecord {
+            id: MoveId(self.id),
+            parts: vec![part],
+            phase: MovePhase::Fenced,
+            runner: String::new(),
+            by: "fixture".to_owned(),
+            at: 0,
+        }
     }
 }
 

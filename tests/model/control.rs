@@ -100,7 +100,7 @@ impl Control {
 
     pub fn begin(&self, target: UnitId) -> Option<Control> {
         let part = MovePart { extent: ZONE, source: self.master(), target };
-        self.after(&Command::BeginMove { parts: vec![part] })
+        self.after(&Command::BeginMove { parts: vec![part], runner: String::new() })
     }
 
     pub fn record_position(&self, id: MoveId, source: UnitId, position: String) -> Option<Control> {

@@ -30,8 +30,12 @@ pub struct Planned {
     pub mutant: Mutant,
 }
 
-const DEADLINES: Deadlines =
-    Deadlines { drain: Duration::from_secs(1), end: Duration::from_secs(2), catch_up: Duration::from_secs(5) };
+const DEADLINES: Deadlines = Deadlines {
+    drain: Duration::from_secs(1),
+    end: Duration::from_secs(2),
+    silence: Duration::from_secs(6),
+    catch_up: Duration::from_secs(5),
+};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Time {
@@ -451,7 +455,7 @@ impl Planned {
             world.left.deadlines -= 1;
         }
         match step {
-            Step::Drain { .. } => self.close(world, index, record, Patience::Waits),
+            Step::Drain { .. } | Step::AwaitNodes { .. } => self.close(world, index, record, Patience::Waits),
             Step::EndTransactions { .. } => self.close(world, index, record, Patience::IsOver),
             Step::Record => record_position(world, index, record),
             Step::CatchUp { .. } => self.catch_up(world, index, record),

@@ -156,6 +156,7 @@ impl Look {
             in_flight: self.in_flight.map(usize::from),
             caught_up: self.caught_up,
             trouble: self.is_in_trouble.then(|| "prepared".to_owned()),
+            ..Seen::default()
         }
     }
 }

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 use thiserror::Error;
 
+use super::etcd::EtcdError;
 use crate::control::document::DocumentError;
+use crate::control::member_document::EntryError;
 use crate::model::{ControlState, Epoch};
 
 /// Why a store did not do as asked. The stored state is unchanged, unless the variant says otherwise.
@@ -62,9 +64,33 @@ pub enum StoreError {
         #[source]
         source: std::io::Error,
     },
-    /// The state cannot be written as a document.
-    #[error("the control state cannot be written")]
+    /// What is stored is no document, or the state cannot be written as one.
+    #[error("the control document cannot be used")]
     Document(#[from] DocumentError),
+    /// etcd did not do as asked.
+    #[error(transparent)]
+    Etcd(#[from] EtcdError),
+    /// What a node wrote of itself cannot be read or written.
+    #[error("an entry of a node cannot be used")]
+    Entry(#[from] EntryError),
+    /// A key that does not hold what it should.
+    #[error("key '{key}' holds no number")]
+    Unreadable {
+        /// The key.
+        key: String,
+    },
+    /// A document cannot be compressed, or what is stored is not compressed as it says.
+    #[error("the control document cannot be packed or unpacked")]
+    Compression(#[source] std::io::Error),
+    /// Another process goes by this node's name.
+    #[error("another process serves as node '{node}'; stop it first, or give this one another name")]
+    Occupied {
+        /// The name.
+        node: String,
+    },
+    /// Others took the number again and again.
+    #[error("the store kept changing; try again")]
+    Contended,
     /// The worker thread that touches the disk is gone: the process is shutting down.
     #[error("the control store is shutting down")]
     Stopped,
@@ -83,7 +109,16 @@ pub trait Store: Send + Sync {
     /// Replaces the state with epoch `expected` (`None`: there is none) by `next`, whose epoch must be higher.
     /// When it returns `Ok`, the new state survives a crash.
     async fn compare_and_swap(&self, expected: Option<Epoch>, next: &ControlState) -> Result<(), StoreError>;
+
+    /// The state as it was at `epoch`; `None` when it is older than the last [`REMEMBERED`] or never was.
+    async fn former(&self, epoch: Epoch) -> Result<Option<ControlState>, StoreError>;
+
+    /// Resolves with the newest state once there is one beyond `epoch`: each later one comes later, some may be passed over.
+    async fn newer_than(&self, epoch: Epoch) -> Result<ControlState, StoreError>;
 }
+
+/// How many former states are kept, at least as many as the history tells of.
+pub const REMEMBERED: u64 = 200;
 
 /// Errors: `next` may not replace a state with epoch `found`, seen by a caller who expects `expected`.
 pub(super) fn check_swap(expected: Option<Epoch>, found: Option<Epoch>, next: &ControlState) -> Result<(), StoreError> {

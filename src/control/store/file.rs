@@ -11,8 +11,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use rustix::fs::{FlockOperation, flock};
 use sha2::{Digest, Sha256};
+use tokio::sync::watch;
 
-use super::contract::{Store, StoreError, check_swap};
+use super::contract::{REMEMBERED, Store, StoreError, check_swap};
 use crate::control::document;
 use crate::model::{ControlState, Epoch};
 
@@ -23,6 +24,8 @@ const MAGIC: &str = "meridian-control-1";
 #[derive(Clone, Debug)]
 pub struct FileStore {
     disk: Arc<Mutex<Disk>>,
+    /// The epoch last stored by this process, which is the only one that stores.
+    newest: Arc<watch::Sender<Epoch>>,
 }
 
 /// How the process that served from the file before this one ended.
@@ -41,6 +44,8 @@ struct Disk {
     next: PathBuf,
     previous: PathBuf,
     running: PathBuf,
+    /// The folder of former generations, by epoch.
+    former: PathBuf,
     _lock: File,
 }
 
@@ -65,9 +70,10 @@ impl FileStore {
             next: with_suffix(path, ".next"),
             previous: with_suffix(path, ".previous"),
             running: with_suffix(path, ".running"),
+            former: with_suffix(path, ".former"),
             _lock: locked,
         };
-        Ok(FileStore { disk: Arc::new(Mutex::new(disk)) })
+        Ok(FileStore { disk: Arc::new(Mutex::new(disk)), newest: Arc::new(watch::Sender::new(Epoch(0))) })
     }
 
     /// Writes down that a process serves from this file. Returns how the one before it ended. Errors: the disk's.
@@ -113,14 +119,30 @@ impl Store for FileStore {
     }
 
     async fn compare_and_swap(&self, expected: Option<Epoch>, next: &ControlState) -> Result<(), StoreError> {
-        let next = next.clone();
+        let (next, epoch) = (next.clone(), next.epoch);
         self.on_disk(move |disk| {
             // Read again, not remembered: what counts is what a restart would find.
             let found = disk.load()?.map(|state| state.epoch);
             check_swap(expected, found, &next)?;
-            disk.replace(&framed(&document::write(&next)?))
+            disk.replace(&framed(&document::write(&next)?), next.epoch)
         })
-        .await
+        .await?;
+        self.newest.send_replace(epoch);
+        Ok(())
+    }
+
+    async fn former(&self, epoch: Epoch) -> Result<Option<ControlState>, StoreError> {
+        self.on_disk(move |disk| disk.former_at(epoch)).await
+    }
+
+    async fn newer_than(&self, epoch: Epoch) -> Result<ControlState, StoreError> {
+        let mut newest = self.newest.subscribe();
+        loop {
+            if let Some(state) = self.load().await?.filter(|state| state.epoch > epoch) {
+                return Ok(state);
+            }
+            newest.wait_for(|newest| *newest > epoch).await.map_err(|_| StoreError::Stopped)?;
+        }
     }
 }
 
@@ -137,18 +159,50 @@ impl Disk {
             }
             Err(source) => return Err(io_error("read", &self.file, source)),
         };
-        let damaged = |reason| StoreError::Damaged { file: self.file.clone(), previous: self.previous.clone(), reason };
-        let body = unframed(&bytes).map_err(|reason| damaged(reason.to_owned()))?;
-        document::read(body).map(Some).map_err(|error| damaged(error.to_string()))
+        self.understood(&self.file, &bytes).map(Some)
     }
 
-    fn replace(&self, bytes: &[u8]) -> Result<(), StoreError> {
+    fn understood(&self, file: &Path, bytes: &[u8]) -> Result<ControlState, StoreError> {
+        let damaged = |reason| StoreError::Damaged { file: file.to_owned(), previous: self.previous.clone(), reason };
+        let body = unframed(bytes).map_err(|reason| damaged(reason.to_owned()))?;
+        document::read(body).map_err(|error| damaged(error.to_string()))
+    }
+
+    /// A former generation, if it is there.
+    fn former_at(&self, epoch: Epoch) -> Result<Option<ControlState>, StoreError> {
+        let file = self.former.join(epoch.0.to_string());
+        match fs::read(&file) {
+            Ok(bytes) => self.understood(&file, &bytes).map(Some),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(io_error("read", &file, source)),
+        }
+    }
+
+    fn replace(&self, bytes: &[u8], epoch: Epoch) -> Result<(), StoreError> {
         let mut next = File::create(&self.next).map_err(|source| io_error("create", &self.next, source))?;
         next.write_all(bytes).map_err(|source| io_error("write", &self.next, source))?;
         next.sync_all().map_err(|source| io_error("sync", &self.next, source))?;
         self.keep_previous()?;
+        self.keep_former(epoch)?;
         fs::rename(&self.next, &self.file).map_err(|source| io_error("replace", &self.file, source))?;
         self.sync_directory()
+    }
+
+    /// A second name for the next file in the folder of former ones, and the oldest one there removed.
+    fn keep_former(&self, epoch: Epoch) -> Result<(), StoreError> {
+        match fs::create_dir(&self.former) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(source) => return Err(io_error("create", &self.former, source)),
+        }
+        let kept = self.former.join(epoch.0.to_string());
+        // What a swap that was not carried out may have left under this number.
+        remove_if_there(&kept)?;
+        fs::hard_link(&self.next, &kept).map_err(|source| io_error("link", &kept, source))?;
+        match epoch.0.checked_sub(REMEMBERED) {
+            Some(oldest) => remove_if_there(&self.former.join(oldest.to_string())),
+            None => Ok(()),
+        }
     }
 
     /// A second name for the present file, so that it is never without its own.
@@ -172,6 +226,14 @@ impl Disk {
             Some(_) | None => Path::new("."),
         };
         File::open(directory).and_then(|opened| opened.sync_all()).map_err(|source| io_error("sync", directory, source))
+    }
+}
+
+fn remove_if_there(path: &Path) -> Result<(), StoreError> {
+    match fs::remove_file(path) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(source) => Err(io_error("remove", path, source)),
     }
 }
 

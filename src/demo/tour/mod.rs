@@ -3,6 +3,7 @@
 //!
 //! It takes nobody's word for where a statement went, least of all Meridian's. Start at `steps.rs`; `perform.rs` carries them out.
 
+mod faults;
 mod general_log;
 mod perform;
 mod report;

@@ -9,9 +9,9 @@ use std::time::Duration;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Row, Value};
 
-use super::executed_in;
 use super::report::{Line, Verdict, table};
 use super::steps::{Act, Outcome, Step, steps};
+use super::{executed_in, faults};
 use crate::demo::DemoError;
 use crate::demo::command::log_in;
 use crate::demo::directory::Claim;
@@ -33,7 +33,8 @@ pub async fn run(directory: &Path) -> Result<(), DemoError> {
     if Claim::take_abandoned(directory)?.is_some() {
         return Err(DemoError::NotRunning(directory.to_path_buf()));
     }
-    let lines = lines(&state).await?;
+    let mut lines = lines(&state).await?;
+    lines.extend(faults::lines(&state).await?);
     println!("{}", table(&lines));
     let failed = lines.iter().filter(|line| line.verdict == Verdict::Wrong).count();
     if failed > 0 {

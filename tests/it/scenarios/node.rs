@@ -32,8 +32,12 @@ pub struct Setup {
     pub version: String,
     /// Whose servers they are.
     pub family: &'static str,
+    /// In `[node]`: its name and number.
+    pub node: (String, u8),
     /// In `[node]`.
     pub workers: usize,
+    /// Sections of their own.
+    pub sections: String,
     /// In `[[group]]`: shards, key types and owners.
     pub keys: String,
     /// The `[[group.table]]` sections.
@@ -67,7 +71,9 @@ impl Setup {
             databases,
             version: version.to_owned(),
             family: "mariadb",
+            node: ("it".to_owned(), 3),
             workers: 2,
+            sections: String::new(),
             keys: MOD.to_owned(),
             tables: TABLES.to_owned(),
             backend: String::new(),
@@ -85,9 +91,12 @@ impl Setup {
     /// Writes the files into `directory` and gives the path of the configuration.
     pub fn write(&self, directory: &Path) -> PathBuf {
         let mut text = format!(
-            "users_file = \"users.toml\"\n[node]\nname = \"it\"\nnumber = 3\nstate_file = \"state\"\nworkers = {}\n\
+            "users_file = \"users.toml\"\n[node]\nname = \"{}\"\nnumber = {}\nstate_file = \"state\"\nworkers = {}\n{}\n\
              [backend]\nmonitor_user = \"{MONITOR_USER}\"\nmonitor_password = \"{MONITOR_PASSWORD}\"\n{}\n[limits]\n{}\n",
+            self.node.0,
+            self.node.1,
             self.workers,
+            self.sections,
             self.backend,
             crate::node::limits_text(&self.limits)
         );

@@ -1,0 +1,220 @@
+//! Planned switches under load, with everything real: four nodes on an etcd of three members, two units of databases with replication. Prints
+//! what applications noticed, and fails if anybody was told an error or if a row is lost or doubled.
+//!
+//! It is open loop: each write has its moment, and waits count from there. Start at `measure`.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod control;
+mod load;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use meridian::demo::command::log_in;
+use meridian::demo::layout::{Accounts, Layout, UnitLayout};
+use meridian::demo::meridian_config::{CONSOLE_PASSWORD, CONSOLE_USER};
+use meridian::demo::nodes::Nodes;
+use meridian::demo::ports::free_port;
+use meridian::demo::process::find;
+use meridian::demo::state_file::{Files, NodeEntry, State};
+use meridian::demo::world::World;
+use meridian::model::Role;
+use mysql_async::prelude::Queryable;
+use rustix::process::Signal;
+
+use load::{Load, Written};
+
+/// Planned switches under load.
+#[derive(Debug, Parser)]
+struct Options {
+    /// How many switches
+    #[arg(long, default_value_t = 50)]
+    switches: usize,
+    /// Writes in a second, over all nodes
+    #[arg(long, default_value_t = 1000)]
+    rate: usize,
+    /// Writers; the rate is shared among them
+    #[arg(long, default_value_t = 32)]
+    writers: usize,
+    /// The pause between two switches, in milliseconds
+    #[arg(long, default_value_t = 200)]
+    pause: u64,
+    /// Pause one node (SIGSTOP) during each tenth switch; its clients are none of the writers then
+    #[arg(long)]
+    stop_a_node: bool,
+    /// Given by cargo
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let place = tempfile::Builder::new().prefix("meridian-switches-").tempdir().unwrap();
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o711);
+    std::fs::set_permissions(place.path(), open).unwrap();
+    let directory = place.path().canonicalize().unwrap();
+    match runtime.block_on(measure(&options, &directory)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fault) => {
+            eprintln!("switches: {fault}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn measure(options: &Options, directory: &Path) -> Result<(), String> {
+    let unit = |name, number| UnitLayout {
+        name,
+        number,
+        mysql_port: free_port().unwrap(),
+        console_port: free_port().unwrap(),
+    };
+    let accounts = Accounts { app_user: "app".into(), app_password: "apppw".into(), schema: "shop".into() };
+    let layout = Layout { units: vec![unit("hz", 1), unit("bj", 2)], accounts, servers: Default::default() };
+    let mut state = State::new(&layout, Files::Remove);
+    let told = |error: meridian::demo::DemoError| error.to_string();
+    let world = World::start(&layout, directory, &mut state, |step| println!("{step}")).await.map_err(told)?;
+    let program = Path::new(env!("CARGO_BIN_EXE_meridian"));
+    let version = world.version().to_owned();
+    let nodes = Nodes::start(program, &layout, &mut state, &version, directory, |step| println!("{step}"));
+    let nodes = nodes.await.map_err(told)?;
+    let outcome = switches(options, &state, &world).await;
+    nodes.stop().await.map_err(told)?;
+    world.stop().await.map_err(told)?;
+    outcome
+}
+
+/// What the switches took.
+#[derive(Default)]
+struct Figures {
+    /// From the first compare-and-swap to the last, as the node that ran the switch says.
+    closed: Vec<Duration>,
+    /// The slowest write of each switch.
+    slowest: Vec<Duration>,
+    /// The slowest write of switches during which a node was paused.
+    while_paused: Vec<Duration>,
+    /// Four compare-and-swaps, their watch, and a wait for a row in the other unit, during the same run.
+    floor: Vec<Duration>,
+    /// Writes between switches.
+    between: Vec<Duration>,
+}
+
+async fn switches(options: &Options, state: &State, world: &World) -> Result<(), String> {
+    let paused = options.stop_a_node.then(|| state.nodes.last()).flatten();
+    let serving: Vec<&NodeEntry> = state.nodes.iter().filter(|node| Some(*node) != paused).collect();
+    let floor = control::Floor::open(state, world).await;
+    let load = Load::start(state, &serving, options.rate, options.writers).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    println!("\n{} switches at {} writes/s over {} nodes", options.switches, options.rate, serving.len());
+    let mut figures = Figures::default();
+    for round in 0..options.switches {
+        let asked = serving[round % serving.len()];
+        let target = if round % 2 == 0 { "bj" } else { "hz" };
+        let stopped = paused.filter(|_| round % 10 == 5);
+        if let Some(node) = stopped {
+            signal(node, Signal::STOP);
+        }
+        let mut console = log_in(asked.console_port, CONSOLE_USER, CONSOLE_PASSWORD, None).await.unwrap();
+        let began = Instant::now();
+        let answer: Result<Option<(String, u64)>, _> =
+            console.query_first(format!("SWITCH GLOBAL ZONE TO '{target}'")).await;
+        let ended = Instant::now();
+        let answer = answer.map_err(|error| format!("switch {round}: {error}"))?.unwrap().0;
+        if let Some(node) = stopped {
+            signal(node, Signal::CONT);
+        }
+        figures.closed.push(milliseconds_in(&answer).ok_or(format!("switch {round}: {answer}"))?);
+        tokio::time::sleep(Duration::from_millis(options.pause)).await;
+        let slowest = load.slowest(began, ended);
+        match stopped {
+            Some(_) => figures.while_paused.push(slowest),
+            None => figures.slowest.push(slowest),
+        }
+        figures.floor.push(floor.measure().await);
+    }
+    let written = load.end().await;
+    figures.between.extend(written.iter().map(|one| one.took));
+    verdict(options, &figures, &written, state, world).await
+}
+
+fn signal(node: &NodeEntry, signal: Signal) {
+    rustix::process::kill_process(find("meridian", &node.argument()).unwrap(), signal).unwrap();
+}
+
+/// `moved …; closed for 17 ms`.
+fn milliseconds_in(answer: &str) -> Option<Duration> {
+    let (_, rest) = answer.split_once("closed for ")?;
+    Some(Duration::from_millis(rest.split_once(" ms")?.0.parse().ok()?))
+}
+
+async fn verdict(
+    options: &Options,
+    figures: &Figures,
+    written: &[Written],
+    state: &State,
+    world: &World,
+) -> Result<(), String> {
+    let errors: Vec<&str> = written.iter().filter_map(|one| one.error.as_deref()).collect();
+    world.wait_until_equal().await.map_err(|error| error.to_string())?;
+    let acknowledged = written.iter().filter(|one| one.error.is_none()).count() as u64;
+    let (mut lost, mut doubled) = (0, 0);
+    for unit in ["hz", "bj"] {
+        let (rows, distinct) = rows_in(state, world, unit).await;
+        println!("{unit}: {rows} rows of {acknowledged} acknowledged writes, {distinct} distinct");
+        lost = lost.max(acknowledged.saturating_sub(distinct));
+        doubled = doubled.max(rows - distinct);
+    }
+    println!();
+    line("write, from its moment to its answer, all", &figures.between);
+    line("slowest write of a switch", &figures.slowest);
+    line("slowest write of a switch with a node paused", &figures.while_paused);
+    line("scopes closed, as the node says", &figures.closed);
+    line("floor: 4 compare-and-swaps, watch, GTID wait", &figures.floor);
+    let (p99, floor) = (percentile(&figures.slowest, 99), percentile(&figures.floor, 99));
+    println!(
+        "\n{} switches, {} writes: {} client errors, {lost} lost, {doubled} doubled; stall p99 is {:.1} times the floor's p99",
+        options.switches,
+        written.len(),
+        errors.len(),
+        p99.as_secs_f64() / floor.as_secs_f64()
+    );
+    if !errors.is_empty() || lost > 0 || doubled > 0 {
+        return Err(format!("not as promised; the first errors: {:?}", &errors[..errors.len().min(3)]));
+    }
+    Ok(())
+}
+
+async fn rows_in(state: &State, world: &World, unit: &str) -> (u64, u64) {
+    let query = format!(
+        "SELECT CONCAT(COUNT(*), ' ', COUNT(DISTINCT name)) FROM {}.product WHERE name LIKE 'switches %'",
+        state.schema
+    );
+    let root = world.instance(unit, Role::Primary).unwrap().root();
+    let rows = root.value(&query).await.unwrap().unwrap();
+    let (rows, distinct) = rows.split_once(' ').unwrap();
+    (rows.parse().unwrap(), distinct.parse().unwrap())
+}
+
+fn line(what: &str, durations: &[Duration]) {
+    if durations.is_empty() {
+        return;
+    }
+    let milliseconds = |at| percentile(durations, at).as_secs_f64() * 1000.0;
+    println!(
+        "{what:<48} p50 {:>8.1}  p99 {:>8.1}  max {:>8.1} ms   ({})",
+        milliseconds(50),
+        milliseconds(99),
+        milliseconds(100),
+        durations.len()
+    );
+}
+
+fn percentile(durations: &[Duration], at: usize) -> Duration {
+    let mut sorted = durations.to_vec();
+    sorted.sort_unstable();
+    let index = (sorted.len() * at).div_ceil(100).clamp(1, sorted.len().max(1)) - 1;
+    sorted.get(index).copied().unwrap_or_default()
+}

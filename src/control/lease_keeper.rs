@@ -1,0 +1,357 @@
+//! This node among those that share its store: it enters under a lease, keeps it, follows what the others decide, and says how far it has got.
+//!
+//! The gate is told until when this node may write: counted from before the lease was last renewed, so that this node stops before anybody
+//! else takes it for dead. A lease that has ended is not taken up again: when every older write has ended, the node enters as a new incarnation.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::{Mutex, watch};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::lease_clock::Moment;
+use super::store::{Entry, EtcdError, EtcdStore, StoreError};
+use super::{Controller, WriteGate};
+use crate::model::{About, Claim, Epoch, Incarnation, Life, MoveId, Picture, Question, Report};
+use crate::shutdown::Shutdown;
+
+/// Between two attempts at what the store did not do.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Between two looks at whether older writes have ended.
+const SETTLE_PAUSE: Duration = Duration::from_millis(10);
+
+/// A lease is renewed this many times before it would end.
+const RENEWALS: u32 = 3;
+
+/// The part of a lease that is not used, for clocks that do not run alike: one in this many.
+const MARGIN_PART: u32 = 10;
+
+/// Tells which threads at an instance are this node's.
+#[async_trait]
+pub trait Threads: Send + Sync {
+    /// All that are open, or were being opened when this was asked.
+    async fn at(&self, instance: &str) -> Vec<u32>;
+}
+
+/// The nodes that share a store, as one of them sees them.
+#[derive(Debug)]
+pub struct Nodes {
+    store: Arc<EtcdStore>,
+    controller: Arc<Controller>,
+    name: String,
+    about: About,
+    /// How this node is known now; `None` while it is not.
+    entry: watch::Sender<Option<Entry>>,
+    /// Moves under way of whose scopes no older write is in flight here.
+    drained: watch::Sender<Vec<MoveId>>,
+    /// What is stored cannot be obeyed by this process.
+    estranged: AtomicBool,
+    /// No write decided under an older epoch is in flight here.
+    settled: watch::Sender<Epoch>,
+}
+
+/// What keeps this node among the others.
+pub struct LeaseKeeper {
+    nodes: Arc<Nodes>,
+    threads: Arc<dyn Threads>,
+    /// One report at a time, the newest last.
+    reporting: Mutex<()>,
+}
+
+impl Nodes {
+    /// For the node called `name`; it is not known to the others before [`LeaseKeeper::enter`].
+    pub fn new(store: Arc<EtcdStore>, controller: Arc<Controller>, name: String, about: About) -> Arc<Nodes> {
+        controller.gate().need_lease();
+        let (entry, drained) = (watch::Sender::new(None), watch::Sender::new(Vec::new()));
+        Arc::new(Nodes {
+            store,
+            controller,
+            name,
+            about,
+            entry,
+            drained,
+            estranged: AtomicBool::new(false),
+            settled: watch::Sender::default(),
+        })
+    }
+
+    /// The store itself.
+    pub fn store(&self) -> &Arc<EtcdStore> {
+        &self.store
+    }
+
+    /// Everything in the store, and each newer picture of it.
+    pub fn pictures(&self) -> watch::Receiver<Arc<Picture>> {
+        self.store.pictures()
+    }
+
+    /// Which incarnation this node is now; `None` while it has no lease.
+    pub fn own(&self) -> Option<Incarnation> {
+        self.entry.borrow().as_ref().map(|entry| entry.incarnation.clone())
+    }
+
+    /// No write that is older than move `id` and touches it is in flight at this node, nor will there be.
+    pub fn acknowledge(&self, id: MoveId) {
+        self.drained.send_if_modified(|drained| {
+            let news = !drained.contains(&id);
+            if news {
+                drained.push(id);
+            }
+            news
+        });
+    }
+
+    /// Waits until `epoch` is in force at every living node, at most `at_most`. Those at which it is not known to be.
+    pub async fn in_force(&self, epoch: Epoch, at_most: Duration) -> Vec<Incarnation> {
+        let mut pictures = self.pictures();
+        let everywhere = |picture: &Arc<Picture>| picture.behind(epoch).is_empty();
+        match timeout(at_most, pictures.wait_for(everywhere)).await {
+            Ok(_) => Vec::new(),
+            Err(_) => self.pictures().borrow().behind(epoch),
+        }
+    }
+
+    /// The first picture that shows `revision`; `None` at the end of the process.
+    async fn heard(&self, revision: i64) -> Option<Arc<Picture>> {
+        let mut pictures = self.pictures();
+        let picture = pictures.wait_for(|picture| picture.revision >= revision).await.ok()?;
+        Some(Arc::clone(&picture))
+    }
+
+    fn let_in_until(&self, deadline: Moment) {
+        if !self.estranged.load(Ordering::SeqCst) {
+            self.gate().let_in_until(deadline);
+        }
+    }
+
+    fn gate(&self) -> &Arc<WriteGate> {
+        self.controller.gate()
+    }
+}
+
+impl LeaseKeeper {
+    /// For `nodes`' own node, whose threads at servers `threads` knows.
+    pub fn new(nodes: Arc<Nodes>, threads: Arc<dyn Threads>) -> LeaseKeeper {
+        LeaseKeeper { nodes, threads, reporting: Mutex::new(()) }
+    }
+
+    /// Enters as a new incarnation, and lets writes in once everything that was decided before is in force here.
+    pub async fn enter(&self) -> Result<(), StoreError> {
+        let nodes = &self.nodes;
+        let asked = Moment::now();
+        let entry = nodes.store.enter(&nodes.name, &nodes.about).await?;
+        tracing::info!(incarnation = %entry.incarnation, lease = ?entry.lasts, "this node has entered");
+        // Whoever decided before this revision may not have known of this incarnation: its decisions must be in force first.
+        let heard = timeout(entry.lasts, nodes.heard(entry.revision)).await;
+        let picture = heard.map_err(|_| EtcdError::NoLease)?.ok_or(StoreError::Stopped)?;
+        self.take_over(&picture);
+        let deadline = usable(asked, entry.lasts);
+        nodes.entry.send_replace(Some(entry));
+        self.report().await?;
+        nodes.let_in_until(deadline);
+        Ok(())
+    }
+
+    /// Keeps the lease until shutdown; enters anew when it was lost.
+    pub async fn keep(self: Arc<Self>, mut stopped: Shutdown) {
+        loop {
+            let entry = self.nodes.entry.borrow().clone();
+            let pause = match entry {
+                Some(entry) => tokio::select! {
+                    () = stopped.told() => return,
+                    pause = self.renew(&entry) => pause,
+                },
+                None => tokio::select! {
+                    () = stopped.told() => return,
+                    () = self.enter_anew() => Duration::ZERO,
+                },
+            };
+            tokio::select! {
+                () = stopped.told() => return,
+                () = sleep(pause) => {}
+            }
+        }
+    }
+
+    /// Renews the lease once; how long to wait until the next time.
+    async fn renew(&self, entry: &Entry) -> Duration {
+        let nodes = &self.nodes;
+        let asked = Moment::now();
+        match nodes.store.keep(entry).await {
+            Ok(lasts) => {
+                nodes.let_in_until(usable(asked, lasts));
+                lasts / RENEWALS
+            }
+            Err(StoreError::Etcd(EtcdError::NoLease)) => {
+                nodes.gate().need_lease();
+                nodes.entry.send_replace(None);
+                tracing::error!(incarnation = %entry.incarnation, "the lease has ended; no write is let in until this node has entered anew");
+                self.sign_off_the_lost(&entry.incarnation).await;
+                Duration::ZERO
+            }
+            Err(error) => {
+                let left = nodes.gate().lease_left().unwrap_or_default();
+                tracing::warn!(error = &error as &dyn std::error::Error, ?left, "the lease was not renewed");
+                PAUSE
+            }
+        }
+    }
+
+    /// Waits until every write of the lost incarnation has ended; then it can write no more, and need not be known any more.
+    async fn sign_off_the_lost(&self, incarnation: &Incarnation) {
+        self.nodes.gate().emptied().await;
+        while let Err(error) = self.nodes.store.forget(incarnation).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, %incarnation, "the lost incarnation is not signed off yet");
+            sleep(PAUSE).await;
+        }
+    }
+
+    async fn enter_anew(&self) {
+        while let Err(error) = self.enter().await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "this node has not entered anew yet");
+            sleep(PAUSE).await;
+        }
+    }
+
+    /// Lets what the others decide come into force here, until shutdown.
+    pub async fn follow(self: Arc<Self>, mut stopped: Shutdown) {
+        let mut pictures = self.nodes.pictures();
+        loop {
+            let picture = Arc::clone(&pictures.borrow_and_update());
+            self.take_over(&picture);
+            tokio::select! {
+                () = stopped.told() => return,
+                changed = pictures.changed() => if changed.is_err() { return },
+            }
+        }
+    }
+
+    fn take_over(&self, picture: &Picture) {
+        let Some(state) = &picture.state else { return };
+        if let Err(differences) = self.nodes.controller.follow(state) {
+            // It cannot be obeyed, so nothing may be written from here any more.
+            let known = self.nodes.estranged.swap(true, Ordering::SeqCst);
+            self.nodes.gate().need_lease();
+            if known {
+                return;
+            }
+            tracing::error!(
+                ?differences,
+                epoch = state.epoch.0,
+                "the stored control state has other units, groups or instances than this node was started with; restart it with the new configuration"
+            );
+        }
+    }
+
+    /// Looks until what was decided before the newest epoch has ended, each time there is one, until shutdown.
+    pub async fn settle(self: Arc<Self>, mut stopped: Shutdown) {
+        let mut in_force = self.nodes.controller.in_force();
+        loop {
+            let epoch = *in_force.borrow_and_update();
+            // Looked at now and then, not told by every ticket: long transactions would make all others pay.
+            while self.nodes.gate().oldest().is_some_and(|oldest| oldest < epoch) {
+                tokio::select! {
+                    () = stopped.told() => return,
+                    () = sleep(SETTLE_PAUSE) => {}
+                }
+            }
+            self.nodes.settled.send_replace(epoch);
+            tokio::select! {
+                () = stopped.told() => return,
+                changed = in_force.changed() => if changed.is_err() { return },
+            }
+        }
+    }
+
+    /// Says how far this node has got whenever it has got further, until shutdown.
+    pub async fn report_on(self: Arc<Self>, mut stopped: Shutdown) {
+        let (mut in_force, mut drained) = (self.nodes.controller.in_force(), self.nodes.drained.subscribe());
+        let mut settled = self.nodes.settled.subscribe();
+        let (mut questions, mut entry) = (self.nodes.pictures(), self.nodes.entry.subscribe());
+        let mut answered: Vec<Question> = Vec::new();
+        loop {
+            tokio::select! {
+                () = stopped.told() => return,
+                Ok(()) = in_force.changed() => {}
+                Ok(()) = drained.changed() => {}
+                Ok(()) = settled.changed() => {}
+                Ok(()) = entry.changed() => {}
+                Ok(()) = questions.changed() => {
+                    let asked = questions.borrow_and_update().questions.clone();
+                    if asked == answered {
+                        continue;
+                    }
+                    answered = asked;
+                }
+            }
+            if let Err(error) = self.report().await {
+                tracing::warn!(error = &error as &dyn std::error::Error, "this node could not say how far it has got");
+                // Said again with the next change, or now: somebody may wait for it.
+                tokio::select! {
+                    () = stopped.told() => return,
+                    () = sleep(PAUSE) => in_force.mark_changed(),
+                }
+            }
+        }
+    }
+
+    async fn report(&self) -> Result<(), StoreError> {
+        let _one_at_a_time = self.reporting.lock().await;
+        let nodes = &self.nodes;
+        let Some(entry) = nodes.entry.borrow().clone() else { return Ok(()) };
+        let picture = Arc::clone(&nodes.pictures().borrow());
+        let mut claims = Vec::new();
+        for question in &picture.questions {
+            claims.push(Claim { question: question.number, threads: self.threads.at(&question.instance).await });
+        }
+        let state = Arc::clone(&nodes.controller.snapshots().load().state);
+        nodes.drained.send_if_modified(|drained| {
+            drained.retain(|id| state.moves.iter().any(|record| record.id == *id));
+            false
+        });
+        let drained = nodes.drained.borrow().clone();
+        let (seen, settled) = (*nodes.controller.in_force().borrow(), *nodes.settled.borrow());
+        let report = Report { seen, settled, drained, claims };
+        if picture.member(&entry.incarnation).is_some_and(|known| known.life == Life::Live && known.report == report) {
+            return Ok(());
+        }
+        nodes.store.report(&entry, &report).await
+    }
+
+    /// Signs off at the end of the process, if nothing of it is left. What is left is looked for by the others.
+    pub async fn leave(&self) {
+        let entry = self.nodes.entry.send_replace(None);
+        self.nodes.gate().need_lease();
+        let Some(entry) = entry else { return };
+        if !self.nodes.gate().in_flight().is_empty() {
+            tracing::warn!(incarnation = %entry.incarnation, "writes are left whose end nobody has seen; the others look for them");
+            return;
+        }
+        if let Err(error) = self.nodes.store.leave(&entry).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, incarnation = %entry.incarnation, "the node could not be signed off");
+        }
+    }
+
+    /// Waits until the lease of another process with this node's name has ended, at most `at_most`. Whether it has.
+    pub async fn alone(&self, at_most: Duration) -> bool {
+        let mut pictures = self.nodes.pictures();
+        let alone = |picture: &Arc<Picture>| {
+            let live = picture.members.iter().filter(|member| member.life == Life::Live);
+            live.filter(|member| member.incarnation.node == self.nodes.name).count() == 0
+        };
+        let began = Instant::now();
+        let is_alone = timeout(at_most, pictures.wait_for(alone)).await.is_ok();
+        if began.elapsed() > PAUSE {
+            tracing::info!(waited = ?began.elapsed(), "waited for the lease of this node's former process");
+        }
+        is_alone
+    }
+}
+
+/// Until when a lease that was asked for at `asked` and lasts `lasts` lets writes in.
+fn usable(asked: Moment, lasts: Duration) -> Moment {
+    asked.after(lasts - lasts / MARGIN_PART)
+}

@@ -1,0 +1,360 @@
+//! The control document in etcd, and the nodes that share it: every change one transaction, every picture one revision.
+//!
+//! It decides nothing. A document above [`PLAIN`] bytes is compressed, so that the largest shard map fits into one request.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+use super::client::{Client, EtcdConfig, EtcdError};
+use super::keys::Keys;
+use super::listing::Listing;
+use super::messages::{
+    Compare, DeleteRangeRequest, KeyValue, Operation, PutRequest, RangeRequest, TxnRequest, TxnResponse, step,
+};
+use crate::control::document;
+use crate::control::member_document as member;
+use crate::control::store::contract::{REMEMBERED, Store, StoreError, check_swap};
+use crate::model::{About, ControlState, Epoch, Incarnation, Picture, Question, Report};
+use crate::shutdown::Shutdown;
+
+/// Documents up to this size stay readable for people.
+const PLAIN: usize = 64 << 10;
+
+/// Between two attempts to watch again.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// How often a number is asked for anew when others take it.
+const ATTEMPTS: usize = 16;
+
+/// A control state in etcd.
+#[derive(Debug)]
+pub struct EtcdStore {
+    client: Client,
+    keys: Keys,
+    lease: Duration,
+    /// The revision of the document with this epoch, as last seen.
+    known: Mutex<Option<(Epoch, i64)>>,
+    picture: watch::Sender<Arc<Picture>>,
+}
+
+/// An incarnation that has entered.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Which.
+    pub incarnation: Incarnation,
+    /// What it said of itself.
+    pub about: About,
+    /// Its lease.
+    pub lease: i64,
+    /// How long etcd said the lease lasts.
+    pub lasts: Duration,
+    /// The revision from which on everybody sees it.
+    pub revision: i64,
+}
+
+impl EtcdStore {
+    /// Connects and reads everything once. Errors: no member answers, the login is refused, what is stored cannot be read.
+    pub async fn open(config: &EtcdConfig) -> Result<EtcdStore, StoreError> {
+        let client = Client::new(config)?;
+        let store = EtcdStore {
+            client,
+            keys: Keys::below(&config.prefix),
+            lease: config.lease,
+            known: Mutex::new(None),
+            picture: watch::Sender::new(Arc::default()),
+        };
+        let listing = store.list().await?;
+        store.show(&listing)?;
+        Ok(store)
+    }
+
+    /// Everything in the store as it was last heard of; who waits for a change hears of each that is the newest.
+    pub fn pictures(&self) -> watch::Receiver<Arc<Picture>> {
+        self.picture.subscribe()
+    }
+
+    /// Keeps [`EtcdStore::pictures`] up to date until shutdown; whatever breaks, it lists and watches again.
+    pub async fn follow(self: Arc<Self>, mut stopped: Shutdown) {
+        let mut silent = false;
+        loop {
+            let outcome = tokio::select! {
+                () = stopped.told() => return,
+                outcome = self.watch_until_it_breaks(&mut silent) => outcome,
+            };
+            match outcome {
+                Ok(()) => {
+                    tracing::info!("etcd has forgotten the revision that was watched; everything is listed again")
+                }
+                Err(error) if !silent => {
+                    silent = true;
+                    tracing::warn!(error = &error as &dyn std::error::Error, "etcd is not heard");
+                }
+                Err(_) => {}
+            }
+            tokio::select! {
+                () = stopped.told() => return,
+                () = sleep(PAUSE) => {}
+            }
+        }
+    }
+
+    async fn watch_until_it_breaks(&self, silent: &mut bool) -> Result<(), StoreError> {
+        let mut listing = self.list().await?;
+        let (first, end) = self.keys.all_now();
+        let mut watching = self.client.watch(first, end, listing.revision() + 1).await?;
+        if std::mem::take(silent) {
+            tracing::info!("etcd is heard again");
+        }
+        self.show(&listing)?;
+        loop {
+            let answer = watching.next().await?;
+            if answer.canceled {
+                return if answer.compact_revision > 0 {
+                    Ok(())
+                } else {
+                    Err(EtcdError::Refused(answer.cancel_reason).into())
+                };
+            }
+            let Some(header) = &answer.header else { continue };
+            let revision = header.revision;
+            listing.take(&self.keys, revision, answer.events);
+            self.show(&listing)?;
+        }
+    }
+
+    async fn list(&self) -> Result<Listing, StoreError> {
+        let (key, range_end) = self.keys.all_now();
+        let answer = self.client.range(&RangeRequest { key, range_end }).await?;
+        Ok(Listing::of(&self.keys, answer))
+    }
+
+    /// Publishes a listing; an older one than the last changes nothing. Errors: what is stored cannot be read.
+    fn show(&self, listing: &Listing) -> Result<(), StoreError> {
+        let last = Arc::clone(&self.picture.borrow());
+        if listing.revision() <= last.revision {
+            return Ok(());
+        }
+        let picture = listing.picture(&last)?;
+        self.picture.send_if_modified(|shown| {
+            let newer = picture.revision > shown.revision;
+            if newer {
+                *shown = Arc::new(picture);
+            }
+            newer
+        });
+        Ok(())
+    }
+
+    /// Writes a new incarnation of `node` down, before it may write anything elsewhere, under a new lease.
+    pub async fn enter(&self, node: &str, about: &About) -> Result<Entry, StoreError> {
+        let lease = self.client.grant(self.lease).await?;
+        for _ in 0..ATTEMPTS {
+            let (last, modified) = self.counter(&self.keys.count(node)).await?;
+            let incarnation = Incarnation { node: node.to_owned(), number: last + 1 };
+            let value = member::write(about, &Report::default())?;
+            let (counter, kept) = (self.keys.count(node), self.keys.incarnation(&incarnation));
+            let request = TxnRequest {
+                compare: vec![Compare::modified_at(counter.clone(), modified), Compare::modified_at(kept.clone(), 0)],
+                success: vec![
+                    put(counter, incarnation.number.to_string().into_bytes(), 0),
+                    put(kept, value.clone(), 0),
+                    put(self.keys.node(&incarnation), value, lease.id),
+                ],
+            };
+            if let TxnResponse { succeeded: true, header: Some(header) } = self.client.txn(&request).await? {
+                let lasts = Duration::from_secs(lease.ttl.unsigned_abs());
+                let (about, revision) = (about.clone(), header.revision);
+                return Ok(Entry { incarnation, about, lease: lease.id, lasts, revision });
+            }
+        }
+        Err(StoreError::Contended)
+    }
+
+    /// Lets the lease begin anew; how long it lasts from now on. Errors: [`EtcdError::NoLease`] in it, when it has ended.
+    pub async fn keep(&self, entry: &Entry) -> Result<Duration, StoreError> {
+        Ok(self.client.keep_alive(entry.lease).await?)
+    }
+
+    /// Says how far this incarnation has got, as long as its lease holds.
+    pub async fn report(&self, entry: &Entry, report: &Report) -> Result<(), StoreError> {
+        let key = self.keys.node(&entry.incarnation);
+        let value = member::write(&entry.about, report)?;
+        let request = TxnRequest {
+            compare: vec![Compare::exists(self.keys.incarnation(&entry.incarnation))],
+            success: vec![put(key, value, entry.lease)],
+        };
+        match self.client.txn(&request).await? {
+            TxnResponse { succeeded: true, .. } => Ok(()),
+            TxnResponse { succeeded: false, .. } => Err(EtcdError::NoLease.into()),
+        }
+    }
+
+    /// Forgets an incarnation that can write no more: it has ended everything itself, or its connections are known to be dead.
+    pub async fn forget(&self, incarnation: &Incarnation) -> Result<(), StoreError> {
+        let gone = [self.keys.node(incarnation), self.keys.incarnation(incarnation)];
+        self.client.txn(&TxnRequest { compare: Vec::new(), success: gone.map(delete).into() }).await?;
+        Ok(())
+    }
+
+    /// Signs an incarnation off that has ended everything, and its lease with it.
+    pub async fn leave(&self, entry: &Entry) -> Result<(), StoreError> {
+        self.forget(&entry.incarnation).await?;
+        Ok(self.client.revoke(entry.lease).await?)
+    }
+
+    /// Asks all living nodes which threads at `instance` are theirs.
+    pub async fn ask(&self, instance: &str) -> Result<Question, StoreError> {
+        for _ in 0..ATTEMPTS {
+            let counter = self.keys.question_count();
+            let (last, modified) = self.counter(&counter).await?;
+            let question = Question { number: last + 1, instance: instance.to_owned() };
+            let request = TxnRequest {
+                compare: vec![Compare::modified_at(counter.clone(), modified)],
+                success: vec![
+                    put(counter, question.number.to_string().into_bytes(), 0),
+                    put(self.keys.question(question.number), member::write_question(&question)?, 0),
+                ],
+            };
+            if self.client.txn(&request).await?.succeeded {
+                return Ok(question);
+            }
+        }
+        Err(StoreError::Contended)
+    }
+
+    /// Takes a question back.
+    pub async fn withdraw(&self, question: &Question) -> Result<(), StoreError> {
+        let gone = vec![delete(self.keys.question(question.number))];
+        self.client.txn(&TxnRequest { compare: Vec::new(), success: gone }).await?;
+        Ok(())
+    }
+
+    /// The number in a key, and the key's revision; zeroes when there is none.
+    async fn counter(&self, key: &[u8]) -> Result<(u64, i64), StoreError> {
+        let Some(found) = self.get(key).await? else { return Ok((0, 0)) };
+        let number = std::str::from_utf8(&found.value).ok().and_then(|text| text.parse().ok());
+        let number = number.ok_or_else(|| StoreError::Unreadable { key: name_of(key) })?;
+        Ok((number, found.mod_revision))
+    }
+
+    async fn get(&self, key: &[u8]) -> Result<Option<KeyValue>, StoreError> {
+        let answer = self.client.range(&RangeRequest { key: key.to_vec(), range_end: Vec::new() }).await?;
+        Ok(answer.kvs.into_iter().next())
+    }
+
+    fn remember(&self, known: Option<(Epoch, i64)>) {
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = known;
+    }
+
+    fn known(&self) -> Option<(Epoch, i64)> {
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Store for EtcdStore {
+    async fn load(&self) -> Result<Option<ControlState>, StoreError> {
+        let Some(found) = self.get(&self.keys.document()).await? else {
+            self.remember(None);
+            return Ok(None);
+        };
+        let state = document::read(&unpacked(&found.value)?)?;
+        self.remember(Some((state.epoch, found.mod_revision)));
+        Ok(Some(state))
+    }
+
+    async fn compare_and_swap(&self, expected: Option<Epoch>, next: &ControlState) -> Result<(), StoreError> {
+        // What was loaded last is what the caller looked at; when it is not, everything is looked at again.
+        let known = match self.known() {
+            Some((epoch, revision)) if Some(epoch) == expected => Some((epoch, revision)),
+            Some(_) | None => {
+                self.load().await?;
+                self.known()
+            }
+        };
+        let conflict = check_swap(expected, known.map(|(epoch, _)| epoch), next);
+        if let Err(StoreError::Conflict { .. }) = &conflict {
+            self.load().await?;
+            return check_swap(expected, self.known().map(|(epoch, _)| epoch), next);
+        }
+        conflict?;
+        let bytes = document::write(next)?;
+        let key = self.keys.document();
+        let mut success =
+            vec![put(key.clone(), packed(&bytes)?, 0), put(self.keys.former(next.epoch), compressed(&bytes)?, 0)];
+        if let Some(oldest) = next.epoch.0.checked_sub(REMEMBERED) {
+            success.push(delete_range(self.keys.former(Epoch(0)), self.keys.former(Epoch(oldest + 1))));
+        }
+        let compare = vec![Compare::modified_at(key, known.map_or(0, |(_, revision)| revision))];
+        let answer = self.client.txn(&TxnRequest { compare, success }).await?;
+        match answer {
+            TxnResponse { succeeded: true, header: Some(header) } => {
+                self.remember(Some((next.epoch, header.revision)));
+                Ok(())
+            }
+            TxnResponse { succeeded: true, header: None } => {
+                self.remember(None);
+                Ok(())
+            }
+            TxnResponse { succeeded: false, .. } => {
+                self.load().await?;
+                Err(StoreError::Conflict { expected, found: self.known().map(|(epoch, _)| epoch) })
+            }
+        }
+    }
+
+    async fn former(&self, epoch: Epoch) -> Result<Option<ControlState>, StoreError> {
+        let Some(found) = self.get(&self.keys.former(epoch)).await? else { return Ok(None) };
+        Ok(Some(document::read(&unpacked(&found.value)?)?))
+    }
+
+    async fn newer_than(&self, epoch: Epoch) -> Result<ControlState, StoreError> {
+        let mut pictures = self.pictures();
+        let newer = |picture: &Arc<Picture>| picture.state.as_ref().is_some_and(|state| state.epoch > epoch);
+        let picture = pictures.wait_for(newer).await.map_err(|_| StoreError::Stopped)?;
+        picture.state.as_deref().cloned().ok_or(StoreError::Stopped)
+    }
+}
+
+fn put(key: Vec<u8>, value: Vec<u8>, lease: i64) -> super::messages::RequestOp {
+    step(Operation::Put(PutRequest { key, value, lease }))
+}
+
+fn delete(key: Vec<u8>) -> super::messages::RequestOp {
+    delete_range(key, Vec::new())
+}
+
+fn delete_range(key: Vec<u8>, range_end: Vec<u8>) -> super::messages::RequestOp {
+    step(Operation::Delete(DeleteRangeRequest { key, range_end }))
+}
+
+fn name_of(key: &[u8]) -> String {
+    String::from_utf8_lossy(key).into_owned()
+}
+
+fn packed(bytes: &[u8]) -> Result<Vec<u8>, StoreError> {
+    if bytes.len() <= PLAIN { Ok(bytes.to_vec()) } else { compressed(bytes) }
+}
+
+fn compressed(bytes: &[u8]) -> Result<Vec<u8>, StoreError> {
+    zstd::bulk::compress(bytes, 0).map_err(StoreError::Compression)
+}
+
+/// The first bytes of everything that zstd compresses (RFC 8878, 3.1.1).
+const COMPRESSED: &[u8] = &[0x28, 0xB5, 0x2F, 0xFD];
+
+/// The most a document may grow to when it is unpacked.
+const LARGEST: usize = 64 << 20;
+
+/// The document in a value.
+pub(super) fn unpacked(value: &[u8]) -> Result<Vec<u8>, StoreError> {
+    if value.starts_with(COMPRESSED) {
+        zstd::bulk::decompress(value, LARGEST).map_err(StoreError::Compression)
+    } else {
+        Ok(value.to_vec())
+    }
+}
