@@ -44,6 +44,8 @@ pub struct Connection {
     pub reused: bool,
     /// When it was opened.
     pub born: Instant,
+    /// The generation of its instance's connections it belongs to.
+    pub generation: usize,
     /// When it was last put back.
     pub parked_at: Instant,
     tainted: bool,
@@ -76,6 +78,7 @@ impl Connection {
             prepared: PreparedStatements::new(1),
             reused: false,
             born: now,
+            generation: 0,
             parked_at: now,
             tainted: false,
             busy: false,

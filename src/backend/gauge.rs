@@ -26,6 +26,8 @@ pub struct InstanceGauge {
     threads: Mutex<Threads>,
     /// A login has ended, one way or the other.
     settled: Notify,
+    /// Grows when global variables are set: connections opened before have the old values.
+    generation: AtomicUsize,
     /// How many prepared statements the server lets all its clients have together, once it was asked.
     server_prepared: OnceLock<usize>,
 }
@@ -42,8 +44,19 @@ impl InstanceGauge {
             opened: AtomicUsize::new(0),
             threads: Mutex::default(),
             settled: Notify::new(),
+            generation: AtomicUsize::new(0),
             server_prepared: OnceLock::new(),
         })
+    }
+
+    /// The generation of connections opened now.
+    pub fn generation(&self) -> usize {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// From here on no connection opened before is given to anybody: global variables were set, whose values sessions take when they begin.
+    pub fn retire_all(&self) {
+        self.generation.fetch_add(1, Ordering::AcqRel);
     }
 
     /// What the server said of its limit of prepared statements (`max_prepared_stmt_count`).

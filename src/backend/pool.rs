@@ -161,7 +161,7 @@ impl Pools {
         let siblings = (0..self.shelves.len()).filter(|sibling| *sibling != worker);
         for shelf in std::iter::once(worker).chain(siblings) {
             while let Some(mut connection) = self.take_from(shelf, pool, wanted) {
-                if !connection.is_alive() {
+                if connection.generation != self.gauge(pool.instance).generation() || !connection.is_alive() {
                     continue;
                 }
                 connection.reused = true;
@@ -201,6 +201,7 @@ impl Pools {
             cleartext: self.config.cleartext,
         };
         let address = &self.addresses[key.instance.index()];
+        let generation = self.gauge(key.instance).generation();
         let deadline = self.config.connect_deadline;
         let logged_in = match timeout(deadline, login(address, &key.account, &wish, self.tls.as_ref())).await {
             Ok(Ok(logged_in)) => logged_in,
@@ -209,6 +210,7 @@ impl Pools {
         };
         let state = SessionState { schema: schema.map(str::to_owned), ..SessionState::default() };
         let mut connection = Connection::new(logged_in, key.instance, state, slot);
+        connection.generation = generation;
         let gauge = self.gauge(key.instance);
         if !gauge.knows_server_prepared()
             && let Some(limit) = timeout(deadline, connection.server_prepared()).await.ok().flatten()
@@ -255,7 +257,8 @@ impl Pools {
 
     fn put_back(&self, worker: usize, pool: PoolId, mut connection: Box<Connection>) {
         let now = Instant::now();
-        if now.duration_since(connection.born) > self.config.max_lifetime {
+        let retired = connection.generation != self.gauge(connection.instance).generation();
+        if retired || now.duration_since(connection.born) > self.config.max_lifetime {
             return;
         }
         connection.parked_at = now;

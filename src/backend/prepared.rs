@@ -3,6 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
+use crate::wire::parameter_history::{ParameterHistory, ParameterKind};
+
 /// What decides whether two PREPAREs mean the same statement.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PreparedKey {
@@ -21,13 +25,29 @@ pub struct ServerStatement {
     pub id: u32,
     /// The parameter types the server last got; `None` before the first execution.
     pub types: Option<Arc<[u8]>>,
+    /// What its executions have shown of its parameters, where that decides how the server reads later ones.
+    pub seen: ParameterHistory,
     used: u64,
+}
+
+/// What a session's statement is about to be executed with.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// The session's id of it.
+    pub holder: u32,
+    /// The kinds of the values; none where the server does not mind.
+    pub kinds: &'a [ParameterKind],
+    /// What the session's statement will have seen then.
+    pub seen: &'a ParameterHistory,
 }
 
 /// The statements of one connection, at most `capacity` of them.
 #[derive(Debug)]
 pub struct PreparedStatements {
-    by_key: HashMap<Arc<PreparedKey>, ServerStatement>,
+    by_key: HashMap<Arc<PreparedKey>, SmallVec<[ServerStatement; 1]>>,
+    /// The open cursors: the session's statement, and the server's id of the one that has it open.
+    cursors: SmallVec<[(u32, u32); 1]>,
+    count: usize,
     capacity: usize,
     clock: u64,
 }
@@ -35,59 +55,98 @@ pub struct PreparedStatements {
 impl PreparedStatements {
     /// None yet; at most `capacity` are kept.
     pub fn new(capacity: usize) -> PreparedStatements {
-        PreparedStatements { by_key: HashMap::new(), capacity: capacity.max(1), clock: 0 }
+        PreparedStatements {
+            by_key: HashMap::new(),
+            cursors: SmallVec::new(),
+            count: 0,
+            capacity: capacity.max(1),
+            clock: 0,
+        }
     }
 
-    /// The statement, marked as used just now.
-    pub fn get(&mut self, key: &PreparedKey) -> Option<&mut ServerStatement> {
+    /// A statement that nobody can tell from the session's own, marked as used just now. Two statements of one session that have cursors open
+    /// are two; one with an open cursor is executed where that is, which closes it.
+    pub fn get(&mut self, key: &PreparedKey, wanted: Wanted<'_>) -> Option<&mut ServerStatement> {
         self.clock += 1;
-        let statement = self.by_key.get_mut(key)?;
+        let own = self.cursor_of(wanted.holder);
+        let cursors = &self.cursors;
+        let statement = self.by_key.get_mut(key)?.iter_mut().find(|statement| {
+            let place = match own {
+                Some(own) => statement.id == own,
+                None => cursors.iter().all(|(_, id)| *id != statement.id),
+            };
+            place && statement.seen.after(wanted.kinds).stands_for(wanted.seen)
+        })?;
         statement.used = self.clock;
         Some(statement)
     }
 
-    /// Records a statement the server has prepared. Returns the id of the one that has to be closed: the least used one at the bound, or
-    /// the new one where the connection had prepared the same before, which may have a cursor open.
+    /// Whether the text is prepared, in whatever state.
+    pub fn knows(&self, key: &PreparedKey) -> bool {
+        self.by_key.contains_key(key)
+    }
+
+    /// Records a statement the server has prepared. Returns the id of the one that has to be closed: the least used one at the bound.
     pub fn insert(&mut self, key: Arc<PreparedKey>, id: u32) -> Option<u32> {
         self.clock += 1;
-        if let Some(known) = self.by_key.get_mut(&key) {
-            known.used = self.clock;
-            return Some(id);
-        }
-        let evicted = if self.by_key.len() >= self.capacity { self.remove_oldest() } else { None };
-        self.by_key.insert(key, ServerStatement { id, types: None, used: self.clock });
+        let evicted = if self.count >= self.capacity { self.remove_oldest() } else { None };
+        let (seen, used) = (ParameterHistory::default(), self.clock);
+        self.by_key.entry(key).or_default().push(ServerStatement { id, types: None, seen, used });
+        self.count += 1;
         evicted
+    }
+
+    /// The server's statement with this id has a cursor open for the session's statement `holder`.
+    pub fn open_cursor(&mut self, holder: u32, id: u32) {
+        self.close_cursor(holder);
+        self.cursors.push((holder, id));
+    }
+
+    /// The server's id of the statement that has a cursor open for the session's statement `holder`.
+    pub fn cursor_of(&self, holder: u32) -> Option<u32> {
+        self.cursors.iter().find(|(known, _)| *known == holder).map(|(_, id)| *id)
+    }
+
+    /// The cursor of the session's statement `holder` is closed.
+    pub fn close_cursor(&mut self, holder: u32) {
+        self.cursors.retain(|(known, _)| *known != holder);
     }
 
     /// Forgets the older half, all if there is but one; their ids, to be closed.
     pub fn remove_half(&mut self) -> Vec<u32> {
-        (0..self.by_key.len().div_ceil(2)).filter_map(|_| self.remove_oldest()).collect()
+        (0..self.count.div_ceil(2)).filter_map(|_| self.remove_oldest()).collect()
     }
 
     /// How many are prepared.
     pub fn len(&self) -> usize {
-        self.by_key.len()
+        self.count
     }
 
     /// Whether none is prepared.
     pub fn is_empty(&self) -> bool {
-        self.by_key.is_empty()
+        self.count == 0
     }
 
     /// Forgets all: the server dropped them (COM_RESET_CONNECTION).
     pub fn clear(&mut self) {
         self.by_key.clear();
+        self.cursors.clear();
+        self.count = 0;
     }
 
-    /// Forgets one, which the server no longer knows.
-    pub fn remove(&mut self, key: &PreparedKey) -> Option<u32> {
-        self.by_key.remove(key).map(|statement| statement.id)
-    }
-
-    // A scan of a few hundred entries, only when a full cache meets a new text: a linked list would cost every hit.
+    // A scan of a few hundred entries, only when a full cache meets a new text: a linked list would cost every hit. One whose cursor is
+    // open stays.
     fn remove_oldest(&mut self) -> Option<u32> {
-        let oldest = self.by_key.iter().min_by_key(|(_, statement)| statement.used).map(|(key, _)| Arc::clone(key))?;
-        self.remove(&oldest)
+        let all = self.by_key.iter().flat_map(|(key, statements)| statements.iter().map(move |known| (key, known)));
+        let closable = all.filter(|(_, known)| self.cursors.iter().all(|(_, id)| *id != known.id));
+        let (key, id) = closable.min_by_key(|(_, known)| known.used).map(|(key, known)| (Arc::clone(key), known.id))?;
+        let statements = self.by_key.get_mut(&key)?;
+        statements.retain(|statement| statement.id != id);
+        if statements.is_empty() {
+            self.by_key.remove(&key);
+        }
+        self.count -= 1;
+        Some(id)
     }
 }
 
@@ -99,23 +158,50 @@ mod tests {
         Arc::new(PreparedKey { text: text.as_bytes().into(), schema: None, reading: "".into() })
     }
 
+    fn found(statements: &mut PreparedStatements, text: &str, holder: u32, kinds: &[ParameterKind]) -> Option<u32> {
+        let seen = ParameterHistory::default().after(kinds);
+        let known = statements.get(&key(text), Wanted { holder, kinds, seen: &seen })?;
+        known.seen = known.seen.after(kinds);
+        Some(known.id)
+    }
+
     #[test]
     fn the_least_recently_used_statement_is_closed_at_the_bound() {
         let mut statements = PreparedStatements::new(2);
         assert_eq!(statements.insert(key("a"), 1), None);
         assert_eq!(statements.insert(key("b"), 2), None);
-        assert!(statements.get(&key("a")).is_some());
+        assert_eq!(found(&mut statements, "a", 1, &[]), Some(1));
         assert_eq!(statements.insert(key("c"), 3), Some(2));
-        assert!(statements.get(&key("b")).is_none());
+        assert_eq!(found(&mut statements, "b", 1, &[]), None);
+        assert!(!statements.knows(&key("b")));
         assert_eq!(statements.len(), 2);
     }
 
     #[test]
-    fn a_text_prepared_again_leaves_one_statement_at_the_server() {
-        let mut statements = PreparedStatements::new(2);
-        assert_eq!(statements.insert(key("a"), 1), None);
-        assert_eq!(statements.insert(key("a"), 2), Some(2), "the new one is closed");
-        assert_eq!(statements.get(&key("a")).map(|known| known.id), Some(1));
+    fn a_statement_that_has_seen_other_types_is_another_one() {
+        let mut statements = PreparedStatements::new(4);
+        statements.insert(key("a"), 1);
+        assert_eq!(found(&mut statements, "a", 1, &[ParameterKind::Signed]), Some(1));
+        assert_eq!(found(&mut statements, "a", 2, &[ParameterKind::Text]), None);
+        statements.insert(key("a"), 2);
+        assert_eq!(found(&mut statements, "a", 2, &[ParameterKind::Text]), Some(2));
+        assert_eq!(found(&mut statements, "a", 3, &[ParameterKind::Signed]), Some(1));
+        assert_eq!(statements.len(), 2);
+    }
+
+    #[test]
+    fn a_statement_with_an_open_cursor_is_nobody_elses() {
+        let mut statements = PreparedStatements::new(1);
+        statements.insert(key("a"), 1);
+        statements.open_cursor(7, 1);
+        assert_eq!(statements.cursor_of(7), Some(1));
+        assert_eq!(found(&mut statements, "a", 8, &[]), None);
+        assert_eq!(found(&mut statements, "a", 7, &[]), Some(1));
+        assert_eq!(statements.insert(key("a"), 2), None, "the one with the cursor stays, beyond the bound");
+        assert_eq!(found(&mut statements, "a", 8, &[]), Some(2));
+        statements.close_cursor(7);
+        assert_eq!(statements.cursor_of(7), None);
+        assert_eq!(found(&mut statements, "a", 8, &[]), Some(1));
     }
 
     #[test]

@@ -125,16 +125,22 @@ impl Session {
         else {
             return self.send(&error_reply::text(&error_reply::unknown_thread(id), sequence)).await;
         };
+        if entry.id == self.presence.entry.id {
+            let told = error_reply::killed(query_only, self.listener.dialect);
+            self.send(&error_reply::text(&told, sequence)).await?;
+            return if query_only { Ok(()) } else { Err(SessionEnd::Killed) };
+        }
         // From here on the target's connection is not pooled, so that the KILL cannot hit its next user.
         entry.killers.fetch_add(1, Ordering::SeqCst);
+        // And its client hears nothing more: what the instance says to the KILL is not for it.
+        if !query_only {
+            entry.kill();
+        }
         let killed = match entry.running() {
             Some((instance, thread)) => self.killer(instance).kill_query(thread).await,
             None => Ok(()),
         };
         entry.killers.fetch_sub(1, Ordering::SeqCst);
-        if !query_only {
-            entry.kill();
-        }
         match killed {
             Ok(()) => self.send_ok(sequence).await,
             Err(error) => {

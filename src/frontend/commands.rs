@@ -11,7 +11,7 @@ use super::transaction::Autocommit;
 use crate::backend::SessionState;
 use crate::fault::ClientText;
 use crate::model::GroupId;
-use crate::sql::{Effect, Facts, Hint, KeyUse, PinReason, Placement, Plan, Statement, StatementClass};
+use crate::sql::{Effect, Facts, Family, Hint, KeyUse, PinReason, Placement, Plan, Statement, StatementClass};
 use crate::wire::capability::Capabilities;
 use crate::wire::command::Command;
 use crate::wire::query_attributes::text_of_query;
@@ -22,7 +22,13 @@ impl Session {
     pub(super) async fn run_command(&mut self, command: ReceivedCommand) -> Result<(), SessionEnd> {
         let first = command.frame.payload(&command.packet).first().copied();
         let sequence = command.frame.sequence.wrapping_add(1);
-        let Some(kind) = first.and_then(Command::from_byte) else {
+        let dialect = self.listener.dialect;
+        // Oracle MySQL 9 has forgotten some: clients say them in SQL.
+        let forgotten = |kind: &Command| {
+            let by_sql = matches!(kind, Command::Refresh | Command::ProcessKill | Command::ProcessInfo);
+            by_sql && dialect.family == Family::MySql && dialect.version >= 90_000
+        };
+        let Some(kind) = first.and_then(Command::from_byte).filter(|kind| !forgotten(kind)) else {
             return self.send(&error_reply::text(&error_reply::unknown_command(), sequence)).await;
         };
         let mut request = Request::new(command);
@@ -57,10 +63,7 @@ impl Session {
                 self.send_long_data(&request);
                 Ok(())
             }
-            Command::StmtClose => {
-                self.close_statement(&request);
-                Ok(())
-            }
+            Command::StmtClose => self.close_statement(&request).await,
             Command::InitDb => {
                 let schema = String::from_utf8_lossy(&request.payload()[1..]).into_owned();
                 let group = self.worker.node.snapshots.load().state.group_of_schema(&schema);
@@ -81,8 +84,8 @@ impl Session {
                 self.send_ok(sequence).await
             }
             Command::Quit => Err(SessionEnd::Left),
-            Command::Refresh
-            | Command::Shutdown
+            Command::Refresh => self.refresh(request).await,
+            Command::Shutdown
             | Command::BinlogDump
             | Command::BinlogDumpGtid
             | Command::RegisterReplica
@@ -119,6 +122,20 @@ impl Session {
             Some(id) => self.kill(false, u32::from_le_bytes(*id).into(), sequence).await,
             None => self.send(&error_reply::text(&malformed("COM_PROCESS_KILL"), sequence)).await,
         }
+    }
+
+    /// COM_REFRESH: goes where FLUSH goes; not what resets replication.
+    async fn refresh(&mut self, request: Request) -> Result<(), SessionEnd> {
+        /// REFRESH_SLAVE, REFRESH_MASTER: RESET REPLICA, RESET MASTER.
+        const RESETS: u8 = 0x40 | 0x80;
+        if request.payload().get(1).is_some_and(|flags| flags & RESETS != 0) {
+            let told = error_reply::not_carried("COM_REFRESH with RESET");
+            return self.send(&error_reply::text(&told, request.reply_sequence())).await;
+        }
+        let snapshot = self.worker.node.snapshots.load();
+        let statement = self.analyze(b"FLUSH STATUS", &snapshot);
+        let (reply, subject) = (ReplyKind::Simple, Subject::Fixed(statement, None));
+        self.run_statement(&mut Request { reply, subject, ..request }).await
     }
 
     /// COM_SET_OPTION: several statements in one packet, or not. The session's connections come from another pool from here on; one that it

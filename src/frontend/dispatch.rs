@@ -9,7 +9,7 @@ use super::client::ReceivedCommand;
 use super::error_reply;
 use super::held::Held;
 use super::hold::no_lease;
-use super::observe::changed_schema;
+use super::observe::{changed_schema, observe_cursor};
 use super::own_view::OwnView;
 use super::relay::{ClientState, Expected, RelayError, Relayed, collected, relay};
 use super::session::{Request, Session, SessionEnd};
@@ -172,15 +172,22 @@ impl Session {
         }
     }
 
-    /// A command on the connection the session keeps, whatever it is kept for.
-    pub(super) async fn run_on_held(&mut self, command: ReceivedCommand, reply: ReplyKind) -> Result<(), SessionEnd> {
+    /// A command on the connection the session keeps, whatever it is kept for; `cursor_of` is the statement whose cursor it is about.
+    pub(super) async fn run_on_held(
+        &mut self,
+        command: ReceivedCommand,
+        reply: ReplyKind,
+        cursor_of: Option<u32>,
+    ) -> Result<(), SessionEnd> {
         let Some(mut held) = self.held.take() else {
             return self.send(&error_reply::text(&error_reply::lost_backend(false), 1)).await;
         };
         let request = Request { reply, ..Request::new(command) };
         match self.exchange(&mut held, &request, &Opening::default(), None, None).await {
             Ok(relayed) => {
-                self.observe_cursor(&mut held, &relayed, request.reply);
+                if let Some(holder) = cursor_of {
+                    observe_cursor(&mut held, &relayed, request.reply, holder);
+                }
                 self.settle(held).await;
                 Ok(())
             }
@@ -268,7 +275,7 @@ impl Session {
         drop(sent);
         let expected = Expected { swallow, kind: request.reply };
         match withheld {
-            None => relay(&self.worker, &mut self.client, connection, expected).await,
+            None => relay(&self.worker, &self.presence.entry, &mut self.client, connection, expected).await,
             Some(withheld) => Box::pin(self.withhold(withheld, held, expected)).await,
         }
     }
@@ -317,7 +324,10 @@ impl Session {
         request: &Request,
     ) -> NotCarried {
         let session = self.presence.entry.id;
-        tracing::warn!(session, error = &error as &dyn std::error::Error, "the instance broke off");
+        match &error {
+            RelayError::Unheard => tracing::info!(session, "a long reply was given up, which nobody hears any more"),
+            error => tracing::warn!(session, error = error as &dyn std::error::Error, "the instance broke off"),
+        }
         let alone = !loss.begun && !self.transaction.is_open() && held.pins.is_empty();
         let mut tickets = self.transaction.lose();
         tickets.extend(ticket);
@@ -331,6 +341,7 @@ impl Session {
                 if alone { NotCarried::Told(packet) } else { NotCarried::Last(packet) }
             }
             RelayError::Backend { forwarded: true } | RelayError::Scan(_) => NotCarried::Over(SessionEnd::Backend),
+            RelayError::Unheard => NotCarried::Over(SessionEnd::Left),
         }
     }
 

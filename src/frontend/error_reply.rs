@@ -3,6 +3,7 @@
 use crate::fault::{ClientText, Fault};
 use crate::net::accept::AcceptFault;
 use crate::route::Rejection;
+use crate::sql::{Dialect, Family};
 use crate::wire::error_packet::{ErrorPacket, GENERAL_ERROR};
 use crate::wire::packet::write_packet;
 
@@ -110,8 +111,30 @@ pub fn unknown_thread(id: u64) -> ClientText {
     ClientText { errno: 1094, sqlstate: "HY000", message: format!("Unknown thread id: {id}") }
 }
 
-/// An EXECUTE, RESET or FETCH of a statement that is not prepared.
-pub fn unknown_statement(id: u32, command: &str) -> ClientText {
+/// A login in a character set that no server takes texts in.
+pub fn unwritable_charset(charset: &str) -> ClientText {
+    ClientText {
+        errno: 1231,
+        sqlstate: "42000",
+        message: format!("Variable 'character_set_client' can't be set to the value of '{charset}'"),
+    }
+}
+
+/// What a session hears that has killed itself, or its own statement.
+pub fn killed(query_only: bool, dialect: Dialect) -> ClientText {
+    let (errno, message) = match dialect.family {
+        Family::MariaDb if !query_only => (1927, "Connection was killed"),
+        Family::MariaDb | Family::MySql => (1317, "Query execution was interrupted"),
+    };
+    ClientText { errno, sqlstate: "70100", message: message.to_owned() }
+}
+
+/// An execution, reset or fetch (`command`) of a statement that is not prepared.
+pub fn unknown_statement(id: u32, command: &str, dialect: Dialect) -> ClientText {
+    let command = match dialect.family {
+        Family::MariaDb => format!("mysqld_stmt_{command}"),
+        Family::MySql => "mysql_stmt_precheck".to_owned(),
+    };
     ClientText {
         errno: 1243,
         sqlstate: "HY000",

@@ -4,8 +4,9 @@ use smallvec::SmallVec;
 
 use super::effects::{observe_failure, pin};
 use super::held::{Held, InsertId, LastReply, LeftBehind};
+use super::prepared::end_cursor;
 use super::relay::Relayed;
-use super::session::{Request, Session};
+use super::session::{Request, Session, Subject};
 use super::transaction::{Autocommit, OpenTransaction, Opening, Transaction};
 use crate::control::WriteTicket;
 use crate::model::{GroupId, Snapshot};
@@ -37,6 +38,11 @@ impl Session {
                 Box::pin(self.apply_effects(&mut held, relayed, statement, request, snapshot)).await;
             }
         }
+        if sets_global(statement) {
+            held.gauge().retire_all();
+            // The session itself keeps the values it began with, and so its connection.
+            pin(&mut held, PinReason::UnknownSet);
+        }
         if failed && !opening.begun && !opening.packets.is_empty() {
             // A SET TRANSACTION that the failed statement did not use up lies in wait for the next one.
             pin(&mut held, PinReason::UnknownSet);
@@ -44,7 +50,9 @@ impl Session {
         let in_transaction = self.is_in_transaction(&mut held, relayed, statement, &opening).await;
         self.observe_transaction(in_transaction, statement, route, opening, ticket);
         self.note_last_reply(&mut held, relayed, statement);
-        self.observe_cursor(&mut held, relayed, request.reply);
+        if let Subject::Execute(execution) = &request.subject {
+            observe_cursor(&mut held, relayed, request.reply, execution.holder());
+        }
         self.settle(held).await;
         if !failed && let Some(group) = changed_schema(statement) {
             if statement.plan.statements.iter().any(|facts| matches!(facts.placement, Placement::Schema { .. })) {
@@ -172,19 +180,22 @@ impl Session {
             _ => None,
         };
     }
+}
 
-    /// The flags tell whether a cursor is open, and when it has given its last row; but to other commands they may tell of cursors
-    /// that a procedure had inside.
-    pub(super) fn observe_cursor(&mut self, held: &mut Held, relayed: &Relayed, reply: ReplyKind) {
-        if !matches!(reply, ReplyKind::Cursor | ReplyKind::Fetch) {
-            return;
-        }
-        let flags = relayed.end.seen_status;
-        if flags & status::LAST_ROW_SENT != 0 {
-            held.pins.end(PinReason::Cursor);
-        } else if flags & status::CURSOR_EXISTS != 0 {
-            pin(held, PinReason::Cursor);
-        }
+/// The flags tell whether the statement's cursor is open, and when it has given its last row; but to executions that asked for none they
+/// may tell of cursors that a procedure had inside.
+pub(super) fn observe_cursor(held: &mut Held, relayed: &Relayed, reply: ReplyKind, holder: u32) {
+    let asked = matches!(reply, ReplyKind::Cursor | ReplyKind::Fetch);
+    if !asked && !held.pins.contains(PinReason::Cursor) {
+        return;
+    }
+    let flags = relayed.end.seen_status;
+    let failed = matches!(relayed.end.kind, EndKind::Error { .. });
+    let goes_on = flags & status::CURSOR_EXISTS != 0 || (failed && reply == ReplyKind::Fetch);
+    if !asked || flags & status::LAST_ROW_SENT != 0 || !goes_on {
+        end_cursor(held, holder);
+    } else if !held.pins.has_open(PinReason::Cursor, &holder.to_string()) {
+        held.pins.open(PinReason::Cursor, &holder.to_string());
     }
 }
 
@@ -211,6 +222,12 @@ fn may_leave_transaction(statement: &Statement) -> bool {
 enum InTransaction {
     Yes,
     No,
+}
+
+/// Whether it may have set a global variable.
+fn sets_global(statement: &Statement) -> bool {
+    let sets = |facts: &Facts| facts.escape.as_ref().is_some_and(|name| name.starts_with("SET GLOBAL"));
+    statement.plan.statements.iter().any(sets)
 }
 
 fn asks_diagnostics(facts: &Facts) -> bool {

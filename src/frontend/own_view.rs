@@ -1,4 +1,5 @@
-//! Answers in which the server speaks of its connections, told of the clients' own: SHOW PROCESSLIST, and the TLS of SHOW STATUS.
+//! Answers in which the server speaks of its connections, told of the clients' own: SHOW PROCESSLIST, and the TLS and compression of SHOW
+//! STATUS.
 //!
 //! A shared connection has another id than the client it serves, and its own encryption. Only texts of exactly these forms are touched;
 //! the tables of the same content are the server's own.
@@ -9,6 +10,7 @@ use super::registry::SessionEntry;
 use super::session::{Request, Session, Subject};
 use crate::model::InstanceId;
 use crate::sql::{Statement, StatementClass};
+use crate::wire::compression::Algorithm;
 use crate::wire::edited_rows::{Row, edited_rows};
 use crate::wire::reply::ScanFlags;
 
@@ -17,8 +19,8 @@ use crate::wire::reply::ScanFlags;
 pub(super) enum OwnView {
     /// SHOW PROCESSLIST: sessions have the ids their clients know and can KILL.
     Processes,
-    /// SHOW STATUS: the encryption is that of the client's connection.
-    Tls,
+    /// SHOW STATUS: encryption and compression are those of the client's connection.
+    Transport,
 }
 
 impl OwnView {
@@ -38,7 +40,7 @@ impl OwnView {
         }
         match (words.next()?, words.next(), words.next()) {
             ("PROCESSLIST", None, _) | ("FULL", Some("PROCESSLIST"), None) => Some(OwnView::Processes),
-            ("STATUS", ..) | ("SESSION" | "LOCAL", Some("STATUS"), _) => Some(OwnView::Tls),
+            ("STATUS", ..) | ("SESSION" | "LOCAL", Some("STATUS"), _) => Some(OwnView::Transport),
             _ => None,
         }
     }
@@ -55,10 +57,9 @@ impl Session {
     ) -> Option<Vec<u8>> {
         match view {
             OwnView::Processes => self.own_processes(instance, reply, flags),
-            OwnView::Tls => {
-                let tls = self.client.stream.tls_status();
-                let (version, cipher) = tls.unwrap_or_default();
-                edited_rows(reply, flags, |row| tell_tls(row, &version, &cipher), |_| Vec::new())
+            OwnView::Transport => {
+                let told = transport(self.client.stream.tls_status(), self.client.stream.compression());
+                edited_rows(reply, flags, |row| tell(row, &told), |_| Vec::new())
             }
         }
     }
@@ -107,13 +108,31 @@ fn asleep(entry: &SessionEntry, columns: usize) -> Row {
     row
 }
 
-fn tell_tls(row: &mut Row, version: &str, cipher: &str) {
-    if let [Some(name), value] = row.as_mut_slice() {
-        if name.eq_ignore_ascii_case(b"ssl_cipher") {
-            *value = Some(cipher.as_bytes().to_vec());
-        } else if name.eq_ignore_ascii_case(b"ssl_version") {
-            *value = Some(version.as_bytes().to_vec());
-        }
+/// A status variable of the client's connection and its value.
+type Told = (&'static str, String);
+
+fn transport(tls: Option<(String, String)>, compression: Option<Algorithm>) -> [Told; 5] {
+    let (version, cipher) = tls.unwrap_or_default();
+    let (compressed, algorithm, level) = match compression {
+        None => ("OFF", "", 0),
+        // The level of the servers themselves; clients cannot choose one.
+        Some(Algorithm::Zlib) => ("ON", "zlib", 6),
+        Some(Algorithm::Zstd { level }) => ("ON", "zstd", level),
+    };
+    [
+        ("ssl_cipher", cipher),
+        ("ssl_version", version),
+        ("compression", compressed.to_owned()),
+        ("compression_algorithm", algorithm.to_owned()),
+        ("compression_level", level.to_string()),
+    ]
+}
+
+fn tell(row: &mut Row, told: &[Told]) {
+    if let [Some(name), value] = row.as_mut_slice()
+        && let Some((_, own)) = told.iter().find(|(known, _)| name.eq_ignore_ascii_case(known.as_bytes()))
+    {
+        *value = Some(own.clone().into_bytes());
     }
 }
 
@@ -126,8 +145,8 @@ mod tests {
         for (text, view) in [
             ("show processlist", Some(OwnView::Processes)),
             (" SHOW  FULL\nPROCESSLIST ; ", Some(OwnView::Processes)),
-            ("SHOW STATUS LIKE 'Ssl_cipher'", Some(OwnView::Tls)),
-            ("show session status like 'ssl_version%'", Some(OwnView::Tls)),
+            ("SHOW STATUS LIKE 'Ssl_cipher'", Some(OwnView::Transport)),
+            ("show session status like 'ssl_version%'", Some(OwnView::Transport)),
             ("SHOW GLOBAL STATUS LIKE 'Ssl_cipher'", None),
             ("SHOW FULL PROCESSLIST x", None),
             ("SHOW TABLE STATUS", None),

@@ -3,15 +3,19 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::client::ReceivedCommand;
+use super::dispatch::NotCarried;
 use super::error_reply;
+use super::held::Held;
 use super::session::{CATALOG_TRIES, Request, Session, SessionEnd, Subject, is_about_the_catalog};
-use crate::backend::prepared::PreparedKey;
+use crate::backend::prepared::{PreparedKey, Wanted};
 use crate::backend::{CollectedReply, Connection, ConnectionError};
 use crate::fault::ClientText;
 use crate::model::Role;
 use crate::route::{Decision, Target, decide};
-use crate::sql::{KeyValue, PinReason, Placement, Statement};
+use crate::sql::{Family, KeyValue, PinReason, Placement, Statement};
 use crate::wire::bulk::{self, BulkParameters};
 use crate::wire::command::Command;
 use crate::wire::command_reader::CommandFrame;
@@ -19,6 +23,7 @@ use crate::wire::execute::{
     CURSOR_TYPES, ExecuteError, ExecuteForm, ExecuteParameters, ParameterValue, cursor_flags, statement_id, with_types,
 };
 use crate::wire::packet::{HEADER, write_packet};
+use crate::wire::parameter_history::{ParameterHistory, ParameterKind};
 use crate::wire::query_attributes::QueryAttributes;
 use crate::wire::scanner::{EndKind, PREPARED_ID, ReplyKind};
 
@@ -31,9 +36,12 @@ const LAST_PREPARED: u32 = u32::MAX;
 /// One statement as the client prepared it.
 #[derive(Clone, Debug)]
 pub struct Prepared {
+    id: u32,
     key: Arc<PreparedKey>,
     parameters: usize,
     types: Option<Arc<[u8]>>,
+    /// What its executions have shown of its parameters, where the server's answers depend on that.
+    seen: ParameterHistory,
     /// Pieces of long parameters, `(parameter, bytes)`, sent to the server with the execution.
     long_data: Vec<(u16, Vec<u8>)>,
     /// Long data that went beyond the packet limit: the execution says so.
@@ -54,8 +62,12 @@ pub(super) struct Execution {
     /// The values, as far as routing reads them.
     pub parameters: Values,
     payload: Vec<u8>,
+    /// The kinds of the values, where the server's answers depend on those before.
+    kinds: Kinds,
     statement: Prepared,
 }
+
+type Kinds = SmallVec<[ParameterKind; 8]>;
 
 /// The values of an execution.
 pub(super) enum Values {
@@ -78,7 +90,7 @@ impl Execution {
     ///
     /// Errors: the connection's, or the server's refusal to prepare.
     pub async fn make_ready(&self, connection: &mut Connection) -> Result<ReceivedCommand, ConnectionError> {
-        let id = match connection.prepared.get(&self.statement.key) {
+        let id = match connection.prepared.get(&self.statement.key, self.wanted()) {
             Some(known) => known.id,
             None => Box::pin(prepare_on(connection, &self.statement.key)).await?,
         };
@@ -90,19 +102,33 @@ impl Execution {
             connection.send(&payload).await?;
         }
         let mut payload = self.payload.clone();
-        let connection_flags = connection.capabilities;
-        if let Some(known) = connection.prepared.get(&self.statement.key) {
+        let form = ExecuteForm::of(connection.capabilities);
+        if let Some(known) = connection.prepared.get(&self.statement.key, self.wanted()) {
             if let Some(types) = self.statement.types.as_ref().filter(|types| known.types.as_ref() != Some(types)) {
-                let form = ExecuteForm::of(connection_flags);
                 payload = match &self.parameters {
                     Values::Row(_) => with_types(&payload, self.statement.parameters, form, types).unwrap_or(payload),
                     Values::Rows(_) => bulk::with_types(&payload, types),
                 };
             }
             known.types.clone_from(&self.statement.types);
+            if !self.kinds.is_empty() {
+                known.seen = known.seen.after(&self.kinds);
+            }
+        }
+        if asks_for_cursor(&payload) {
+            connection.prepared.open_cursor(self.statement.id, id);
         }
         payload[1..5].copy_from_slice(&id.to_le_bytes());
         Ok(framed(&payload))
+    }
+
+    /// The client's id of the statement.
+    pub fn holder(&self) -> u32 {
+        self.statement.id
+    }
+
+    fn wanted(&self) -> Wanted<'_> {
+        Wanted { holder: self.statement.id, kinds: &self.kinds, seen: &self.statement.seen }
     }
 }
 
@@ -176,7 +202,13 @@ impl Session {
         let prepared = match ask_to_prepare(connection, &key).await {
             Ok(reply) => match reply.end.prepared {
                 Some(prepared) => {
-                    remember(connection, &key, prepared.statement_id).await.map(|()| (reply, Some(prepared)))
+                    let id = prepared.statement_id;
+                    // One that is known will do; and it may have a cursor open.
+                    let kept = match connection.prepared.knows(&key) {
+                        true => close(connection, id).await,
+                        false => remember(connection, &key, id).await,
+                    };
+                    kept.map(|()| (reply, Some(prepared)))
                 }
                 None => Ok((reply, None)),
             },
@@ -232,7 +264,7 @@ impl Session {
         let payload = request.payload().into_owned();
         let id = statement_id(&payload).map_err(|_| malformed("COM_STMT_EXECUTE"))?;
         let Some(statement) = self.prepared.find(id) else {
-            return Err(error_reply::unknown_statement(id, "EXECUTE"));
+            return Err(error_reply::unknown_statement(id, "execute", self.listener.dialect));
         };
         if std::mem::take(&mut statement.too_long) {
             statement.long_data.clear();
@@ -241,18 +273,28 @@ impl Session {
         let long: Vec<u16> = statement.long_data.iter().map(|(parameter, _)| *parameter).collect();
         let form = ExecuteForm::of(self.capabilities);
         let read = read_parameters(&payload, statement, form, &long);
-        let Ok((parameters, types, attributes)) = read else { return Err(malformed("COM_STMT_EXECUTE")) };
+        let Ok(ReadParameters { values, mut kinds, types, attributes }) = read else {
+            return Err(malformed("COM_STMT_EXECUTE"));
+        };
         statement.types = types;
+        match self.listener.dialect.family {
+            Family::MySql => {
+                kinds.push(if asks_for_cursor(&payload) { ParameterKind::Cursor } else { ParameterKind::Rows });
+                statement.seen = statement.seen.after(&kinds);
+            }
+            // Reads the types of the values at hand, always.
+            Family::MariaDb => kinds.clear(),
+        }
         request.attributes = attributes;
         let long_data = std::mem::take(&mut statement.long_data);
         let statement = Prepared { long_data, ..statement.clone() };
         let text = Arc::clone(&statement.key.text);
         // A cursor the statement still has open is closed by executing it anew; the server does that itself.
-        if cursor_flags(&payload).is_ok_and(|flags| flags & CURSOR_TYPES != 0) {
+        if asks_for_cursor(&payload) {
             request.reply = ReplyKind::Cursor;
         }
-        let parameters = Values::Row(parameters);
-        request.subject = Subject::Execute(Box::new(Execution { text, parameters, payload, statement }));
+        let parameters = Values::Row(values);
+        request.subject = Subject::Execute(Box::new(Execution { text, parameters, payload, kinds, statement }));
         Ok(())
     }
 
@@ -262,7 +304,7 @@ impl Session {
         let sequence = request.reply_sequence();
         let id = statement_id(&payload).unwrap_or_default();
         let Some(statement) = self.prepared.find(id) else {
-            return self.send(&error_reply::text(&error_reply::unknown_statement(id, "EXECUTE"), sequence)).await;
+            return self.unknown_statement(id, "execute", sequence).await;
         };
         if statement.parameters == 0 {
             return self.send(&error_reply::text(&nothing_to_repeat(), sequence)).await;
@@ -273,7 +315,8 @@ impl Session {
         statement.types = types;
         let (statement, text) = (statement.clone(), Arc::clone(&statement.key.text));
         let parameters = Values::Rows(rows);
-        request.subject = Subject::Execute(Box::new(Execution { text, parameters, payload, statement }));
+        let kinds = Kinds::new();
+        request.subject = Subject::Execute(Box::new(Execution { text, parameters, payload, kinds, statement }));
         self.run_statement(&mut request).await
     }
 
@@ -282,17 +325,17 @@ impl Session {
         let payload = request.payload().into_owned();
         let id = statement_id(&payload).unwrap_or_default();
         let sequence = request.reply_sequence();
-        let key = self.prepared.find(id).map(|statement| Arc::clone(&statement.key));
-        let server_id = match (&mut self.held, &key) {
-            (Some(held), Some(key)) => held.checkout.connection.prepared.get(key).map(|known| known.id),
+        let holder = self.prepared.find(id).map(|statement| statement.id);
+        let server_id = match (&self.held, holder) {
+            (Some(held), Some(holder)) => held.checkout.connection.prepared.cursor_of(holder),
             (None, _) | (_, None) => None,
         };
         let Some(server_id) = server_id else {
-            return self.send(&error_reply::text(&error_reply::unknown_statement(id, "FETCH"), sequence)).await;
+            return self.unknown_statement(id, "fetch", sequence).await;
         };
         let mut patched = payload;
         patched[1..5].copy_from_slice(&server_id.to_le_bytes());
-        self.run_on_held(framed(&patched), ReplyKind::Fetch).await
+        self.run_on_held(framed(&patched), ReplyKind::Fetch, holder).await
     }
 
     /// COM_STMT_SEND_LONG_DATA: kept here until the execution says where it goes. No reply.
@@ -318,38 +361,72 @@ impl Session {
         let id = statement_id(&payload).unwrap_or_default();
         let sequence = request.reply_sequence();
         let Some(statement) = self.prepared.find(id) else {
-            return self.send(&error_reply::text(&error_reply::unknown_statement(id, "RESET"), sequence)).await;
+            return self.unknown_statement(id, "reset", sequence).await;
         };
         statement.long_data.clear();
         statement.too_long = false;
-        let key = Arc::clone(&statement.key);
-        let known = self.held.as_mut().and_then(|held| {
-            let cursor = held.pins.contains(PinReason::Cursor);
-            held.checkout.connection.prepared.get(&key).filter(|_| cursor).map(|known| known.id)
-        });
-        match known {
-            Some(server_id) => {
+        let holder = statement.id;
+        let open = self.held.as_ref().and_then(|held| held.checkout.connection.prepared.cursor_of(holder));
+        match (open, &mut self.held) {
+            (Some(server_id), Some(held)) => {
                 let mut patched = payload;
                 patched[1..5].copy_from_slice(&server_id.to_le_bytes());
-                if let Some(held) = &mut self.held {
-                    held.pins.end(PinReason::Cursor);
-                }
-                self.run_on_held(framed(&patched), ReplyKind::Simple).await
+                end_cursor(held, holder);
+                self.run_on_held(framed(&patched), ReplyKind::Simple, None).await
             }
-            None => self.send_ok(sequence).await,
+            (None, _) | (_, None) => self.send_ok(sequence).await,
         }
     }
 
-    /// COM_STMT_CLOSE. No reply. The server's statement stays in its connection's cache, for whoever prepares it next.
-    pub(super) fn close_statement(&mut self, request: &Request) {
-        if let Ok(id) = statement_id(&request.payload()) {
-            self.prepared.remove(id);
+    /// COM_STMT_CLOSE. No reply. The server's statement stays in its connection's cache, for whoever prepares it next; only its cursor is
+    /// closed.
+    pub(super) async fn close_statement(&mut self, request: &Request) -> Result<(), SessionEnd> {
+        let Some(closed) = statement_id(&request.payload()).ok().and_then(|id| self.prepared.remove(id)) else {
+            return Ok(());
+        };
+        let open = self.held.as_ref().and_then(|held| held.checkout.connection.prepared.cursor_of(closed.id));
+        let Some(server_id) = open else { return Ok(()) };
+        let Some(mut held) = self.held.take() else { return Ok(()) };
+        end_cursor(&mut held, closed.id);
+        match held.checkout.connection.confirmed(Command::StmtReset, &server_id.to_le_bytes()).await {
+            Ok(_) => {
+                self.settle(held).await;
+                Ok(())
+            }
+            Err(error) => match self.not_ready(held, error, None, request).await {
+                NotCarried::Told(_) => Ok(()),
+                NotCarried::Last(_) => Err(SessionEnd::Backend),
+                NotCarried::Over(end) => Err(end),
+            },
         }
     }
 }
 
-/// The values as routing reads them, their types for later executions, and the attributes behind them.
-type ReadParameters = (Vec<KeyValue>, Option<Arc<[u8]>>, QueryAttributes);
+impl Session {
+    async fn unknown_statement(&mut self, id: u32, command: &str, sequence: u8) -> Result<(), SessionEnd> {
+        let told = error_reply::unknown_statement(id, command, self.listener.dialect);
+        self.send(&error_reply::text(&told, sequence)).await
+    }
+}
+
+/// The cursor of this statement of the session is closed, and with it what kept the connection for it.
+pub(super) fn end_cursor(held: &mut Held, holder: u32) {
+    held.checkout.connection.prepared.close_cursor(holder);
+    held.pins.close(PinReason::Cursor, &holder.to_string());
+}
+
+/// What an execution says of its parameters.
+#[derive(Default)]
+struct ReadParameters {
+    /// The values as routing reads them.
+    values: Vec<KeyValue>,
+    /// Their kinds.
+    kinds: Kinds,
+    /// Their types, for later executions.
+    types: Option<Arc<[u8]>>,
+    /// The attributes behind them.
+    attributes: QueryAttributes,
+}
 
 /// Whether and how the values can be read; the types, if this execution brings new ones or an earlier one did.
 fn read_parameters(
@@ -362,11 +439,33 @@ fn read_parameters(
     let parsed = ExecuteParameters::parse(payload, statement.parameters, form, statement.types.as_deref(), long)?;
     let attributes = parsed.attributes()?;
     if statement.parameters == 0 {
-        return Ok((Vec::new(), None, attributes));
+        return Ok(ReadParameters { attributes, ..ReadParameters::default() });
     }
-    let values = parsed.values().map(|value| value.map(key_value)).collect::<Result<Vec<_>, _>>()?;
+    let mut values = Vec::with_capacity(statement.parameters);
+    let mut kinds = Kinds::new();
+    let stores = stores(&statement.key.text);
+    for (described, value) in parsed.types().zip(parsed.values()) {
+        let value = value?;
+        kinds.push(match ParameterKind::of(described, value) {
+            // Stored, it is a NULL of whatever type; and rows differ in where they have one.
+            ParameterKind::Null if stores => ParameterKind::Nothing,
+            kind => kind,
+        });
+        values.push(key_value(value));
+    }
     let types = parsed.new_types().map(Arc::from).or_else(|| statement.types.clone());
-    Ok((values, types, attributes))
+    Ok(ReadParameters { values, kinds, types, attributes })
+}
+
+fn asks_for_cursor(payload: &[u8]) -> bool {
+    cursor_flags(payload).is_ok_and(|flags| flags & CURSOR_TYPES != 0)
+}
+
+/// Whether a statement begins as those do that give no rows.
+fn stores(text: &[u8]) -> bool {
+    let text = text.trim_ascii_start();
+    let begins = |word: &str| text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word.as_bytes()));
+    ["INSERT", "REPLACE", "UPDATE", "DELETE"].into_iter().any(begins)
 }
 
 /// A value as routing reads it.
@@ -397,7 +496,8 @@ impl PreparedStatements {
                 break;
             }
         }
-        let prepared = Prepared { key, parameters, types: None, long_data: Vec::new(), too_long: false };
+        let (id, seen) = (self.last_id, ParameterHistory::default());
+        let prepared = Prepared { id, key, parameters, types: None, seen, long_data: Vec::new(), too_long: false };
         self.by_id.insert(self.last_id, prepared);
         self.last_id
     }
@@ -407,9 +507,9 @@ impl PreparedStatements {
         self.by_id.get_mut(&id)
     }
 
-    fn remove(&mut self, id: u32) {
+    fn remove(&mut self, id: u32) -> Option<Prepared> {
         let id = if id == LAST_PREPARED { self.last_id } else { id };
-        self.by_id.remove(&id);
+        self.by_id.remove(&id)
     }
 
     /// Forgets all, as COM_RESET_CONNECTION does.

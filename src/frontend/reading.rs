@@ -52,6 +52,12 @@ pub fn login_names(collation: u16) -> String {
     }
 }
 
+/// The login's character set, where it is one that no server takes texts in: a character may have a zero byte.
+pub fn unwritable_charset(collation: u16) -> Option<&'static str> {
+    let login = Collation::resolve(CollationId::from(collation));
+    ["ucs2", "utf16", "utf16le", "utf32"].into_iter().find(|wide| *wide == login.charset())
+}
+
 /// `NAMES 'gbk' COLLATE …` or `CHARACTER SET gbk`: the first word after the keyword.
 fn names_charset(names: &str) -> &str {
     let mut words = names.split_whitespace().skip(1);
@@ -62,6 +68,14 @@ fn names_charset(names: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn wide_character_sets_are_for_storing_only() {
+        assert_eq!(unwritable_charset(35), Some("ucs2"));
+        assert_eq!(unwritable_charset(54), Some("utf16"));
+        assert_eq!(unwritable_charset(45), None);
+        assert_eq!(unwritable_charset(0), None);
+    }
 
     #[test]
     fn set_names_gbk_makes_texts_suspicious() {

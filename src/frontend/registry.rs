@@ -151,10 +151,11 @@ impl Registry {
         }
     }
 
-    /// The next connection id: bit 31, seven bits of node number, 24 bits of counter; one that is in use is passed over.
+    /// The next connection id: bit 30, seven bits of node number, 23 bits of counter; one that is in use is passed over. Not bit 31: drivers
+    /// read ids as signed.
     pub fn next_id(&self) -> u32 {
         loop {
-            let id = 0x8000_0000 | (self.node & 0x7f) << 24 | self.next.fetch_add(1, Ordering::Relaxed) & 0x00ff_ffff;
+            let id = 0x4000_0000 | (self.node & 0x7f) << 23 | self.next.fetch_add(1, Ordering::Relaxed) & 0x007f_ffff;
             if !self.sessions.contains_key(&id) {
                 return id;
             }
@@ -350,8 +351,10 @@ mod tests {
     }
 
     #[test]
-    fn connection_ids_carry_the_high_bit_and_the_node() {
+    fn connection_ids_carry_their_bit_and_the_node_and_are_positive() {
         let registry = Registry::new(5);
-        assert_eq!(registry.next_id() >> 24, 0x85);
+        assert_eq!(registry.next_id() >> 23, 0x80 | 5);
+        let last = Registry::new(127).next_id();
+        assert!(i32::try_from(last).is_ok(), "{last}");
     }
 }

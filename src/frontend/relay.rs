@@ -8,11 +8,14 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::time::{Instant, timeout_at};
 
 use super::client::Client;
+use super::registry::SessionEntry;
 use super::worker::Worker;
 use crate::backend::{CollectedReply, Connection};
 use crate::wire::infile_scanner::InfileScanner;
@@ -32,7 +35,7 @@ pub struct Relayed {
 pub enum ClientState {
     /// It took all bytes so far.
     Present,
-    /// It is gone; the reply was read to its end for the backend's sake.
+    /// It is gone; the rest of the reply was read for the backend's sake.
     Gone,
 }
 
@@ -48,6 +51,9 @@ pub enum RelayError {
     /// What it sent is not a reply.
     #[error("the instance sent something that is not a reply")]
     Scan(#[source] ScanError),
+    /// The client is gone and much is still to come.
+    #[error("the client left in the middle of a long reply")]
+    Unheard,
     /// BEGIN, sent ahead of the statement, was refused.
     #[error("the instance refused to begin the transaction (its error {errno})")]
     Opening {
@@ -55,6 +61,9 @@ pub enum RelayError {
         errno: u16,
     },
 }
+
+/// How long the rest of a reply may take that nobody hears: less than a new connection costs is read, the rest of a long result is not.
+const UNHEARD: Duration = Duration::from_millis(200);
 
 /// Which replies come: some that the client did not ask for, then its own.
 #[derive(Clone, Copy, Debug)]
@@ -74,6 +83,7 @@ enum Step {
 /// One reply on its way.
 struct Relay<'a> {
     worker: &'a Worker,
+    entry: &'a SessionEntry,
     client: &'a mut Client,
     connection: &'a mut Connection,
     scanner: ResponseScanner,
@@ -84,10 +94,11 @@ struct Relay<'a> {
     forwarded: bool,
 }
 
-/// Passes the expected reply on. A client that goes away does not end the reading: the outcome at the database is what
-/// tickets and transactions wait for.
+/// Passes the expected reply on. A client that goes away does not end the reading at once: the outcome at the database is what
+/// tickets and transactions wait for. But as at the servers, nothing goes on for long that nobody hears. One whose session is killed hears nothing more, as at the servers.
 pub async fn relay(
     worker: &Worker,
+    entry: &SessionEntry,
     client: &mut Client,
     connection: &mut Connection,
     expected: Expected,
@@ -96,9 +107,19 @@ pub async fn relay(
     let scanner = ResponseScanner::new(kind, connection.scan_flags());
     let client_state = ClientState::Present;
     let unsent = Vec::new();
-    let mut relay = Relay { worker, client, connection, scanner, expected, unsent, client_state, forwarded: false };
+    let forwarded = false;
+    let mut relay = Relay { worker, entry, client, connection, scanner, expected, unsent, client_state, forwarded };
+    let mut gone = None;
     loop {
-        let step = poll_fn(|context| relay.poll_step(context)).await?;
+        let step = match relay.client_state {
+            ClientState::Present => poll_fn(|context| relay.poll_step(context)).await?,
+            ClientState::Gone => {
+                let until = *gone.get_or_insert_with(|| Instant::now() + UNHEARD);
+                let read = timeout_at(until, poll_fn(|context| relay.poll_step(context))).await;
+                // A result that always has more at hand never lets the timer speak.
+                read.ok().filter(|_| Instant::now() < until).ok_or(RelayError::Unheard)??
+            }
+        };
         if !relay.unsent.is_empty() {
             relay.send_rest().await;
         }
@@ -173,6 +194,9 @@ impl Relay<'_> {
     }
 
     fn forward(&mut self, context: &mut Context<'_>, mut bytes: &[u8]) {
+        if self.entry.is_killed() {
+            self.client_state = ClientState::Gone;
+        }
         if self.client_state == ClientState::Gone || bytes.is_empty() {
             return;
         }

@@ -239,10 +239,15 @@ impl Session {
         idle_deadline.into_iter().chain(own).min()
     }
 
-    /// Oracle MySQL tells an idle client why it goes; MariaDB just goes.
+    /// Oracle MySQL tells an idle client why it goes; MariaDB resets the connection, from which drivers know what has happened.
     async fn end_of_patience<T>(&mut self) -> Result<T, SessionEnd> {
-        if self.listener.dialect.family == Family::MySql {
-            self.send(&error_reply::text(&error_reply::inactive(), 0)).await?;
+        match self.listener.dialect.family {
+            Family::MySql => self.send(&error_reply::text(&error_reply::inactive(), 0)).await?,
+            Family::MariaDb => {
+                if let Err(error) = self.client.stream.close_abruptly() {
+                    tracing::debug!(session = self.presence.entry.id, %error, "an idle client is left in order");
+                }
+            }
         }
         Err(SessionEnd::Idle)
     }

@@ -13,7 +13,7 @@ use super::config::{AuthPlugin as ConfiguredPlugin, ListenerConfig, ListenerTls}
 use super::dispatch::NotCarried;
 use super::error_reply;
 use super::listener::Listener;
-use super::reading::Reading;
+use super::reading::{Reading, unwritable_charset};
 use super::registry::{Full, Shown};
 use super::session::{Request, Session, SessionEnd};
 use super::transaction::{Autocommit, Transaction};
@@ -238,8 +238,12 @@ impl Session {
         }
     }
 
-    /// The session's schema must exist, as it must for a server. `sequence` is the number of the reply.
+    /// The session's character set must be one for texts, and its schema must exist, as they must for a server. `sequence` is the number of
+    /// the reply.
     pub(super) async fn check_schema(&mut self, sequence: u8) -> Result<(), SchemaRefused> {
+        if let Some(charset) = unwritable_charset(self.collation) {
+            return Err(SchemaRefused::Told(error_reply::text(&error_reply::unwritable_charset(charset), sequence)));
+        }
         let snapshot = self.worker.node.snapshots.load();
         let Some(schema) = self.state.schema.clone().filter(|schema| !snapshot.catalog.knows_schema(schema)) else {
             return Ok(());

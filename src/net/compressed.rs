@@ -41,6 +41,11 @@ pub struct Compressed {
 }
 
 impl Compressed {
+    /// How it is compressed.
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
     /// A connection that will compress so.
     pub fn new(inner: Stream, algorithm: Algorithm) -> Compressed {
         Compressed {

@@ -14,6 +14,7 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsStream;
 
 use super::compressed::Compressed;
+use crate::wire::compression::Algorithm;
 
 /// How long a TCP connection may be silent before the kernel asks whether the peer still lives.
 const KEEPALIVE: Duration = Duration::from_secs(30);
@@ -54,12 +55,35 @@ impl Stream {
 
     /// The TLS version and cipher of the connection, as servers name them in their status; `None` when it is not encrypted.
     pub fn tls_status(&self) -> Option<(String, String)> {
-        let Stream::Tls(tls) = self else { return None };
+        let tls = match self {
+            Stream::Tls(tls) => tls,
+            Stream::Compressed(compressed) => return compressed.inner.tls_status(),
+            Stream::Tcp(_) | Stream::Unix(_) => return None,
+        };
         let (_, state) = tls.get_ref();
         let version = state.protocol_version().and_then(|version| version.as_str()).unwrap_or_default();
         let suite = state.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str()).unwrap_or_default();
         // TLSv1_3 is TLSv1.3 to a server.
         Some((version.replace('_', "."), openssl_name(suite)))
+    }
+
+    /// How the connection is compressed, if it is.
+    pub fn compression(&self) -> Option<Algorithm> {
+        match self {
+            Stream::Compressed(compressed) => Some(compressed.algorithm()),
+            Stream::Tcp(_) | Stream::Unix(_) | Stream::Tls(_) => None,
+        }
+    }
+
+    /// From here on closing it tells the peer by a reset, not by an orderly end.
+    pub fn close_abruptly(&self) -> io::Result<()> {
+        let socket = match self {
+            Stream::Tcp(socket) => socket,
+            Stream::Tls(tls) => tls.get_ref().0,
+            Stream::Compressed(compressed) => return compressed.inner.close_abruptly(),
+            Stream::Unix(_) => return Ok(()),
+        };
+        SockRef::from(socket).set_linger(Some(Duration::ZERO))
     }
 
     /// Whether a password may be sent as it is: encrypted, or never leaving the machine.

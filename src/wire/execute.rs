@@ -177,6 +177,11 @@ impl<'a> ExecuteParameters<'a> {
         self.all_values().take(self.count)
     }
 
+    /// The two bytes of each parameter's type, in order.
+    pub fn types(&self) -> impl Iterator<Item = [u8; 2]> {
+        self.types.chunks_exact(2).map(|described| [described[0], described[1]]).take(self.count)
+    }
+
     /// The attributes behind the parameters.
     pub fn attributes(&self) -> Result<QueryAttributes, ExecuteError> {
         if self.names.is_empty() {

@@ -17,6 +17,7 @@ pub mod infile_scanner;
 pub mod login_request;
 pub mod ok_packet;
 pub mod packet;
+pub mod parameter_history;
 pub mod payload;
 pub mod proxy_header;
 pub mod query_attributes;

@@ -1,5 +1,5 @@
-//! Fixed programs of further drivers, directly and through Meridian: mysqlclient, mysql-connector-python (pure, and over its C extension
-//! where its package has it), PHP's mysqli and PDO.
+//! Fixed programs of further drivers, directly and through Meridian: mysqlclient, mysql-connector-python (pure, and over its C extension),
+//! PHP's mysqli and PDO, Perl's DBD::mysql and DBD::MariaDB, Ruby's mysql2, Node's mysql2.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,6 +11,8 @@ use crate::servers::Place;
 /// A program: the interpreter, whether it has the driver (an expression that fails without it), file, further arguments.
 struct Program {
     interpreter: PathBuf,
+    /// Where Node looks for packages.
+    node_path: PathBuf,
     has_driver: [&'static str; 2],
     file: &'static str,
     driver: &'static str,
@@ -25,6 +27,7 @@ fn programs() -> Vec<Program> {
         ]
         .map(|(import, driver)| Program {
             interpreter: python.clone(),
+            node_path: PathBuf::new(),
             has_driver: ["-c", import],
             file: "dbapi_session.py",
             driver,
@@ -32,16 +35,44 @@ fn programs() -> Vec<Program> {
     });
     let of_php = Program {
         interpreter: "php".into(),
+        node_path: PathBuf::new(),
         has_driver: ["-r", "exit(class_exists('mysqli') && in_array('mysql', PDO::getAvailableDrivers()) ? 0 : 1);"],
         file: "php_session.php",
         driver: "mysqli and PDO",
     };
-    of_python.chain([of_php]).collect()
+    let of_perl = [("-MDBD::mysql", "DBD::mysql"), ("-MDBD::MariaDB", "DBD::MariaDB")].map(|(module, driver)| Program {
+        interpreter: "perl".into(),
+        node_path: PathBuf::new(),
+        has_driver: [module, "-e1"],
+        file: "perl_session.pl",
+        driver,
+    });
+    let of_ruby = Program {
+        interpreter: "ruby".into(),
+        node_path: PathBuf::new(),
+        has_driver: ["-rmysql2", "-e1"],
+        file: "ruby_session.rb",
+        driver: "mysql2 of Ruby",
+    };
+    let of_node = Program {
+        interpreter: "node".into(),
+        node_path: node_path(),
+        has_driver: ["-e", "require('mysql2/promise')"],
+        file: "node_session.js",
+        driver: "mysql2 of Node",
+    };
+    of_python.chain([of_php]).chain(of_perl).chain([of_ruby, of_node]).collect()
+}
+
+/// The directory with Node's packages, put there now if they are to be had.
+fn node_path() -> PathBuf {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/node");
+    PathBuf::from(String::from_utf8(Command::new(script).output().unwrap().stdout).unwrap().trim())
 }
 
 impl Program {
     fn is_to_be_had(&self) -> bool {
-        let tried = Command::new(&self.interpreter).args(self.has_driver).output();
+        let tried = Command::new(&self.interpreter).args(self.has_driver).env("NODE_PATH", &self.node_path).output();
         let found = tried.is_ok_and(|output| output.status.success());
         if !found {
             let notice = format!("NOT TESTED: {} is not installed here\n", self.driver);
@@ -62,7 +93,8 @@ impl Program {
             .arg(port.to_string())
             .args([family, self.driver])
             .current_dir(place.path())
-            .env("PYTHONHASHSEED", "0");
+            .env("PYTHONHASHSEED", "0")
+            .env("NODE_PATH", &self.node_path);
         let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
         drop(place);
         let (said, complained) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));

@@ -36,12 +36,13 @@ async fn commands_are_answered(kind: Kind) {
     }
     // Replication, shutdown and what copies a server: by name.
     let refused = [(0x12, "COM_BINLOG_DUMP"), (0x1e, "COM_BINLOG_DUMP_GTID"), (0x15, "COM_REGISTER_SLAVE")];
-    let refused = refused.into_iter().chain([(0x20, "COM_CLONE"), (0x08, "COM_SHUTDOWN"), (0x07, "COM_REFRESH")]);
+    let refused = refused.into_iter().chain([(0x20, "COM_CLONE"), (0x08, "COM_SHUTDOWN")]);
     for (byte, name) in refused {
         let got = through.ask(&[byte, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], ReplyKind::Simple).await;
         assert!(got.errno() == Some(1235) && got.message().contains(name), "{name}: {}", got.message());
     }
     assert_eq!(through.value("SELECT 1").await, "1");
+    forgotten_by_some(&mut direct, &mut through, kind).await;
     several_statements_as_set(&unit, kind).await;
     kills(&unit, kind).await;
 }
@@ -68,15 +69,44 @@ async fn several_statements_as_set(unit: &OneUnit, kind: Kind) {
     assert_eq!(other.query(several).await.errno(), Some(1064));
 }
 
+/// COM_REFRESH (without the grant for it), COM_PROCESS_INFO and COM_PROCESS_KILL, which MySQL 9 does not know any more; and statements
+/// nobody has prepared.
+async fn forgotten_by_some(direct: &mut Raw, through: &mut Raw, kind: Kind) {
+    let mut commands: Vec<(&[u8], ReplyKind)> = vec![
+        (&[0x07, 0x10], ReplyKind::Simple),
+        (b"\x0c\x09\x09\0\0", ReplyKind::Simple),
+        (b"\x17\x63\0\0\0\0\x01\0\0\0", ReplyKind::Query),
+        (b"\x1a\x63\0\0\0", ReplyKind::Simple),
+        (b"\x1c\x63\0\0\0\x01\0\0\0", ReplyKind::Fetch),
+    ];
+    if kind == Kind::Mysql9 {
+        commands.push((&[0x0a], ReplyKind::Simple));
+    }
+    for (command, reply) in commands {
+        let expected = direct.ask(command, reply).await;
+        assert!(expected.errno().is_some(), "{command:x?}");
+        let got = through.ask(command, reply).await;
+        assert_eq!((got.errno(), got.message()), (expected.errno(), expected.message()), "{command:x?}");
+    }
+    if kind == Kind::MariaDb {
+        let resets = through.ask(&[0x07, 0x40], ReplyKind::Simple).await;
+        assert_eq!(resets.errno(), Some(1235), "{}", resets.message());
+    }
+}
+
 async fn kills(unit: &OneUnit, kind: Kind) {
     let mut killer = Raw::connect(unit.port(), None, usual(kind)).await;
     let mut victim = Raw::connect(unit.port(), None, usual(kind)).await;
     let id = victim.id.to_le_bytes();
-    let unknown = killer.ask(&[0x0c, 9, 9, 0, 0], ReplyKind::Simple).await;
-    assert_eq!(unknown.errno(), Some(1094), "a server's own id is not a client's");
-    assert_eq!(killer.ask(&[&[0x0c], &id[..]].concat(), ReplyKind::Simple).await.end.kind, EndKind::Ok);
+    let kill = match kind {
+        Kind::MariaDb => [&[0x0c], &id[..]].concat(),
+        Kind::Mysql9 => [&[0x03, 0, 1], format!("KILL {}", victim.id).as_bytes()].concat(),
+    };
+    assert_eq!(killer.query("KILL 2313").await.errno(), Some(1094), "a server's own id is not a client's");
+    assert_eq!(killer.ask(&kill, ReplyKind::Simple).await.end.kind, EndKind::Ok);
     assert!(within("the killed session is closed", PATIENCE, victim.is_closed()).await);
-    assert_eq!(killer.ask(&[0x0c, 1], ReplyKind::Simple).await.errno(), Some(1835));
+    let torn = if kind == Kind::MariaDb { 1835 } else { 1047 };
+    assert_eq!(killer.ask(&[0x0c, 1], ReplyKind::Simple).await.errno(), Some(torn));
 }
 
 #[tokio::test]
