@@ -36,20 +36,26 @@ impl Replay {
         let base = present.unwrap_or(&fresh);
         let mut statements = Vec::new();
         // DEFAULT of these is the server's character set, not the login's: only SET NAMES undoes them.
-        let lost_charset = missing(&base.variables, &wanted.variables).any(|name| is_of_character_set(name));
+        let lost_charset =
+            missing(&base.variables, &wanted.variables).any(|name| is_of_character_set(name) && !is_of_schema(name));
         let sets_names = present.is_none() || lost_charset || wanted.names != base.names;
         if sets_names {
             statements.push(format!("SET {}", wanted.names.as_deref().unwrap_or(login_names)));
         }
+        // These come with the schema: only entering it once more gives them back, and entering it takes away what was set of them.
+        let lost_of_schema = missing(&base.variables, &wanted.variables).any(|name| is_of_schema(name));
+        let enters = wanted.schema.is_some() && (wanted.schema != base.schema || lost_of_schema);
         let changed = wanted
             .variables
             .iter()
             .filter(|(name, value)| {
-                base.variables.get(*name) != Some(value) || (sets_names && is_of_character_set(name))
+                base.variables.get(*name) != Some(value)
+                    || (sets_names && is_of_character_set(name))
+                    || (enters && is_of_schema(name))
             })
             .map(|(name, value)| format!("{name}={value}"));
         let undone = missing(&base.variables, &wanted.variables)
-            .filter(|name| !is_of_character_set(name))
+            .filter(|name| !is_of_character_set(name) || (is_of_schema(name) && !enters))
             .map(|name| format!("{name}={}", default_of(name)));
         let user_changed = wanted
             .user_variables
@@ -62,7 +68,7 @@ impl Replay {
         if !settings.is_empty() {
             statements.push(format!("SET {}", settings.join(",")));
         }
-        let schema = if wanted.schema == base.schema { None } else { wanted.schema.clone() };
+        let schema = if enters { wanted.schema.clone() } else { None };
         Replay { schema, statements }
     }
 
@@ -87,6 +93,11 @@ fn default_of(name: &str) -> String {
 
 fn is_of_character_set(name: &str) -> bool {
     name.starts_with("character_set_") || name.starts_with("collation_")
+}
+
+/// Whether the schema brings the variable along.
+pub fn is_of_schema(name: &str) -> bool {
+    matches!(name, "collation_database" | "character_set_database")
 }
 
 /// The names in `present` that `wanted` lacks.
@@ -141,6 +152,20 @@ mod tests {
         let wanted = state(&[("collation_connection", "utf8mb4_bin")]);
         let replay = Replay::between(Some(&present), &wanted, "NAMES latin1");
         assert_eq!(replay.statements, ["SET NAMES latin1", "SET collation_connection=utf8mb4_bin"]);
+    }
+
+    #[test]
+    fn what_the_schema_brought_along_is_undone_by_entering_it_again() {
+        let present = state(&[("collation_database", "latin1_bin")]);
+        let replay = Replay::between(Some(&present), &state(&[]), "NAMES latin1");
+        assert_eq!((replay.schema.as_deref(), replay.statements.len()), (Some("shop"), 0));
+        let elsewhere = SessionState { schema: Some("other".into()), ..present.clone() };
+        let replay = Replay::between(Some(&elsewhere), &present, "NAMES latin1");
+        assert_eq!(replay.schema.as_deref(), Some("shop"));
+        assert_eq!(replay.statements, ["SET collation_database=latin1_bin"]);
+        let nowhere = SessionState { schema: None, ..SessionState::default() };
+        let replay = Replay::between(Some(&SessionState { schema: None, ..present }), &nowhere, "NAMES latin1");
+        assert_eq!(replay.statements, ["SET collation_database=DEFAULT"]);
     }
 
     #[test]

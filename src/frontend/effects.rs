@@ -11,6 +11,7 @@ use super::relay::Relayed;
 use super::session::{Request, Session};
 use super::transaction::Autocommit;
 use crate::backend::SessionState;
+use crate::backend::session_state::is_of_schema;
 use crate::model::Snapshot;
 use crate::sql::{Effect, PinReason, Statement, hint_key, hint_level, lock_names};
 
@@ -192,7 +193,10 @@ pub(super) fn pin(held: &mut Held, reason: PinReason) {
 
 fn record(state: &mut SessionState, effect: &Effect) {
     match effect {
-        Effect::Schema(schema) => state.schema = Some(schema.clone()),
+        Effect::Schema(schema) => {
+            state.schema = Some(schema.clone());
+            state.variables.retain(|name, _| !is_of_schema(name));
+        }
         Effect::Names(names) => {
             state.names = Some(names.clone());
             // SET NAMES sets these three; what was set of them before no longer holds.

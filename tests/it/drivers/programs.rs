@@ -40,13 +40,14 @@ fn programs() -> Vec<Program> {
         file: "php_session.php",
         driver: "mysqli and PDO",
     };
-    let of_perl = [("-MDBD::mysql", "DBD::mysql"), ("-MDBD::MariaDB", "DBD::MariaDB")].map(|(module, driver)| Program {
-        interpreter: "perl".into(),
-        node_path: PathBuf::new(),
-        has_driver: [module, "-e1"],
-        file: "perl_session.pl",
-        driver,
-    });
+    let of_perl =
+        [("-MDBD::mysql", "DBD::mysql"), ("-MDBD::MariaDB", "DBD::MariaDB")].map(|(module, driver)| Program {
+            interpreter: "perl".into(),
+            node_path: PathBuf::new(),
+            has_driver: [module, "-e1"],
+            file: "perl_session.pl",
+            driver,
+        });
     let of_ruby = Program {
         interpreter: "ruby".into(),
         node_path: PathBuf::new(),
