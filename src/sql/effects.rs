@@ -63,6 +63,8 @@ pub(super) fn traces_in(context: Within<'_>, tokens: &[Token<'_>]) -> Traces {
     if !context.catalog.active_views.is_empty() {
         active_view(context, tokens, &mut traces);
     }
+    // Within `INTO @a, @b`. Kept on the way: to look back from each variable would take a time that grows with their square.
+    let mut is_behind_into = false;
     for (index, token) in tokens.iter().enumerate() {
         match token.kind {
             TokenKind::Word | TokenKind::Quoted => word(context, tokens, index, &mut traces),
@@ -74,12 +76,14 @@ pub(super) fn traces_in(context: Within<'_>, tokens: &[Token<'_>]) -> Traces {
                 }
             }
             TokenKind::UserVariable
-                if tokens.get(index + 1).is_some_and(|next| next.is_symbol(":="))
-                    || is_selected_into(tokens, index) =>
+                if tokens.get(index + 1).is_some_and(|next| next.is_symbol(":=")) || is_behind_into =>
             {
                 traces.pin(PinReason::ComputedUserVariable);
             }
             _ => {}
+        }
+        if token.kind != TokenKind::UserVariable && !token.is_symbol(",") {
+            is_behind_into = token.is("into");
         }
     }
     traces
@@ -94,13 +98,6 @@ fn active_view(context: Within<'_>, tokens: &[Token<'_>], traces: &mut Traces) {
         traces.pin(PinReason::Routine);
         traces.routine = Some(view);
     }
-}
-
-/// `INTO @a, @b`.
-fn is_selected_into(tokens: &[Token<'_>], index: usize) -> bool {
-    let before =
-        tokens[..index].iter().rposition(|token| token.kind != TokenKind::UserVariable && !token.is_symbol(","));
-    before.is_some_and(|before| tokens[before].is("into"))
 }
 
 impl Traces {
@@ -198,15 +195,10 @@ fn is_column_list(tokens: &[Token<'_>], index: usize) -> bool {
         return true;
     }
     let is_common = before.is_any(&["with", "recursive"]) || before.is_symbol(",");
-    let behind = tokens[index..].iter().position(|token| token.is_symbol(")"));
+    let inner = tokens.get(index + 2..).unwrap_or_default();
+    let names = inner.iter().take_while(|token| token.is_name() || token.is_symbol(",")).count();
     is_common
-        && behind.is_some_and(|behind| {
-            let inner = &tokens[index + 2..index + behind];
-            let is_names = inner.iter().all(|token| token.is_name() || token.is_symbol(","));
-            is_names
-                && tokens.get(index + behind + 1).is_some_and(|next| next.is("as"))
-                && tokens.get(index + behind + 2).is_some_and(|next| next.is_symbol("("))
-        })
+        && matches!(&inner[names..], [close, word, open, ..] if close.is_symbol(")") && word.is("as") && open.is_symbol("("))
 }
 
 /// Whether the name at `first` is a table's, and what stands behind it are its columns.

@@ -380,3 +380,16 @@ fn nesting_of_any_kind_fits_the_stack_of_a_worker() {
     };
     std::thread::Builder::new().stack_size(2 << 20).spawn(run).unwrap().join().unwrap();
 }
+
+/// No clock is looked at: with a time that grows with the square of their length, these would take minutes.
+#[test]
+fn long_lists_of_variables_and_calls_are_read_once() {
+    let world = world();
+    let pieces =
+        ["@a,", "x(", ",x(", "@a INTO ", "-", "a.", "`a`.", "/*+ x */", "BEGIN ", "IF(1) THEN ", "CASE ", ";;"];
+    let heads = ["SELECT ", "CREATE PROCEDURE p() ", "SET NAMES utf8mb4;", "WITH a AS (", "INSERT INTO orders VALUES "];
+    for (head, piece) in heads.iter().flat_map(|head| pieces.map(|piece| (head, piece))) {
+        let text = format!("{head}{}1", piece.repeat(50_000));
+        analyze(text.as_bytes(), &world.context());
+    }
+}
