@@ -119,8 +119,9 @@ impl EtcdStore {
                     Err(EtcdError::Refused(answer.cancel_reason).into())
                 };
             }
-            let Some(header) = &answer.header else { continue };
-            let revision = header.revision;
+            // The header tells where the server stands, which may be ahead of what it has sent so far: only events count.
+            let revisions = answer.events.iter().filter_map(|event| Some(event.kv.as_ref()?.mod_revision));
+            let Some(revision) = revisions.max() else { continue };
             listing.take(&self.keys, revision, answer.events);
             self.show(&listing)?;
         }
