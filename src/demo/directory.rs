@@ -73,10 +73,12 @@ impl Claim {
     }
 }
 
-/// Writes a file only its owner can read, because it holds passwords. Errors: the system's.
+/// Writes a file only its owner can read, because it holds passwords; whoever reads it meanwhile finds the old file or the new one, whole. Errors: the system's.
 pub fn write_private(path: &Path, text: &str) -> Result<(), DemoError> {
-    let file = File::options().write(true).create(true).truncate(true).mode(0o600).open(path);
-    file.and_then(|mut file| file.write_all(text.as_bytes())).map_err(DemoError::file("write", path))
+    let part = path.with_extension("part");
+    let file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&part);
+    let written = file.and_then(|mut file| file.write_all(text.as_bytes()));
+    written.and_then(|()| std::fs::rename(&part, path)).map_err(DemoError::file("write", path))
 }
 
 fn remove(path: &Path) -> Result<(), DemoError> {
@@ -130,6 +132,19 @@ mod tests {
         drop(claim);
         Claim::take(base.path()).unwrap().remove().unwrap();
         assert!(!base.path().exists());
+    }
+
+    #[test]
+    fn a_file_that_is_written_again_is_never_seen_empty() {
+        let base = tempfile::tempdir().unwrap();
+        let path = base.path().join("users.toml");
+        write_private(&path, "first").unwrap();
+        let mut opened_before = File::open(&path).unwrap();
+        write_private(&path, "second").unwrap();
+        let mut seen = String::new();
+        std::io::Read::read_to_string(&mut opened_before, &mut seen).unwrap();
+        assert_eq!((seen.as_str(), std::fs::read_to_string(&path).unwrap().as_str()), ("first", "second"));
+        assert_eq!(std::fs::read_dir(base.path()).unwrap().count(), 1);
     }
 
     #[test]

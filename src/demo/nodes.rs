@@ -62,11 +62,13 @@ impl Nodes {
         progress(&format!("starting {} nodes of Meridian", state.nodes.len()));
         let control =
             format!("store = \"etcd\"\nendpoints = {:?}\ncluster = \"demo\"\nlease = \"{LEASE}\"\n", etcd.endpoints());
-        let mut nodes = Nodes { program: program.to_owned(), directory: directory.to_owned(), etcd, nodes: Vec::new() };
         for (number, entry) in (1..).zip(&state.nodes) {
             let doors = [(entry.unit.as_str(), entry.mysql_port, entry.console_port)];
             let file = NodeFile { name: &entry.name, number, control: Some(&control), doors: &doors };
             meridian_config::write_node(layout, state, server_version, &entry.config, &file)?;
+        }
+        let mut nodes = Nodes { program: program.to_owned(), directory: directory.to_owned(), etcd, nodes: Vec::new() };
+        for entry in &state.nodes {
             let process = nodes.spawn(entry)?;
             nodes.nodes.push((entry.clone(), process));
         }

@@ -140,10 +140,8 @@ impl State {
     /// Writes the file, whole or not at all. Errors: the system's.
     pub fn write(&self, directory: &Path) -> Result<(), DemoError> {
         let path = path_in(directory);
-        let part = path.with_extension("part");
         let text = serde_json::to_string_pretty(self).map_err(|error| unreadable(&path, error.to_string()))?;
-        super::directory::write_private(&part, &text)?;
-        std::fs::rename(&part, &path).map_err(DemoError::file("write", &path))
+        super::directory::write_private(&path, &text)
     }
 
     /// Reads the file. Errors: there is none, or it is not of this version.
