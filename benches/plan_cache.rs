@@ -20,6 +20,10 @@ use meridian::model::{
 use meridian::route::{Grants, SessionView, TransactionView, decide};
 use meridian::sql::{CharsetClass, Dialect, Family, Hint, PlanCache, ReadLevel, SqlContext, SqlMode, analyze};
 
+// What the program itself allocates with.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn owned(first: u32, last: u32, owner: u16) -> OwnedRange {
     let range = ShardRange { first: Shard(first), last: Shard(last) };
     OwnedRange { range, owner: UnitId(owner), epoch: Epoch(1) }

@@ -144,7 +144,7 @@ pub(super) struct Course<'a> {
     /// Whether it enters the write gate.
     pub ticket: Ticket,
     /// Its first key.
-    pub key: Option<(KeyValue, Shard)>,
+    pub key: Option<(&'a KeyValue, Shard)>,
     /// The one owner of all its keys; a read-write transaction that begins with it opens there.
     pub owner: Option<UnitId>,
     /// The managed table's rule.
@@ -155,29 +155,25 @@ pub(super) struct Course<'a> {
 
 impl<'a> Course<'a> {
     /// The course leads to `target`, by `rule`. Elsewhere than it wanted to go its ticket, if any, is void: only reads of copies are moved.
-    pub fn moved_to(mut self, target: Target, rule: Rule) -> Course<'a> {
+    pub fn move_to(&mut self, target: Target, rule: Rule) {
         if self.target != target {
             self.target = target;
             self.ticket = Ticket::Spared;
         }
         self.rule = rule;
-        self
     }
 
     /// The course runs at a connection that is there already, which serves it: what is bound to this place keeps its own rule and ticket.
-    pub fn joining(mut self, target: Target, rule: Rule) -> Course<'a> {
+    pub fn join(&mut self, target: Target, rule: Rule) {
         match self.freedom {
-            Freedom::Bound => {
-                self.target = target;
-                self
-            }
-            Freedom::Copy | Freedom::Free => self.moved_to(target, rule),
+            Freedom::Bound => self.target = target,
+            Freedom::Copy | Freedom::Free => self.move_to(target, rule),
         }
     }
 
     /// The first key, for people.
     pub fn key_text(&self) -> Option<String> {
-        self.key.as_ref().map(|(key, _)| super::placement::text_of(key))
+        self.key.map(|(key, _)| super::placement::text_of(key))
     }
 
     /// The route, once everything is decided.
@@ -187,6 +183,7 @@ impl<'a> Course<'a> {
             (Ticket::Needed, Reach::Scopes(scopes)) => scopes.into_vec(),
             (Ticket::Needed, Reach::AllShards(group)) => vec![Scope::Group(group)],
         };
-        Route { target: self.target, scopes, key: self.key, rule: self.rule, transaction, observed: None }
+        let key = self.key.map(|(key, shard)| (key.clone(), shard));
+        Route { target: self.target, scopes, key, rule: self.rule, transaction, observed: None }
     }
 }

@@ -1,7 +1,5 @@
 //! The decision as a checklist: one call, one rule, one file.
 
-use smallvec::SmallVec;
-
 use super::course::{Access, Course, Query};
 use super::keys::ShardedRule;
 use super::{Decision, Rejection, SessionView};
@@ -31,25 +29,32 @@ fn decided(state: &ControlState, session: &SessionView<'_>, statement: &Statemen
         return Ok(Decision::Answer(answer));
     }
     let hint = hint::wanted(state, session, statement)?;
-    let mut courses: SmallVec<[Course<'_>; 1]> = SmallVec::new();
-    for (position, facts) in (0u16..).zip(&statement.plan.statements) {
-        let query = Query { state, session, statement, position, facts, hint };
-        if statement.plan.statements.len() > 1 {
-            answer::check_packet(facts)?;
-        }
-        escape::check(&query)?;
-        deny::check(&query)?;
-        let course = course_of(&query)?;
-        forbid::check(&query, &course)?;
-        wrong_unit::check(&query, &course)?;
-        courses.push(course);
-    }
-    let course = multi::combined(state, courses)?;
-    let course = after_ddl::stay(session, course);
-    let course = pin::prefer_primary(statement, course);
-    let (course, step) = transaction::place(state, session, statement, course)?;
-    let course = pin::place(state, session, statement, course, step)?;
+    let query = |position, facts| Query { state, session, statement, position, facts, hint };
+    let mut course = match statement.plan.statements.as_slice() {
+        [facts] => permitted(&query(0, facts))?,
+        several => multi::combined(
+            state,
+            (0u16..).zip(several).map(|(position, facts)| {
+                answer::check_packet(facts)?;
+                permitted(&query(position, facts))
+            }),
+        )?,
+    };
+    after_ddl::stay(session, &mut course);
+    pin::prefer_primary(statement, &mut course);
+    let step = transaction::place(state, session, statement, &mut course)?;
+    pin::place(state, session, statement, &mut course, step)?;
     hold::place(state, session, course.into_route(step))
+}
+
+/// Where one statement of the packet wants to run, if it may. Errors: a rule refuses it, whatever its session is doing.
+fn permitted<'a>(query: &Query<'a>) -> Result<Course<'a>, Rejection> {
+    escape::check(query)?;
+    deny::check(query)?;
+    let course = course_of(query)?;
+    forbid::check(query, &course)?;
+    wrong_unit::check(query, &course)?;
+    Ok(course)
 }
 
 /// Where one statement wants to run. Errors: as its rule says; the plan was made under other groups or tables.

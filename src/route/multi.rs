@@ -1,20 +1,18 @@
 //! Packets of several statements: all must run at one primary; reads of copies and statements without tables go along.
 
-use smallvec::SmallVec;
-
 use super::course::{Access, Course, Freedom, Reach, Ticket};
 use super::{Rejection, Target};
 use crate::model::{ControlState, Role, Scope};
 
-/// The one course of all statements of a packet. Errors: two of them belong to different primaries.
-pub(super) fn combined<'a>(state: &ControlState, courses: SmallVec<[Course<'a>; 1]>) -> Result<Course<'a>, Rejection> {
+/// The one course of a packet whose statements have these. Errors: the first that has none; two that belong to different primaries.
+pub(super) fn combined<'a>(
+    state: &ControlState,
+    courses: impl Iterator<Item = Result<Course<'a>, Rejection>>,
+) -> Result<Course<'a>, Rejection> {
+    // Each has its say before any two are compared: what one is refused for tells more than that two do not go together.
+    let courses: Vec<Course<'a>> = courses.collect::<Result<_, _>>()?;
     let mut courses = courses.into_iter();
-    let Some(first) = courses.next() else {
-        return Err(Rejection::Outdated { epoch: state.epoch });
-    };
-    if courses.len() == 0 {
-        return Ok(first);
-    }
+    let first = courses.next().ok_or(Rejection::Outdated { epoch: state.epoch })?;
     courses.try_fold(at_primary(first), |packet, next| join(state, packet, at_primary(next)))
 }
 

@@ -105,7 +105,7 @@ fn strong_without_key<'a>(
 fn at_owner<'a>(
     group: GroupId,
     sharded: &ShardedRule<'a>,
-    placed: &[Placed<'_>],
+    placed: &[Placed<'a>],
     owner: UnitId,
     access: Access,
 ) -> Course<'a> {
@@ -115,7 +115,7 @@ fn at_owner<'a>(
         access,
         reach: reach_of(group, placed),
         ticket: Ticket::Needed,
-        key: placed.first().map(|place| (place.key.clone(), place.shard)),
+        key: placed.first().map(|place| (place.key, place.shard)),
         owner: Some(owner),
         table: Some(sharded.rule),
         rule: Rule::Owner,
@@ -129,7 +129,7 @@ fn from_copy<'a>(
     sharded: &ShardedRule<'a>,
     copy: UnitId,
     role: Role,
-    placed: Option<&SmallVec<[Placed<'_>; 2]>>,
+    placed: Option<&SmallVec<[Placed<'a>; 2]>>,
     owner: Option<UnitId>,
 ) -> Course<'a> {
     let (unit, freedom, rule) = match query.hint.unit {
@@ -143,7 +143,7 @@ fn from_copy<'a>(
         access: Access::Read,
         reach: placed.map_or(Reach::AllShards(group), |placed| reach_of(group, placed)),
         ticket: Ticket::Spared,
-        key: placed.and_then(|placed| placed.first()).map(|place| (place.key.clone(), place.shard)),
+        key: placed.and_then(|placed| placed.first()).map(|place| (place.key, place.shard)),
         owner,
         table: Some(sharded.rule),
         rule,
@@ -151,5 +151,8 @@ fn from_copy<'a>(
 }
 
 fn reach_of(group: GroupId, placed: &[Placed<'_>]) -> Reach {
-    Reach::Scopes(keys::shards(placed).into_iter().map(|shard| Scope::Shard(group, shard)).collect())
+    match placed {
+        [one] => Reach::one(Scope::Shard(group, one.shard)),
+        several => Reach::Scopes(keys::shards(several).into_iter().map(|shard| Scope::Shard(group, shard)).collect()),
+    }
 }

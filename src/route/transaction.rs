@@ -7,27 +7,32 @@ use crate::sql::{Statement, StatementClass};
 
 /// Where the packet runs once its transaction has its say, and what becomes of the transaction.
 /// Errors: the statement belongs to another unit than a transaction that must stay where it is, or writes in a READ ONLY one.
-pub(super) fn place<'a>(
+pub(super) fn place(
     state: &ControlState,
     session: &SessionView<'_>,
     statement: &Statement,
-    course: Course<'a>,
-) -> Result<(Course<'a>, TransactionStep), Rejection> {
+    course: &mut Course<'_>,
+) -> Result<TransactionStep, Rejection> {
     match session.transaction {
         TransactionView::None => {
             let begins = matches!(statement.plan.statements.as_slice(), [facts] if matches!(facts.class, StatementClass::Begin(_)));
-            Ok((course, if begins { TransactionStep::Open } else { TransactionStep::Autocommit }))
+            Ok(if begins { TransactionStep::Open } else { TransactionStep::Autocommit })
         }
         TransactionView::Queued { read_only: true } => {
-            refuse_write(&course)?;
-            Ok((course, TransactionStep::Open))
+            refuse_write(course)?;
+            Ok(TransactionStep::Open)
         }
-        TransactionView::Queued { read_only: false } => Ok((opening(course), TransactionStep::Open)),
+        TransactionView::Queued { read_only: false } => {
+            open(course);
+            Ok(TransactionStep::Open)
+        }
         TransactionView::Open { target, access, fixed, read_only } => {
             if read_only {
-                refuse_write(&course)?;
+                refuse_write(course)?;
+            } else if course.freedom == Freedom::Bound {
+                // A bound read (a unit hint's) wants a primary in a read-write transaction.
+                course.target.role = Role::Primary;
             }
-            let course = if read_only { course } else { opening_if_bound(course) };
             let stays = match course.freedom {
                 Freedom::Free => true,
                 // A replica may be left over from a READ ONLY transaction that was chained.
@@ -37,10 +42,15 @@ pub(super) fn place<'a>(
                 Freedom::Bound => target.serves(course.target),
             };
             match (stays, access, fixed) {
-                (true, _, _) => Ok((course.joining(target, Rule::Transaction), TransactionStep::Continue)),
+                (true, _, _) => {
+                    course.join(target, Rule::Transaction);
+                    Ok(TransactionStep::Continue)
+                }
                 (false, TransactionAccess::OnlyRead, false) => {
-                    let course = if read_only { course } else { opening(course) };
-                    Ok((course, TransactionStep::Rebind))
+                    if !read_only {
+                        open(course);
+                    }
+                    Ok(TransactionStep::Rebind)
                 }
                 (false, TransactionAccess::Touched, _) => Err(Rejection::TransactionTouched {
                     at: target.named(state),
@@ -58,24 +68,14 @@ pub(super) fn place<'a>(
 }
 
 /// The place where a read-write transaction opens with this statement: at its key's owner, else where it belongs, never at a replica.
-fn opening(course: Course<'_>) -> Course<'_> {
+fn open(course: &mut Course<'_>) {
     match (course.freedom, course.owner) {
         (Freedom::Copy, Some(owner)) => {
             let target = Target { unit: owner, role: Role::Primary, ..course.target };
-            course.moved_to(target, Rule::Owner)
+            course.move_to(target, Rule::Owner);
         }
-        (Freedom::Copy | Freedom::Bound | Freedom::Free, _) => at_primary(course),
+        (Freedom::Copy | Freedom::Bound | Freedom::Free, _) => course.target.role = Role::Primary,
     }
-}
-
-/// A bound read (a unit hint's) wants a primary in a read-write transaction.
-fn opening_if_bound(course: Course<'_>) -> Course<'_> {
-    if course.freedom == Freedom::Bound { at_primary(course) } else { course }
-}
-
-fn at_primary(mut course: Course<'_>) -> Course<'_> {
-    course.target.role = Role::Primary;
-    course
 }
 
 /// Local tables are left to the server: a READ ONLY transaction may write temporary tables.

@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 use super::classify;
 use super::effects::{self, Within};
 use super::hint;
-use super::lexed::{Lexed, Reading};
+use super::lexed::{Lexed, Literal, Reading, Slot};
 use super::lexer;
 use super::literal;
 use super::resolve;
@@ -73,7 +73,7 @@ pub fn analyze(text: &[u8], context: &SqlContext<'_>) -> Statement {
     match hint::read(text, &lexed.hints) {
         Ok(hint) => {
             let planned = plan(text, &lexed, context, hint.as_ref().is_some_and(|hint| hint.key.is_some()));
-            statement(text, &lexed, context, Arc::new(planned.plan), hint)
+            statement(Values::of(text, &lexed), context.mode, Arc::new(planned.plan), hint)
         }
         Err(refusal) => refused(refusal),
     }
@@ -209,11 +209,25 @@ fn sources(facts: &Facts) -> Option<&[KeySource]> {
     }
 }
 
+/// The values in a text: what differs between texts of one shape.
+#[derive(Clone, Copy)]
+pub(super) struct Values<'a> {
+    pub(super) text: &'a [u8],
+    pub(super) literals: &'a [Literal],
+    pub(super) slots: &'a [Slot],
+}
+
+impl<'a> Values<'a> {
+    /// The values in a text that was read.
+    pub(super) fn of(text: &'a [u8], lexed: &'a Lexed) -> Values<'a> {
+        Values { text, literals: &lexed.literals, slots: &lexed.slots }
+    }
+}
+
 /// Reads a text's keys by its plan.
 pub(super) fn statement(
-    text: &[u8],
-    lexed: &Lexed,
-    context: &SqlContext<'_>,
+    Values { text, literals, slots }: Values<'_>,
+    mode: SqlMode,
     plan: Arc<Plan>,
     hint: Option<Box<super::statement::Hint>>,
 ) -> Statement {
@@ -228,20 +242,20 @@ pub(super) fn statement(
                 keys.push(BoundKey { statement, value });
             }
         };
-        let literal_at = |slot: &super::lexed::Slot, number: u32| {
-            let literal = lexed.literals.get((slot.first + number * slot.step) as usize);
-            literal.map_or(KeyValue::Unreadable, |literal| literal::value(text, *literal, reading, context.mode))
+        let literal_at = |slot: &Slot, number: u32| {
+            let literal = literals.get((slot.first + number * slot.step) as usize);
+            literal.map_or(KeyValue::Unreadable, |literal| literal::value(text, *literal, reading, mode))
         };
         for source in sources {
             match source {
-                KeySource::Literal(slot) | KeySource::Group(slot) => match lexed.slots.get(*slot) {
+                KeySource::Literal(slot) | KeySource::Group(slot) => match slots.get(*slot) {
                     Some(slot) => (0..slot.count).for_each(|number| add(literal_at(slot, number))),
                     None => add(KeyValue::Unreadable),
                 },
                 KeySource::Constant(value) => add(literal::understood(value.clone(), reading)),
                 KeySource::Between(between) => {
                     let end = |source: &KeySource| match source {
-                        KeySource::Literal(slot) => lexed.slots.get(*slot).map(|slot| literal_at(slot, 0)),
+                        KeySource::Literal(slot) => slots.get(*slot).map(|slot| literal_at(slot, 0)),
                         KeySource::Constant(value) => Some(literal::understood(value.clone(), reading)),
                         KeySource::Parameter(_) | KeySource::Group(_) | KeySource::Between(_) => None,
                     };
@@ -256,8 +270,11 @@ pub(super) fn statement(
             }
         }
     }
-    let statement = Statement { plan, keys, hint };
-    if statement.plan.needs_parameters { statement } else { statement.tested() }
+    let mut statement = Statement { plan, keys, hint };
+    if !statement.plan.needs_parameters {
+        statement.test();
+    }
+    statement
 }
 
 impl Statement {
@@ -287,7 +304,9 @@ impl Statement {
                 }
             }
         }
-        Statement { plan: Arc::clone(&self.plan), keys, hint: self.hint.clone() }.tested()
+        let mut bound = Statement { plan: Arc::clone(&self.plan), keys, hint: self.hint.clone() };
+        bound.test();
+        bound
     }
 
     /// As [`Statement::bind`], for one execution with many rows of values: the keys of all of them count.
@@ -306,7 +325,7 @@ impl Statement {
     }
 
     /// Refuses statements that assign another value to the routing key column than the one that restricts them.
-    fn tested(mut self) -> Statement {
+    fn test(&mut self) {
         for (index, usage) in self.plan.key_uses.iter().enumerate() {
             let Some(refusal) = &usage.must_agree else { continue };
             let mut own = self.keys.iter().filter(|key| usize::from(key.statement) == index).map(|key| &key.value);
@@ -315,9 +334,8 @@ impl Statement {
                 let mut plan = Plan::clone(&self.plan);
                 plan.statements[index].placement = Placement::Refused(refusal.clone());
                 self.plan = Arc::new(plan);
-                return self;
+                return;
             }
         }
-        self
     }
 }

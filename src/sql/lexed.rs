@@ -33,15 +33,17 @@ pub(super) enum LiteralKind {
 }
 
 /// One literal: its place in the text, quotes and sign included.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Literal {
     pub(super) start: u32,
     pub(super) end: u32,
     pub(super) kind: LiteralKind,
+    /// The byte of the shape before it; 0 where it begins.
+    pub(super) before: u8,
 }
 
 /// A literal of the shape: `count` literals of the text, the first at `first`, `step` apart.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Slot {
     pub(super) first: u32,
     pub(super) step: u32,

@@ -6,10 +6,11 @@
 //! Normalised form: tokens as written, without white space or comments, each literal replaced by a marker byte. Runs of literals in `IN (…)` and runs of
 //! equal rows in `VALUES (…),(…)` are written once; the slot of such a literal tells where all of them are.
 
-use memchr::{memchr, memchr2};
+use memchr::memchr;
 
 use super::lexed::{HEX, Lexed, Literal, LiteralKind, NUMBER, PARAMETER, RAW, Reading, Slot, TEXT};
 use super::rows::{Progress, Values};
+use super::scan::{self, Number, is_word};
 use super::statement::{CharsetClass, Family};
 
 const SPACE: u8 = 0;
@@ -37,10 +38,6 @@ const fn classes() -> [u8; 256] {
         byte += 1;
     }
     table
-}
-
-fn is_word(byte: u8) -> bool {
-    matches!(CLASS[usize::from(byte)], WORD | DIGIT)
 }
 
 /// Reads `text` into `out`, whatever was there before.
@@ -144,12 +141,7 @@ impl Lexer<'_> {
                 self.depth = 0;
                 self.values = None;
             }
-            b'.' if self.peek(1).is_some_and(|next| next.is_ascii_digit())
-                && !(self.at > 0
-                    && (is_word(self.text[self.at - 1]) || matches!(self.text[self.at - 1], b'`' | b'"' | b'.'))) =>
-            {
-                self.number(self.at);
-            }
+            b'.' if scan::is_point(self.text, self.at) => self.number(self.at),
             b'.' | b'-' | b'*' | b'/' => self.symbol(byte),
             // MariaDB's other way to write NULL.
             b'\\'
@@ -203,12 +195,13 @@ impl Lexer<'_> {
         }
     }
 
-    /// Whether the sign here belongs to a number: after an operator, `(` or `,`.
+    /// The last byte of the shape so far; 0 at its beginning.
+    fn last(&self) -> u8 {
+        self.out.normalised.last().copied().unwrap_or_default()
+    }
+
     fn is_sign(&self) -> bool {
-        let after = self.peek(1).is_some_and(|next| {
-            next.is_ascii_digit() || (next == b'.' && self.peek(2).is_some_and(|digit| digit.is_ascii_digit()))
-        });
-        after && matches!(self.out.normalised.last(), Some(b'=' | b'(' | b',' | b'<' | b'>'))
+        scan::is_sign(self.text, self.at, self.last())
     }
 
     fn push_word(&mut self, start: usize, end: usize) {
@@ -276,69 +269,31 @@ impl Lexer<'_> {
 
     /// A number, or an identifier that begins with digits.
     fn number(&mut self, start: usize) {
-        if matches!(self.text[self.at], b'+' | b'-') {
-            self.at += 1;
-        }
-        let first = self.at;
-        let has_sign = first != start;
-        let after_dot = !has_sign && self.out.normalised.last() == Some(&b'.');
-        let mut kind = LiteralKind::Integer;
-        while self.peek(0).is_some_and(|byte| byte.is_ascii_digit()) {
-            self.at += 1;
-        }
-        if self.at == first + 1
-            && self.text[first] == b'0'
-            && self.peek(0).is_some_and(|byte| byte == b'x' || byte == b'b')
-        {
-            let is_hex = self.peek(0) == Some(b'x');
-            let mut end = self.at + 1;
-            while self
-                .text
-                .get(end)
-                .is_some_and(|byte| if is_hex { byte.is_ascii_hexdigit() } else { matches!(byte, b'0' | b'1') })
-            {
-                end += 1;
-            }
-            if end > self.at + 1 && !self.text.get(end).is_some_and(|&byte| is_word(byte)) && !after_dot {
-                self.at = end;
+        let has_sign = matches!(self.text[start], b'+' | b'-');
+        let first = start + usize::from(has_sign);
+        let after_dot = !has_sign && self.last() == b'.';
+        match scan::number(self.text, first, after_dot) {
+            Number::Identifier => {
                 if has_sign {
-                    // A sign before a hexadecimal literal is an operator.
                     self.unsigned(start);
                 }
-                return self.literal(first, LiteralKind::Hex, HEX);
+                self.at = first;
+                self.word();
             }
-        }
-        // `0..9` counts, in MariaDB's FOR.
-        if self.peek(0) == Some(b'.') && self.peek(1) != Some(b'.') && !after_dot {
-            kind = LiteralKind::Fraction;
-            self.at += 1;
-            while self.peek(0).is_some_and(|byte| byte.is_ascii_digit()) {
-                self.at += 1;
-            }
-        }
-        if self.peek(0).is_some_and(|byte| byte | 0x20 == b'e') {
-            let sign = usize::from(self.peek(1).is_some_and(|byte| byte == b'+' || byte == b'-'));
-            if self.peek(1 + sign).is_some_and(|byte| byte.is_ascii_digit()) {
-                kind = LiteralKind::Fraction;
-                self.at += 2 + sign;
-                while self.peek(0).is_some_and(|byte| byte.is_ascii_digit()) {
-                    self.at += 1;
+            Number::Literal { kind: LiteralKind::Hex, end, .. } => {
+                // A sign before a hexadecimal literal is an operator.
+                if has_sign {
+                    self.unsigned(start);
                 }
+                self.at = end;
+                self.literal(first, LiteralKind::Hex, HEX);
+            }
+            Number::Literal { kind, end, is_odd } => {
+                self.out.ambiguous |= is_odd;
+                self.at = end;
+                self.literal(start, kind, NUMBER);
             }
         }
-        let is_identifier = after_dot || (kind == LiteralKind::Integer && self.peek(0).is_some_and(is_word));
-        if is_identifier {
-            if has_sign {
-                self.unsigned(start);
-            }
-            self.at = first;
-            return self.word();
-        }
-        if self.peek(0).is_some_and(is_word) {
-            // `1e5x` and `1.5x`: the servers split them, but not worth being sure how.
-            self.out.ambiguous = true;
-        }
-        self.literal(start, kind, NUMBER);
     }
 
     /// Writes the sign at `start` as an operator after all.
@@ -350,36 +305,18 @@ impl Lexer<'_> {
 
     fn string(&mut self, quote: u8, start: usize) {
         let open = if self.text[start] == quote { start } else { start + 1 };
-        let mut kind = LiteralKind::Text;
-        let mut at = open + 1;
-        loop {
-            let rest = self.text.get(at..).unwrap_or_default();
-            let found =
-                if self.reading.mode.no_backslash_escapes { memchr(quote, rest) } else { memchr2(quote, b'\\', rest) };
-            let Some(offset) = found else {
-                self.out.ambiguous = true;
-                at = self.text.len();
-                break;
-            };
-            at += offset;
-            if self.text[at] == b'\\' || self.text.get(at + 1) == Some(&quote) {
-                kind = LiteralKind::Escaped;
-                at += 2;
-            } else {
-                at += 1;
-                break;
-            }
-        }
-        self.at = at.min(self.text.len());
+        let quoted = scan::string(self.text, open, self.reading.mode.no_backslash_escapes);
+        self.out.ambiguous |= !quoted.is_closed;
+        self.at = quoted.end;
         self.judge_trailing(open, b'\\');
-        if self.out.normalised.last() == Some(&TEXT)
+        if self.last() == TEXT
             && let Some(last) = self.out.literals.last_mut()
         {
             last.end = self.at as u32;
             last.kind = LiteralKind::Joined;
             return;
         }
-        self.literal(start, kind, TEXT);
+        self.literal(start, quoted.kind, TEXT);
     }
 
     /// Under a character set whose second bytes may be `special`, a high byte before it hides what it means.
@@ -410,7 +347,8 @@ impl Lexer<'_> {
     fn literal(&mut self, start: usize, kind: LiteralKind, marker: u8) {
         self.leave_values();
         let number = self.out.literals.len() as u32;
-        self.out.literals.push(Literal { start: start as u32, end: self.at as u32, kind });
+        let before = self.last();
+        self.out.literals.push(Literal { start: start as u32, end: self.at as u32, kind, before });
         if self.in_list
             && let [.., before, b','] = self.out.normalised[..]
             && before == marker

@@ -13,6 +13,8 @@ mod literal;
 mod plan_cache;
 mod reading;
 mod rows;
+mod scan;
+mod template;
 
 // Shape -> facts: what a miss pays for.
 mod analyze;

@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use super::analyze;
+use super::analyze::{self, Values};
 use super::hint;
-use super::lexed::Lexed;
+use super::lexed::{Lexed, Literal, Reading};
 use super::lexer;
 use super::statement::{CharsetClass, Dialect, Disagreement, Plan, SqlContext, SqlMode, Statement};
+use super::template::{Beginnings, Template};
 use crate::model::Epoch;
 
 /// A shape longer than this is planned each time: it is hardly ever sent twice.
@@ -34,7 +35,9 @@ pub struct PlanCache {
     entries: Vec<Option<Entry>>,
     free: Vec<usize>,
     hand: usize,
-    lexed: Lexed,
+    beginnings: Beginnings,
+    /// Room to read in, between two texts.
+    scratch: Option<Box<Lexed>>,
     met: Option<Disagreement>,
 }
 
@@ -48,6 +51,10 @@ struct Entry {
     catalog: u64,
     plan: Arc<Plan>,
     was_used: bool,
+    /// A text of this shape, by which the next is recognised.
+    template: Option<Template>,
+    /// How many texts of this shape had to be read.
+    read: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -71,8 +78,9 @@ impl PlanCache {
             entries: Vec::new(),
             free: Vec::new(),
             hand: 0,
+            beginnings: Beginnings::default(),
             met: None,
-            lexed: Lexed::default(),
+            scratch: None,
         }
     }
 
@@ -98,24 +106,53 @@ impl PlanCache {
 
     /// The statement of a text.
     pub fn analyze(&mut self, text: &[u8], context: &SqlContext<'_>) -> Statement {
-        let mut lexed = std::mem::take(&mut self.lexed);
+        let mut lexed = self.scratch.take().unwrap_or_default();
         self.met = None;
-        lexer::lex(text, analyze::reading(context), &mut lexed);
-        let statement = match hint::read(text, &lexed.hints) {
-            Ok(hint) => {
-                let plan = self.plan(text, &lexed, context, hint.as_ref().is_some_and(|hint| hint.key.is_some()));
-                analyze::statement(text, &lexed, context, plan, hint)
-            }
-            Err(refusal) => analyze::refused(refusal),
+        let statement = match self.recognised(text, context, &mut lexed.literals) {
+            Some(known) => known,
+            None => self.read(text, context, &mut lexed),
         };
         if lexed.normalised.capacity() + lexed.literals.capacity() * 12 <= SCRATCH {
-            self.lexed = lexed;
+            self.scratch = Some(lexed);
         }
         statement
     }
 
+    /// The statement of a text that differs from one of the last in its literals only.
+    fn recognised(&mut self, text: &[u8], context: &SqlContext<'_>, literals: &mut Vec<Literal>) -> Option<Statement> {
+        let fixed = Fixed::of(context, false);
+        for index in self.beginnings.of(text) {
+            let Some(Some(entry)) = self.entries.get_mut(index) else { continue };
+            let Some(template) = &entry.template else { continue };
+            let is_meant = entry.fixed == fixed && entry.schema.as_deref() == context.schema;
+            if !is_meant || !template.recognises(text, context.mode, literals) {
+                continue;
+            }
+            if !entry.is_of(context) {
+                return None;
+            }
+            debug_assert!(entry.is_read_in(text, analyze::reading(context), literals), "a text of another shape");
+            entry.was_used = true;
+            self.hits += 1;
+            let values = Values { text, literals, slots: template.slots() };
+            return Some(analyze::statement(values, context.mode, Arc::clone(&entry.plan), None));
+        }
+        None
+    }
+
+    fn read(&mut self, text: &[u8], context: &SqlContext<'_>, lexed: &mut Lexed) -> Statement {
+        lexer::lex(text, analyze::reading(context), lexed);
+        match hint::read(text, &lexed.hints) {
+            Ok(hint) => {
+                let plan = self.plan(text, lexed, context, hint.as_ref().is_some_and(|hint| hint.key.is_some()));
+                analyze::statement(Values::of(text, lexed), context.mode, plan, hint)
+            }
+            Err(refusal) => analyze::refused(refusal),
+        }
+    }
+
     fn plan(&mut self, text: &[u8], lexed: &Lexed, context: &SqlContext<'_>, has_key_hint: bool) -> Arc<Plan> {
-        let fixed = Fixed { mode: context.mode, charset: context.charset, dialect: context.dialect, has_key_hint };
+        let fixed = Fixed::of(context, has_key_hint);
         let hash = self.hasher.hash_one((&lexed.normalised[..], context.schema, fixed));
         let is_same = |entry: &Entry| {
             entry.hash == hash
@@ -128,10 +165,16 @@ impl PlanCache {
             && !lexed.ambiguous
             && let Some(entry) = &mut self.entries[index]
         {
-            if (entry.epoch, entry.catalog) == (context.state.epoch, context.catalog.version) {
+            if entry.is_of(context) {
                 entry.was_used = true;
+                entry.read = entry.read.wrapping_add(1);
                 self.hits += 1;
-                return Arc::clone(&entry.plan);
+                let plan = Arc::clone(&entry.plan);
+                // Texts that come in many spellings (a comment with the number of a request) must not cost a copy each time.
+                if entry.read.is_power_of_two() || entry.read.is_multiple_of(256) {
+                    self.keep_template(index, text, lexed, context);
+                }
+                return plan;
             }
             self.remove(index);
         }
@@ -150,9 +193,22 @@ impl PlanCache {
                 catalog: context.catalog.version,
                 plan: Arc::clone(&plan),
                 was_used: false,
+                template: None,
+                read: 0,
             });
         }
         plan
+    }
+
+    /// Recognises texts like this one from now on.
+    fn keep_template(&mut self, index: usize, text: &[u8], lexed: &Lexed, context: &SqlContext<'_>) {
+        let Some(Some(entry)) = self.entries.get_mut(index) else { return };
+        let Some(template) = Template::of(text, lexed, analyze::reading(context)) else { return };
+        let before = entry.cost();
+        entry.template = Some(template);
+        self.bytes = self.bytes - before + entry.cost();
+        self.beginnings.note(text, index);
+        while self.bytes > self.capacity && self.evict() {}
     }
 
     fn insert(&mut self, entry: Entry) {
@@ -201,8 +257,32 @@ impl PlanCache {
     }
 }
 
+impl Fixed {
+    fn of(context: &SqlContext<'_>, has_key_hint: bool) -> Fixed {
+        Fixed { mode: context.mode, charset: context.charset, dialect: context.dialect, has_key_hint }
+    }
+}
+
 impl Entry {
     fn cost(&self) -> usize {
-        self.shape.len() + self.schema.as_deref().map_or(0, str::len) + OVERHEAD
+        let template = self.template.as_ref().map_or(0, Template::bytes);
+        self.shape.len() + self.schema.as_deref().map_or(0, str::len) + template + OVERHEAD
+    }
+
+    /// Whether it was planned under the classes and columns that hold now.
+    fn is_of(&self, context: &SqlContext<'_>) -> bool {
+        (self.epoch, self.catalog) == (context.state.epoch, context.catalog.version)
+    }
+
+    /// Whether a reading of `text` comes to what it was recognised as.
+    fn is_read_in(&self, text: &[u8], reading: Reading, literals: &[Literal]) -> bool {
+        let mut lexed = Lexed::default();
+        lexer::lex(text, reading, &mut lexed);
+        let slots = self.template.as_ref().map_or(&[][..], Template::slots);
+        !lexed.ambiguous
+            && lexed.hints.is_empty()
+            && *self.shape == lexed.normalised[..]
+            && lexed.literals == literals
+            && lexed.slots == slots
     }
 }

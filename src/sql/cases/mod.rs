@@ -10,4 +10,5 @@ mod placement;
 mod ranges;
 mod robust;
 mod session;
+mod templates;
 mod world;
