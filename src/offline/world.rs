@@ -139,6 +139,7 @@ impl World {
             attributes: None,
             hint: &self.hint,
             transaction: TransactionView::None,
+            looked_up: &[],
             written: &[],
             observed_at: None,
             schema_changed_at: None,
