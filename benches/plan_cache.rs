@@ -179,6 +179,7 @@ fn run(criterion: &mut Criterion) {
         schema_group: Some(GroupId(0)),
         hint: &hint,
         transaction: TransactionView::None,
+        looked_up: &[],
         written: &[],
         observed_at: None,
         schema_changed_at: None,

@@ -24,7 +24,7 @@ use crate::model::{
 use crate::monitor::ProbeAccount;
 use crate::monitor::precheck::{self, Finding};
 use crate::moving::{self, Moving};
-use crate::route::{Explanation, Grants, SessionView, TransactionView, explanation};
+use crate::route::{Explanation, Grants, SessionView, TransactionView, asked, explanation};
 use crate::server::drain::Drain;
 use crate::server::reload::Reload;
 use crate::sql::{CharsetClass, Dialect, Hint, SqlContext, SqlMode, analyze};
@@ -296,7 +296,7 @@ impl Operations for NodeOperations {
         self.moving.mover.reconcile(group, unit).await.map_err(|error| error.to_string())
     }
 
-    fn explain(&self, request: ExplainRequest) -> Explanation {
+    async fn explain(&self, request: ExplainRequest) -> Explanation {
         let snapshot = self.node.snapshots.load();
         let context = SqlContext {
             schema: request.schema.as_deref(),
@@ -315,7 +315,9 @@ impl Operations for NodeOperations {
         let known = user.as_ref().map(|known| &known.user);
         let own = known.and_then(|user| snapshot.state.unit_named(user.unit.as_deref()?));
         let hint = Hint::default();
-        let session = SessionView {
+        let mut looked_up = Vec::new();
+        let mut session = SessionView {
+            looked_up: &[],
             unit: own.filter(|_| request.at == AskedUnit::Console).unwrap_or(request.unit),
             attributes: None,
             schema_group: request.schema.as_deref().and_then(|schema| snapshot.state.group_of_schema(schema)),
@@ -330,6 +332,11 @@ impl Operations for NodeOperations {
             level: known.map(|user| user.level).unwrap_or_default(),
             statement_bytes: request.sql.len(),
         };
+        let missing = asked(&snapshot.state, &session, &statement);
+        if !missing.is_empty() {
+            looked_up.extend(self.node.mappings.look_up(session.unit, missing.into_vec()).await);
+            session.looked_up = &looked_up;
+        }
         explanation(&snapshot, &session, &statement).1
     }
 

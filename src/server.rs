@@ -33,6 +33,7 @@ use crate::admin;
 use crate::backend::{self, BackendTls, Pools};
 use crate::config::Config;
 use crate::control::catalog_requests::{CatalogRequest, CatalogRequests};
+use crate::control::mapping_requests::{MappingRequest, MappingRequests};
 use crate::control::{Controller, StartError, StoreError};
 use crate::cutover::Peers;
 use crate::frontend::listener::{Listener, WorkerHandle, WorkerInbox, accept_clients, run_worker, worker_channel};
@@ -42,7 +43,7 @@ use crate::frontend::users::Users;
 use crate::frontend::worker::Node;
 use crate::model::{InstanceId, UnitId};
 use crate::monitor::health::Board;
-use crate::monitor::{ProbeAccount, ProbeTls, catalog, watch_catalog, watch_health, watch_lag};
+use crate::monitor::{ProbeAccount, ProbeTls, catalog, watch_catalog, watch_health, watch_lag, watch_mappings};
 use crate::moving::Moving;
 use crate::net::rsa_key::{RsaError, RsaKey};
 use crate::net::tls::{ClientTls, ServerProof, TlsError, TlsNeed};
@@ -137,7 +138,8 @@ impl Server {
             tls: ProbeTls::of(&config.backend),
         };
         let (catalog_requests, inbox) = CatalogRequests::channel();
-        let node = Arc::new(build_node(&config, &controller, catalog_requests)?);
+        let (mapping_requests, mapping_inbox) = MappingRequests::channel();
+        let node = Arc::new(build_node(&config, &controller, catalog_requests, mapping_requests)?);
         let first_unit = config.listeners.first().map_or(UnitId(0), |listener| listener.unit);
         for group in catalog::read_all(first_unit, &node.snapshots, &account).await {
             tracing::warn!(
@@ -182,7 +184,7 @@ impl Server {
             end_asked,
         };
         server.tasks.spawn(Arc::clone(&moving.mover).serve(inbox_of_moves, stopped.clone()));
-        server.start_monitors(account.clone(), first_unit, inbox, &stopped);
+        server.start_monitors(account.clone(), first_unit, inbox, mapping_inbox, &stopped);
         server.workers = server.start_workers(config.node.workers)?;
         let drain = Arc::new(Drain::new(Arc::clone(&server.node), ask_end));
         let doors =
@@ -246,6 +248,7 @@ impl Server {
         account: ProbeAccount,
         home: UnitId,
         inbox: mpsc::Receiver<CatalogRequest>,
+        mapping_inbox: mpsc::Receiver<MappingRequest>,
         stopped: &Shutdown,
     ) {
         let snapshots = &self.node.snapshots;
@@ -256,6 +259,8 @@ impl Server {
             self.tasks.spawn(watch_health(instance, snapshots, board, account.clone(), stopped.clone()));
         }
         self.tasks.spawn(watch_lag(Arc::clone(snapshots), board, account.clone(), stopped.clone()));
+        let snapshots_of_mappings = Arc::clone(snapshots);
+        self.tasks.spawn(watch_mappings(snapshots_of_mappings, account.clone(), mapping_inbox, stopped.clone()));
         self.tasks.spawn(watch_catalog(home, Arc::clone(snapshots), account, inbox, stopped.clone()));
     }
 
@@ -346,7 +351,12 @@ fn work(runtime: &tokio::runtime::Runtime, number: usize, node: Arc<Node>, inbox
     LocalSet::new().block_on(runtime, run_worker(number, node, inbox));
 }
 
-fn build_node(config: &Config, controller: &Controller, catalog: CatalogRequests) -> Result<Node, ServeError> {
+fn build_node(
+    config: &Config,
+    controller: &Controller,
+    catalog: CatalogRequests,
+    mappings: MappingRequests,
+) -> Result<Node, ServeError> {
     let addresses = config.state.instances.iter().map(|instance| instance.address.clone()).collect();
     let tls = client_tls(&config.backend)?;
     Ok(Node {
@@ -358,6 +368,7 @@ fn build_node(config: &Config, controller: &Controller, catalog: CatalogRequests
         users: Arc::new(Users::new(config.users.0.clone())),
         limits: ArcSwap::from_pointee(config.limits.clone()),
         catalog,
+        mappings,
         tally: Tally::default(),
         rsa: RsaKey::generate()?,
     })

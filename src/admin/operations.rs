@@ -75,7 +75,7 @@ pub trait Operations: Send + Sync {
     async fn reconcile(&self, group: GroupId, unit: UnitId) -> Result<Vec<Difference>, String>;
 
     /// Where a statement would go and why. Sends nothing.
-    fn explain(&self, request: ExplainRequest) -> Explanation;
+    async fn explain(&self, request: ExplainRequest) -> Explanation;
 
     /// What of the schemas the units' primaries have cannot hold over several units; asks each of them.
     async fn check_schema(&self, group: GroupId) -> Vec<Finding>;

@@ -220,7 +220,7 @@ impl Operations for FakeNode {
         Ok(vec![Difference { table: "shop.orders".to_owned(), key, what }])
     }
 
-    fn explain(&self, request: ExplainRequest) -> Explanation {
+    async fn explain(&self, request: ExplainRequest) -> Explanation {
         let route = format!("unit {} schema {:?}: {}", request.unit.0, request.schema, request.sql);
         Explanation { route, class: format!("{:?}", request.parameters), ..Explanation::default() }
     }

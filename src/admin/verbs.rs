@@ -154,7 +154,7 @@ async fn carry_out(command: Command, asker: &Asker, operations: &dyn Operations)
         Command::ExplainRoute { unit, schema, user, parameters, sql } => {
             let at = if unit.is_some() { AskedUnit::Named } else { AskedUnit::Console };
             let unit = unit.map_or(Ok(asker.unit), |name| scope_words::unit(&snapshot.state, &name))?;
-            let told = operations.explain(ExplainRequest { sql, unit, at, schema, user, parameters });
+            let told = operations.explain(ExplainRequest { sql, unit, at, schema, user, parameters }).await;
             Ok(Answer::Rows(tables::explanation(told, snapshot.state.epoch)))
         }
         Command::CheckSchema { group } => {

@@ -2,7 +2,7 @@
 
 use super::reader::{Problems, Section};
 use super::shape;
-use crate::model::{KeyOverride, KeyStep, KeyType, PlainKey, Shard, Transform};
+use crate::model::{KeyOverride, KeyStep, KeyType, Lookup, PlainKey, Shard, Transform};
 
 /// How a key type's `transform` is spelt.
 #[derive(Clone, Copy)]
@@ -12,6 +12,7 @@ enum TransformWord {
     Range,
     List,
     As,
+    Lookup,
 }
 
 const TRANSFORMS: &[(&str, TransformWord)] = &[
@@ -20,6 +21,7 @@ const TRANSFORMS: &[(&str, TransformWord)] = &[
     ("range", TransformWord::Range),
     ("list", TransformWord::List),
     ("as", TransformWord::As),
+    ("lookup", TransformWord::Lookup),
 ];
 
 /// How a `step` is spelt.
@@ -160,16 +162,27 @@ fn read_transform(
         }
         TransformWord::Range => read_key_ranges(section, problems, count).map(|ranges| Transform::Range { ranges }),
         TransformWord::List => read_list(section, problems, count),
-        TransformWord::As => {
-            let other = section.required(problems, "key_type", shape::name())?;
-            let found = before.iter().position(|name| *name == other.value);
-            if found.is_none() {
-                let found = format!("\"{}\"", other.value);
-                problems.add(&other.place, found, format!("a key type that stands before it: {}", before.join(", ")));
-            }
-            found.map(|key_type| Transform::As { key_type })
+        TransformWord::As => read_placer(section, problems, before).map(|key_type| Transform::As { key_type }),
+        TransformWord::Lookup => {
+            let table = section.required(problems, "table", shape::text());
+            let column = section.required(problems, "column", shape::text());
+            let value = section.required(problems, "value", shape::text());
+            let key_type = read_placer(section, problems, before)?;
+            let (table, column, value) = (table?.value.to_lowercase(), column?.value, value?.value);
+            Some(Transform::Lookup(Box::new(Lookup { key_type, table, column, value })))
         }
     }
+}
+
+/// The key type, among those `before` it, that places this one's keys.
+fn read_placer(section: &Section<'_>, problems: &mut Problems, before: &[String]) -> Option<usize> {
+    let other = section.required(problems, "key_type", shape::name())?;
+    let found = before.iter().position(|name| *name == other.value);
+    if found.is_none() {
+        let found = format!("\"{}\"", other.value);
+        problems.add(&other.place, found, format!("a key type that stands before it: {}", before.join(", ")));
+    }
+    found
 }
 
 fn read_list(key_type: &Section<'_>, problems: &mut Problems, count: Option<u32>) -> Option<Transform> {

@@ -424,6 +424,12 @@ fn what_is_wrong_with_keys_is_named() {
         key_types(list),
         ["group.key_type.list.keys: found 'hz', which is in shard 0 too, expected each key listed once"]
     );
+    let stray = "[[group.key_type]]\nname = \"order\"\ntransform = \"lookup\"\nkey_type = \"user\"\ntable = \"audit_x\"\ncolumn = \"a\"\nvalue = \"b\"";
+    let told = key_types(stray).join(" ");
+    assert!(
+        told.contains("key type 'order' is looked up in 'audit_x', which no rule of its own makes a global table"),
+        "{told}"
+    );
     let itself = "[[group.key_type]]\nname = \"order\"\ntransform = \"as\"\nkey_type = \"order\"";
     assert_eq!(
         key_types(itself),

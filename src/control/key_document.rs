@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::document::DocumentError;
-use crate::model::{KeyOverride, KeyStep, KeyType, PlainKey, Shard, Transform};
+use crate::model::{KeyOverride, KeyStep, KeyType, Lookup, PlainKey, Shard, Transform};
 
 /// A kind of key.
 #[derive(Serialize, Deserialize)]
@@ -46,6 +46,12 @@ enum TransformEntry {
     },
     As {
         key_type: usize,
+    },
+    Lookup {
+        key_type: usize,
+        table: String,
+        column: String,
+        value: String,
     },
 }
 
@@ -143,6 +149,12 @@ impl TransformEntry {
                 other: other.map(|shard| shard.0),
             },
             Transform::As { key_type } => TransformEntry::As { key_type: *key_type },
+            Transform::Lookup(lookup) => TransformEntry::Lookup {
+                key_type: lookup.key_type,
+                table: lookup.table.clone(),
+                column: lookup.column.clone(),
+                value: lookup.value.clone(),
+            },
         }
     }
 
@@ -165,6 +177,9 @@ impl TransformEntry {
                 other: other.map(Shard),
             },
             TransformEntry::As { key_type } => Transform::As { key_type },
+            TransformEntry::Lookup { key_type, table, column, value } => {
+                Transform::Lookup(Box::new(Lookup { key_type, table, column, value }))
+            }
         })
     }
 }

@@ -20,6 +20,7 @@ pub mod error_reply;
 pub mod held;
 pub mod hold;
 pub mod listener;
+pub mod mappings;
 pub mod observe;
 mod own_view;
 pub mod pins;

@@ -27,7 +27,7 @@ use crate::backend::gauge::InstanceGauge;
 use crate::backend::{PoolId, SessionState};
 use crate::control::NotEntered;
 use crate::model::{GroupId, InstanceId, Snapshot, UnitId};
-use crate::route::{Decision, Rejection, SessionView, Target, decide};
+use crate::route::{Decision, LookedUp, Rejection, SessionView, Target, decide};
 use crate::sql::{Family, Hint, SqlContext, SqlRefusal, Statement};
 use crate::wire::capability::{Capabilities, CapabilityClass};
 use crate::wire::ok_packet::{OkPacket, encode_eof};
@@ -40,6 +40,9 @@ use crate::wire::status;
 /// How many times a statement that names an unknown table has the catalog read again: once, since a second reading a
 /// moment later says the same.
 pub(super) const CATALOG_TRIES: usize = 1;
+
+/// How many times keys of one statement are looked up: one kind may lead to another, and the world may move meanwhile.
+const LOOKUPS: usize = 8;
 
 /// A logged-in client and everything known of it.
 pub struct Session {
@@ -128,6 +131,8 @@ pub(super) struct Request {
     pub attributes: QueryAttributes,
     /// What of it is for Meridian.
     pub hint: Option<Box<Hint>>,
+    /// What was looked up for its keys.
+    pub looked_up: Vec<LookedUp>,
 }
 
 /// Where the facts of a request come from.
@@ -256,7 +261,7 @@ impl Session {
     pub(super) async fn run_statement(&mut self, request: &mut Request) -> Result<(), SessionEnd> {
         self.presence.entry.statements.fetch_add(1, Ordering::Relaxed);
         let worker = Rc::clone(&self.worker);
-        let mut catalog_tries = 0;
+        let (mut catalog_tries, mut lookups) = (0, 0);
         let mut place = None;
         request.hint = match attributes::hint_in(&request.attributes) {
             Ok(hint) => hint,
@@ -289,6 +294,13 @@ impl Session {
                     if catalog_tries < CATALOG_TRIES && is_about_the_catalog(&rejection) {
                         catalog_tries += 1;
                         Box::pin(self.refresh_catalog(&snapshot)).await;
+                        continue;
+                    }
+                    if matches!(rejection, Rejection::KeyNotLookedUp { .. })
+                        && lookups < LOOKUPS
+                        && Box::pin(self.look_up(request, &snapshot, &statement)).await
+                    {
+                        lookups += 1;
                         continue;
                     }
                     self.count_refusal(&rejection, &statement, request);
@@ -345,6 +357,7 @@ impl Session {
             attributes: request.hint.as_deref(),
             hint: &self.hint,
             transaction: self.transaction.view(self.autocommit),
+            looked_up: &request.looked_up,
             written: self.transaction.written(),
             observed_at: self.observed_at,
             schema_changed_at: self.schema_changed_at,
@@ -417,7 +430,15 @@ impl Request {
     /// A command that is read as text and answered as a query, without attributes.
     pub fn new(command: ReceivedCommand) -> Request {
         let attributes = QueryAttributes::default();
-        Request { command, reply: ReplyKind::Query, subject: Subject::Text, text_at: 1, attributes, hint: None }
+        Request {
+            command,
+            reply: ReplyKind::Query,
+            subject: Subject::Text,
+            text_at: 1,
+            attributes,
+            hint: None,
+            looked_up: Vec::new(),
+        }
     }
 
     /// The payload, command byte included.

@@ -8,11 +8,13 @@ use tokio::task::JoinSet;
 
 use crate::backend::Pools;
 use crate::control::catalog_requests::CatalogRequests;
+use crate::control::mapping_requests::MappingRequests;
 use crate::control::{HoldingRoom, SeenSnapshot, SnapshotReader, Snapshots, WriteGate};
 use crate::net::rsa_key::RsaKey;
 use crate::sql::PlanCache;
 
 use super::config::Limits;
+use super::mappings::Mappings;
 use super::registry::Registry;
 use super::tally::Tally;
 use super::users::Users;
@@ -36,6 +38,8 @@ pub struct Node {
     pub limits: ArcSwap<Limits>,
     /// Where DDL is told of.
     pub catalog: CatalogRequests,
+    /// Who looks up keys that tables map.
+    pub mappings: MappingRequests,
     /// What was refused, and what would have been.
     pub tally: Tally,
     /// The key for caching_sha2_password on plain TCP.
@@ -55,6 +59,8 @@ pub struct Worker {
     pub scratch: RefCell<Box<[u8]>>,
     /// The plans of this thread's statements.
     pub plans: RefCell<PlanCache>,
+    /// What this thread's sessions have looked up.
+    pub mappings: RefCell<Mappings>,
     spare: Cell<Option<Vec<u8>>>,
     snapshots: SnapshotReader,
     /// What goes on after its session.
@@ -67,7 +73,17 @@ impl Worker {
         let plans = RefCell::new(PlanCache::new(node.limits.load().plan_cache));
         let scratch = RefCell::new(vec![0; SCRATCH].into_boxed_slice());
         let snapshots = SnapshotReader::new(Arc::clone(&node.snapshots));
-        Worker { number, node, scratch, plans, spare: Cell::new(None), snapshots, outliving: RefCell::default() }
+        let mappings = RefCell::default();
+        Worker {
+            number,
+            node,
+            scratch,
+            plans,
+            mappings,
+            spare: Cell::new(None),
+            snapshots,
+            outliving: RefCell::default(),
+        }
     }
 
     /// What decisions see from now on.

@@ -281,6 +281,10 @@ impl ControlState {
         }
         key_type::check(&group.key_types, &group.overrides, group.shards.count)
             .map_err(|fault| InvalidState::Keys { group: named(), fault: Box::new(fault) })?;
+        if let Some((key_type, lookup)) = group.stray_lookup() {
+            let fault = KeyFault::LookupTable { key_type: key_type.to_owned(), table: lookup.table.clone() };
+            return Err(InvalidState::Keys { group: named(), fault: Box::new(fault) });
+        }
         for rule in &group.tables {
             if let TableClass::Sharded { key_type, .. } = rule.class
                 && key_type >= group.key_types.len()

@@ -2,7 +2,8 @@
 
 use super::shard::{MOST_SHARDS, OwnedRange};
 use super::{
-    Epoch, GroupPolicy, KeyOverride, KeyType, PlainKey, Shard, ShardMap, ShardRange, TableClass, TableRule, UnitId,
+    Epoch, GroupPolicy, KeyOverride, KeyType, Lookup, PlainKey, Shard, ShardMap, ShardRange, TableClass, TableRule,
+    Transform, UnitId,
 };
 
 /// Schemas that live together on the same instances in every unit.
@@ -60,6 +61,22 @@ impl Group {
         self.shards.count += 1;
         self.overrides.insert(position, KeyOverride { key_type, key, shard });
         Some(shard)
+    }
+
+    /// The tables in which keys are looked up.
+    pub fn lookups(&self) -> impl Iterator<Item = (&str, &Lookup)> {
+        self.key_types.iter().filter_map(|key_type| match &key_type.transform {
+            Transform::Lookup(lookup) => Some((key_type.name.as_str(), lookup.as_ref())),
+            _ => None,
+        })
+    }
+
+    /// A key type that is looked up in what is no global table under its own name, so that the first rule says so whatever comes after it.
+    pub fn stray_lookup(&self) -> Option<(&str, &Lookup)> {
+        let is_global = |table: &str| {
+            self.rule_of(table).is_some_and(|rule| rule.name == table && rule.class == TableClass::Global)
+        };
+        self.lookups().find(|(_, lookup)| !is_global(&lookup.table))
     }
 
     /// Whether any table is sharded or global, so that an unknown name must not be guessed about.

@@ -101,6 +101,21 @@ pub enum Transform {
         /// Its position in [`Group::key_types`](super::Group::key_types), before this one's.
         key_type: usize,
     },
+    /// A table says which key of another kind it goes with.
+    Lookup(Box<Lookup>),
+}
+
+/// The table in which keys of one kind are looked up. Its entries never change: what was looked up holds for ever.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lookup {
+    /// The kind of key found there: its position in [`Group::key_types`](super::Group::key_types), before this one's.
+    pub key_type: usize,
+    /// The table, lower case: a global one of the group, in its first schema.
+    pub table: String,
+    /// Its column with the keys that are looked up.
+    pub column: String,
+    /// Its column with the keys they go with.
+    pub value: String,
 }
 
 /// One kind of routing key (user, merchant, order …) and how it is placed.
@@ -133,6 +148,15 @@ impl KeyType {
         between.filter(|(first, last)| first <= last).collect()
     }
 
+    /// The kind that places this one's keys, if it is another.
+    pub fn placed_by(&self) -> Option<usize> {
+        match &self.transform {
+            Transform::As { key_type } => Some(*key_type),
+            Transform::Lookup(lookup) => Some(lookup.key_type),
+            Transform::Mod { .. } | Transform::Hash { .. } | Transform::Range { .. } | Transform::List { .. } => None,
+        }
+    }
+
     /// Whether what is done to its keys first is arithmetic, for which `'06000'` is 6000.
     pub fn reads_numbers(&self) -> bool {
         match (self.steps.first(), &self.transform) {
@@ -158,6 +182,10 @@ impl KeyType {
                 format!("list {}{other}", listed(pairs))
             }
             Transform::As { key_type } => format!("as {}", all.get(*key_type).map_or("?", |other| &other.name)),
+            Transform::Lookup(lookup) => {
+                let other = all.get(lookup.key_type).map_or("?", |other| &other.name);
+                format!("by {}.{} as {other} in {}", lookup.table, lookup.column, lookup.value)
+            }
         });
         words.join(", ")
     }
@@ -240,6 +268,16 @@ pub enum KeyFault {
         /// The key type.
         key_type: String,
     },
+    /// A kind that is looked up in a table whose entries are not the same everywhere.
+    #[error(
+        "key type '{key_type}' is looked up in '{table}', which no rule of its own makes a global table of the group"
+    )]
+    LookupTable {
+        /// The key type.
+        key_type: String,
+        /// The table.
+        table: String,
+    },
     /// A key placed alone, of a kind that hands its keys on to another.
     #[error(
         "key {key} of key type '{key_type}' cannot be placed alone, because the type is placed as '{other}': place the key of '{other}'"
@@ -281,7 +319,7 @@ pub fn check(key_types: &[KeyType], overrides: &[KeyOverride], count: u32) -> Re
             return Err(KeyFault::OverrideOfNothing { key: alone.key.clone() });
         };
         let named = || key_type.name.clone();
-        if let Transform::As { key_type: other } = key_type.transform {
+        if let Some(other) = key_type.placed_by() {
             let other = key_types[other].name.clone();
             return Err(KeyFault::OverrideOfReference { key_type: named(), key: alone.key.clone(), other });
         }
@@ -347,7 +385,8 @@ fn check_transform(key_type: &KeyType, index: usize, count: u32) -> Result<(), K
             other.map_or(Ok(()), |shard| check_shard(key_type, shard, count))
         }
         Transform::As { key_type: other } if *other < index => Ok(()),
-        Transform::As { .. } => Err(KeyFault::Reference { key_type: named() }),
+        Transform::Lookup(lookup) if lookup.key_type < index => Ok(()),
+        Transform::As { .. } | Transform::Lookup(_) => Err(KeyFault::Reference { key_type: named() }),
     }
 }
 

@@ -6,10 +6,12 @@
 pub mod catalog;
 pub mod health;
 pub mod lag;
+pub mod mappings;
 pub mod precheck;
 pub mod probe;
 
 pub use catalog::watch_catalog;
 pub use health::watch_health;
 pub use lag::watch_lag;
+pub use mappings::watch_mappings;
 pub use probe::{ProbeAccount, ProbeTls};

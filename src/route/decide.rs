@@ -70,7 +70,7 @@ fn course_of<'a>(query: &Query<'a>) -> Result<Course<'a>, Rejection> {
         }
         Placement::Global { group, rule } => global::course(query, *group, rule_of(*group, *rule)?),
         Placement::Sharded { group, rule, keys } => {
-            let sharded = ShardedRule::of(group_of(*group)?, rule_of(*group, *rule)?).ok_or_else(outdated)?;
+            let sharded = ShardedRule::of(*group, group_of(*group)?, rule_of(*group, *rule)?).ok_or_else(outdated)?;
             sharded::course(query, *group, &sharded, keys, Access::of(&query.facts.class))
         }
         Placement::Schema { group } => {

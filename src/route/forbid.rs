@@ -1,9 +1,11 @@
 //! Standing forbids: what they cover is refused at every node; local tables are never concerned.
 
 use super::course::{Access, Course, Query, Reach};
+use super::lookup::Known;
 use super::{Rejection, placement, refusal_text};
 use crate::model::{
-    ControlState, Extent, ForbidKind, ForbidScope, ForbiddenKey, GroupId, Scope, ShardRange, TableClass, UnitId,
+    ControlState, Extent, ForbidKind, ForbidScope, ForbiddenKey, Group, GroupId, KeyType, Scope, ShardRange,
+    TableClass, UnitId,
 };
 use crate::sql::KeyValue;
 
@@ -69,13 +71,26 @@ fn covers_key(query: &Query<'_>, course: &Course<'_>, group: GroupId, key: &Forb
         return false;
     }
     match course.table.map(|table| &table.class) {
-        Some(TableClass::Sharded { key_type, .. }) if *key_type != key.key_type => false,
-        Some(TableClass::Sharded { .. }) => {
+        Some(TableClass::Sharded { key_type, .. }) if !leads_to(held, *key_type, key.key_type) => false,
+        Some(TableClass::Sharded { key_type, .. }) => {
+            let known = Known { group, looked_up: query.session.looked_up };
             let mut named = query.hint.key.into_iter().chain(query.keys()).peekable();
-            named.peek().is_none() || named.any(|found| is_same(found, &key.text))
+            // Keys of a kind that is placed as the forbidden one's kind are that key's, too.
+            named.peek().is_none()
+                || named.any(|found| match placement::key_as(held, *key_type, found, known, key.key_type) {
+                    Ok(Some(found)) => is_same(&found, &key.text),
+                    Ok(None) => false,
+                    Err(_) => *found == KeyValue::Unreadable,
+                })
         }
         Some(TableClass::Global | TableClass::Local) | None => true,
     }
+}
+
+/// Whether keys of one kind are placed as keys of the other.
+fn leads_to(group: &Group, kind: usize, wanted: usize) -> bool {
+    let next = |kind: &usize| group.key_types.get(*kind).and_then(KeyType::placed_by).filter(|next| next < kind);
+    std::iter::successors(Some(kind), next).any(|kind| kind == wanted)
 }
 
 /// Whether a key of a statement may be the forbidden one; what cannot be read may be.

@@ -7,12 +7,14 @@ use smallvec::{SmallVec, smallvec};
 use super::Rejection;
 use super::course::{Access, Query};
 use super::placement::{self, Placed};
-use crate::model::{Group, Shard, TableClass, TableRule, UnitId};
-use crate::sql::{KeyValue, Keys};
+use crate::model::{Group, GroupId, ReadPolicy, Shard, TableClass, TableRule, UnitId};
+use crate::sql::{KeyValue, Keys, ReadLevel};
 
 /// A sharded table's rule, taken apart.
 #[derive(Clone, Copy)]
 pub(super) struct ShardedRule<'a> {
+    /// The group's place.
+    pub id: GroupId,
     /// The group.
     pub group: &'a Group,
     /// The rule.
@@ -25,11 +27,11 @@ pub(super) struct ShardedRule<'a> {
 
 impl<'a> ShardedRule<'a> {
     /// The parts of `rule`; `None` when it is not a sharded table's.
-    pub fn of(group: &'a Group, rule: &'a TableRule) -> Option<ShardedRule<'a>> {
+    pub fn of(id: GroupId, group: &'a Group, rule: &'a TableRule) -> Option<ShardedRule<'a>> {
         match &rule.class {
             TableClass::Sharded { key_type, column } => {
                 group.key_types.get(*key_type)?;
-                Some(ShardedRule { group, rule, key_type: *key_type, column })
+                Some(ShardedRule { id, group, rule, key_type: *key_type, column })
             }
             TableClass::Global | TableClass::Local => None,
         }
@@ -67,7 +69,7 @@ pub(super) fn found<'a>(
         let (table, column) = sharded.names();
         return Err(Rejection::KeyUnreadable { table, column });
     }
-    let hinted = query.hint.key.map(|key| placement::of(query, sharded.group, sharded.key_type, key)).transpose()?;
+    let hinted = query.hint.key.map(|key| placement::of(query, sharded, key)).transpose()?;
     let mut placed: SmallVec<[Placed<'a>; 2]> = SmallVec::new();
     let mut unreadable = matches!(keys, Keys::Sources(_)) && query.keys().next().is_none();
     for key in query.keys() {
@@ -81,10 +83,15 @@ pub(super) fn found<'a>(
                 unreadable = true;
                 continue;
             }
-            KeyValue::Integer(_) | KeyValue::Text(_) => placement::of(query, sharded.group, sharded.key_type, key),
+            KeyValue::Integer(_) | KeyValue::Text(_) => placement::of(query, sharded, key),
         };
         match place {
             Ok(place) => placed.push(place),
+            // A copy at hand has the rows whoever owns them: only what depends on the owner is worth asking a table.
+            Err(Rejection::KeyNotLookedUp { .. }) if access == Access::Read && !needs_owner(query, sharded) => {
+                unreadable = true;
+            }
+            Err(refusal @ Rejection::KeyNotLookedUp { .. }) => return Err(refusal),
             // A key in no shard has no row: a read finds nothing, wherever it runs.
             Err(_) if access == Access::Read => continue,
             Err(refusal) => return Err(refusal),
@@ -109,6 +116,11 @@ pub(super) fn found<'a>(
         Keys::Sources(_) if placed.is_empty() => Found::NoRow,
         Keys::Sources(_) => Found::Keys(placed),
     })
+}
+
+/// Whether a read goes to its key's owner, or is refused without a key.
+fn needs_owner(query: &Query<'_>, sharded: &ShardedRule<'_>) -> bool {
+    sharded.rule.read != ReadPolicy::Local || query.hint.level == ReadLevel::Strong || !query.state.forbids.is_empty()
 }
 
 /// The one owner of all `keys`. Errors: two of them, by name.

@@ -131,6 +131,7 @@ fn is_of_placement(rejection: &Rejection) -> bool {
             | SqlRefusal::Uncatalogued { .. }
             | SqlRefusal::MixedClasses { .. }
             | SqlRefusal::KeyUpdate { .. }
+            | SqlRefusal::MappingFixed { .. }
             | SqlRefusal::UnreadableKey { .. }
             | SqlRefusal::Routine { .. }
             | SqlRefusal::ContextChange { .. }
@@ -144,6 +145,8 @@ fn is_of_placement(rejection: &Rejection) -> bool {
         | Rejection::KeyNull { .. }
         | Rejection::KeyUnreadable { .. }
         | Rejection::KeyUnplaced { .. }
+        | Rejection::KeyNotLookedUp { .. }
+        | Rejection::KeyUnmapped { .. }
         | Rejection::SeveralOwners { .. }
         | Rejection::HintContradicts { .. }
         | Rejection::HintUnknownUnit { .. }

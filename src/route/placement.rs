@@ -8,9 +8,11 @@ use smallvec::SmallVec;
 
 use super::Rejection;
 use super::course::Query;
+use super::keys::ShardedRule;
+use super::lookup::Known;
 use super::rejection::OwnedKey;
 use crate::model::key_type::shortest_integer;
-use crate::model::{Group, KeyOverride, KeyStep, PlainKey, Shard, Transform, UnitId};
+use crate::model::{Group, KeyOverride, KeyStep, KeyType, PlainKey, Shard, Transform, UnitId};
 use crate::sql::KeyValue;
 
 /// A key with its place.
@@ -31,56 +33,155 @@ impl Placed<'_> {
     }
 }
 
-/// The place of `key`, a value that is neither NULL nor unreadable. Errors: no shard holds it.
-pub(super) fn of<'a>(
-    query: &Query<'_>,
-    group: &Group,
-    key_type: usize,
-    key: &'a KeyValue,
-) -> Result<Placed<'a>, Rejection> {
-    shard_of(group, key_type, key)
-        .and_then(|shard| Some(Placed { key, shard, owner: group.shards.owner_of(shard)? }))
-        .ok_or_else(|| Rejection::KeyUnplaced {
-            key: text_of(key),
-            key_type: group.key_types.get(key_type).map(|known| known.name.clone()).unwrap_or_default(),
-            epoch: query.state.epoch,
-        })
+/// Why a key has no place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Unplaced {
+    /// No shard holds it.
+    NoShard,
+    /// This key of this kind has to be looked up first.
+    Unasked {
+        /// The kind.
+        key_type: usize,
+        /// The key.
+        key: KeyValue,
+    },
+    /// The table of this kind of key has no entry for it.
+    Unmapped {
+        /// The kind.
+        key_type: usize,
+        /// The key.
+        key: KeyValue,
+    },
 }
 
-/// The shard of `key`, a key of the group's key type at position `key_type`; `None` when nothing places it.
-pub fn shard_of(group: &Group, key_type: usize, key: &KeyValue) -> Option<Shard> {
-    let mut part = match key {
-        KeyValue::Integer(number) => Part::Integer(*number),
-        KeyValue::Text(text) => Part::Text(text.as_ref().into()),
-        KeyValue::Null | KeyValue::Unreadable => return None,
+/// The place of `key`, a value that is neither NULL nor unreadable. Errors: no shard holds it, or it has to be looked up.
+pub(super) fn of<'a>(query: &Query<'_>, sharded: &ShardedRule<'_>, key: &'a KeyValue) -> Result<Placed<'a>, Rejection> {
+    let (group, epoch) = (sharded.group, query.state.epoch);
+    let known = Known { group: sharded.id, looked_up: query.session.looked_up };
+    let name = |kind: usize| group.key_types.get(kind).map(|known| known.name.clone()).unwrap_or_default();
+    let table = |kind: usize| match group.key_types.get(kind).map(|known| &known.transform) {
+        Some(Transform::Lookup(lookup)) => lookup.table.clone(),
+        _ => String::new(),
     };
-    let mut kind = key_type;
-    loop {
-        let key_type = group.key_types.get(kind)?;
-        // Nearly always there are none.
-        if !group.overrides.is_empty()
-            && let Some(alone) = alone(&group.overrides, kind, part.number(key_type.reads_numbers()), &part)
-        {
-            return Some(alone);
+    let no_shard = || Rejection::KeyUnplaced { key: text_of(key), key_type: name(sharded.key_type), epoch };
+    match shard_in(group, sharded.key_type, key, known) {
+        Ok(shard) => group.shards.owner_of(shard).map(|owner| Placed { key, shard, owner }).ok_or_else(no_shard),
+        Err(Unplaced::NoShard) => Err(no_shard()),
+        Err(Unplaced::Unasked { key_type, key }) => {
+            Err(Rejection::KeyNotLookedUp { key: text_of(&key), key_type: name(key_type), table: table(key_type) })
         }
-        for step in &key_type.steps {
-            part = stepped(&part, step)?;
-        }
-        match &key_type.transform {
-            // Always an earlier one, as `check` makes sure: this ends.
-            Transform::As { key_type: other } if *other < kind => kind = *other,
-            transform => return transformed(transform, &part),
+        Err(Unplaced::Unmapped { key_type, key }) => {
+            Err(Rejection::KeyUnmapped { key: text_of(&key), key_type: name(key_type), table: table(key_type) })
         }
     }
 }
 
+/// The shard of `key`, a key of the group's key type at position `key_type`; `None` when nothing places it, or only a table that is looked
+/// into.
+pub fn shard_of(group: &Group, key_type: usize, key: &KeyValue) -> Option<Shard> {
+    shard_in(group, key_type, key, Known::NOTHING).ok()
+}
+
+/// The shard of `key`, a key of the group's key type at position `key_type`, by what is `known` of keys that are looked up.
+pub(super) fn shard_in(group: &Group, key_type: usize, key: &KeyValue, known: Known<'_>) -> Result<Shard, Unplaced> {
+    let mut part = Part::of(key).ok_or(Unplaced::NoShard)?;
+    let mut kind = key_type;
+    loop {
+        let key_type = group.key_types.get(kind).ok_or(Unplaced::NoShard)?;
+        // Nearly always there are none.
+        if !group.overrides.is_empty()
+            && let Some(alone) = alone(&group.overrides, kind, part.number(key_type.reads_numbers()), &part)
+        {
+            return Ok(alone);
+        }
+        match handed_on(group, kind, key_type, &part, known)? {
+            // Always an earlier one, as `check` makes sure: this ends.
+            Handed::On(other, key) => (kind, part) = (other, key),
+            Handed::Out(Some(shard)) => return Ok(shard),
+            Handed::Out(None) => return Err(Unplaced::NoShard),
+        }
+    }
+}
+
+/// The key of kind `wanted` that `key`, of kind `key_type`, is placed as; `None` if it is placed otherwise.
+pub(super) fn key_as(
+    group: &Group,
+    key_type: usize,
+    key: &KeyValue,
+    known: Known<'_>,
+    wanted: usize,
+) -> Result<Option<KeyValue>, Unplaced> {
+    let mut part = Part::of(key).ok_or(Unplaced::NoShard)?;
+    let mut kind = key_type;
+    while kind > wanted {
+        let key_type = group.key_types.get(kind).ok_or(Unplaced::NoShard)?;
+        match handed_on(group, kind, key_type, &part, known)? {
+            Handed::On(other, key) => (kind, part) = (other, key),
+            Handed::Out(_) => return Ok(None),
+        }
+    }
+    Ok((kind == wanted).then(|| part.value()))
+}
+
+/// What a kind's steps and transform make of a key.
+enum Handed {
+    /// A key of another kind, which stands before it.
+    On(usize, Part),
+    /// Its shard, if it has one.
+    Out(Option<Shard>),
+}
+
+fn handed_on(
+    group: &Group,
+    kind: usize,
+    key_type: &KeyType,
+    part: &Part,
+    known: Known<'_>,
+) -> Result<Handed, Unplaced> {
+    let mut after: Option<Part> = None;
+    for step in &key_type.steps {
+        after = Some(stepped(after.as_ref().unwrap_or(part), step).ok_or(Unplaced::NoShard)?);
+    }
+    match &key_type.transform {
+        Transform::As { key_type: other } if *other < kind => {
+            Ok(Handed::On(*other, after.unwrap_or_else(|| part.clone())))
+        }
+        Transform::Lookup(lookup) if lookup.key_type < kind => {
+            let key = after.as_ref().unwrap_or(part).value();
+            match known.value(group, kind, &key) {
+                None => Err(Unplaced::Unasked { key_type: kind, key }),
+                Some(None) => Err(Unplaced::Unmapped { key_type: kind, key }),
+                Some(Some(found)) => Ok(Handed::On(lookup.key_type, Part::of(found).ok_or(Unplaced::NoShard)?)),
+            }
+        }
+        transform => Ok(Handed::Out(transformed(transform, after.as_ref().unwrap_or(part)))),
+    }
+}
+
 /// A key on its way through the steps.
+#[derive(Clone)]
 enum Part {
     Integer(i128),
     Text(SmallVec<[u8; 40]>),
 }
 
 impl Part {
+    /// A key; `None` for what is none.
+    fn of(key: &KeyValue) -> Option<Part> {
+        match key {
+            KeyValue::Integer(number) => Some(Part::Integer(*number)),
+            KeyValue::Text(text) => Some(Part::Text(text.as_ref().into())),
+            KeyValue::Null | KeyValue::Unreadable => None,
+        }
+    }
+
+    fn value(&self) -> KeyValue {
+        match self {
+            Part::Integer(number) => KeyValue::Integer(*number),
+            Part::Text(bytes) => KeyValue::Text(bytes.as_slice().into()),
+        }
+    }
+
     /// As a number; text counts when it is nothing but an optional minus and digits.
     fn integer(&self) -> Option<i128> {
         match self {
@@ -184,7 +285,7 @@ fn transformed(transform: &Transform, key: &Part) -> Option<Shard> {
             found.ok().map(|index| entries[index].1).or(*other)
         }
         // Followed by the caller.
-        Transform::As { .. } => None,
+        Transform::As { .. } | Transform::Lookup(_) => None,
     }
 }
 
@@ -224,7 +325,7 @@ fn fnv1a(bytes: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{GroupPolicy, KeyType, ShardMap};
+    use crate::model::{GroupPolicy, ShardMap};
 
     fn group(key_types: Vec<KeyType>, count: u32) -> Group {
         Group {

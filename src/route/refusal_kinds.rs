@@ -40,6 +40,12 @@ kinds! {
     "key-unplaced": Rejection::KeyUnplaced { .. } => Rejection::KeyUnplaced {
         key: "6000".to_owned(), key_type: "user".to_owned(), epoch: Epoch(7),
     };
+    "key-not-looked-up": Rejection::KeyNotLookedUp { .. } => Rejection::KeyNotLookedUp {
+        key: "7".to_owned(), key_type: "order".to_owned(), table: "order_merchant".to_owned(),
+    };
+    "key-unmapped": Rejection::KeyUnmapped { .. } => Rejection::KeyUnmapped {
+        key: "7".to_owned(), key_type: "order".to_owned(), table: "order_merchant".to_owned(),
+    };
     "several-owners": Rejection::SeveralOwners { .. } => Rejection::SeveralOwners {
         table: orders(),
         keys: Box::new([
@@ -90,6 +96,9 @@ kinds! {
     });
     "sql-key-update": Rejection::Sql(SqlRefusal::KeyUpdate { .. }) => sql(SqlRefusal::KeyUpdate {
         table: orders(), column: user_id(),
+    });
+    "sql-mapping-fixed": Rejection::Sql(SqlRefusal::MappingFixed { .. }) => sql(SqlRefusal::MappingFixed {
+        table: "order_merchant".to_owned(),
     });
     "sql-unreadable-key": Rejection::Sql(SqlRefusal::UnreadableKey { .. }) => sql(SqlRefusal::UnreadableKey {
         table: orders(), column: user_id(),

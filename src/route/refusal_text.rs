@@ -18,6 +18,9 @@ pub(super) fn of(refusal: &SqlRefusal) -> String {
         SqlRefusal::KeyUpdate { table, column } => format!(
             "the routing key '{column}' of sharded table '{table}' cannot be changed by UPDATE; insert the row under its new key and delete the old one"
         ),
+        SqlRefusal::MappingFixed { table } => format!(
+            "keys are placed by what '{table}' says, so its entries are only ever added; use a plain INSERT, or leave them as they are"
+        ),
         SqlRefusal::UnreadableKey { table, column } => format!(
             "the routing key '{column}' of sharded table '{table}' cannot be read from this statement; name the column and give a plain value, or give /*meridian: key=…*/"
         ),
@@ -48,6 +51,7 @@ pub(super) fn errno(refusal: &SqlRefusal) -> u16 {
         SqlRefusal::Unreadable { .. }
         | SqlRefusal::MixedClasses { .. }
         | SqlRefusal::KeyUpdate { .. }
+        | SqlRefusal::MappingFixed { .. }
         | SqlRefusal::Routine { .. }
         | SqlRefusal::Xa
         | SqlRefusal::ContextChange { .. } => 1235,

@@ -31,6 +31,7 @@ pub(super) fn course<'a>(query: &Query<'a>, refusal: &SqlRefusal) -> Result<Cour
         | SqlRefusal::Uncatalogued { .. }
         | SqlRefusal::MixedClasses { .. }
         | SqlRefusal::KeyUpdate { .. }
+        | SqlRefusal::MappingFixed { .. }
         | SqlRefusal::Xa
         | SqlRefusal::ContextChange { .. }
         | SqlRefusal::BadHint { .. } => Err(stands()),
@@ -58,7 +59,7 @@ fn sharded_table<'a>(query: &Query<'a>, name: &str) -> Option<(GroupId, ShardedR
     let others = (0u16..).map(GroupId).take(query.state.groups.len()).filter(|group| *group != own);
     std::iter::once(own).chain(others).find_map(|group| {
         let held = query.state.group(group);
-        Some((group, ShardedRule::of(held, held.rule_of(&table)?)?))
+        Some((group, ShardedRule::of(group, held, held.rule_of(&table)?)?))
     })
 }
 
@@ -66,5 +67,5 @@ fn sharded_table<'a>(query: &Query<'a>, name: &str) -> Option<(GroupId, ShardedR
 fn first_sharded<'a>(query: &Query<'a>, group: GroupId) -> Option<ShardedRule<'a>> {
     let held = query.state.group(group);
     let rule = held.tables.iter().find(|rule| matches!(rule.class, TableClass::Sharded { key_type: 0, .. }))?;
-    ShardedRule::of(held, rule)
+    ShardedRule::of(group, held, rule)
 }

@@ -111,6 +111,30 @@ pub enum Rejection {
         /// The epoch it was decided at.
         epoch: Epoch,
     },
+    /// A key that a table maps, and nobody could ask the table.
+    #[error(
+        "routing key {key} of key type '{key_type}' has to be looked up in '{table}', which was not reached; nothing was sent, try again"
+    )]
+    KeyNotLookedUp {
+        /// The key.
+        key: String,
+        /// Its kind.
+        key_type: String,
+        /// The table.
+        table: String,
+    },
+    /// A key that its table does not map.
+    #[error(
+        "routing key {key} of key type '{key_type}' has no entry in '{table}', or several; insert one there and commit it first"
+    )]
+    KeyUnmapped {
+        /// The key.
+        key: String,
+        /// Its kind.
+        key_type: String,
+        /// The table.
+        table: String,
+    },
     /// Keys of several owners in one statement.
     #[error("one statement on '{table}' has keys of two owners at epoch {epoch}: {} belongs to unit '{}', {} to unit '{}'; nothing was sent, send one statement per owner", .keys[0].key, .keys[0].owner, .keys[1].key, .keys[1].owner)]
     SeveralOwners {
@@ -258,14 +282,14 @@ impl Rejection {
             // ER_OPTION_PREVENTS_STATEMENT: what a read-only server answers, so drivers know it.
             Rejection::Forbidden { .. } | Rejection::WrongUnit { .. } => 1290,
             // ER_LOCK_WAIT_TIMEOUT: what drivers and frameworks try again.
-            Rejection::Moving { .. } => 1205,
+            Rejection::Moving { .. } | Rejection::KeyNotLookedUp { .. } => 1205,
             // ER_SPECIFIC_ACCESS_DENIED_ERROR.
             Rejection::Denied { .. } => 1227,
             Rejection::ReadOnlyUser { .. } => 1290,
             // ER_NET_PACKET_TOO_LARGE is of class 08: ER_TOO_LONG_STRING says the same of one statement.
             Rejection::StatementTooLong { .. } => 1162,
             // ER_NO_PARTITION_FOR_GIVEN_VALUE.
-            Rejection::KeyUnplaced { .. } => 1526,
+            Rejection::KeyUnplaced { .. } | Rejection::KeyUnmapped { .. } => 1526,
             // ER_CANT_DO_THIS_DURING_AN_TRANSACTION.
             Rejection::TransactionTouched { .. } | Rejection::TransactionFixed { .. } => 1179,
             // ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION.
@@ -314,6 +338,8 @@ impl Rejection {
             | Rejection::PacketSplit { epoch, .. }
             | Rejection::Outdated { epoch } => Some(*epoch),
             Rejection::Sql(_)
+            | Rejection::KeyNotLookedUp { .. }
+            | Rejection::KeyUnmapped { .. }
             | Rejection::KeyMissing { .. }
             | Rejection::KeyRequired { .. }
             | Rejection::StrongWithoutKey { .. }

@@ -1,5 +1,6 @@
 //! What a decision needs to know of the session.
 
+use super::LookedUp;
 use crate::model::{ControlState, GroupId, Role, Scope, UnitId};
 use crate::sql::{Hint, PinReason, ReadLevel};
 
@@ -111,6 +112,8 @@ pub struct SessionView<'a> {
     pub hint: &'a Hint,
     /// Its transaction.
     pub transaction: TransactionView,
+    /// What was looked up for this statement's keys.
+    pub looked_up: &'a [LookedUp],
     /// The scopes the open transaction holds tickets for.
     pub written: &'a [Scope],
     /// Where the transaction would be open if the rules of its group, which is only observed, were carried out.

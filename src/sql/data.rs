@@ -36,7 +36,7 @@ pub(super) fn read(work: &Work<'_>, tokens: &[Token<'_>]) -> Found {
 /// A statement that changes rows.
 pub(super) fn change(work: &Work<'_>, tokens: &[Token<'_>], kind: WriteKind) -> Found {
     let traces = effects::traces(&work.context, tokens);
-    let (placement, key_use) = place(work, tokens, (Access::Write, Kind::Change), &traces);
+    let (placement, key_use) = place(work, tokens, (Access::Write, Kind::Change(kind)), &traces);
     found(StatementClass::Write(kind), placement, key_use, traces)
 }
 
@@ -67,7 +67,7 @@ fn locks_rows(tokens: &[Token<'_>]) -> bool {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Query,
-    Change,
+    Change(WriteKind),
 }
 
 fn place(
@@ -92,13 +92,18 @@ fn place(
         return (resolve::placement(Access::Read, &[], &tables, Keys::Missing), KeyUse::default());
     }
     let structure = parse::reader::structure(tokens).and_then(|structure| {
-        let is_agreed = structure.is_change == (kind == Kind::Change);
+        let is_agreed = structure.is_change == matches!(kind, Kind::Change(_));
         if is_agreed { Ok(structure) } else { Err(Disagreement::OtherStatement) }
     });
     let structure = match structure {
         Ok(structure) => structure,
         Err(disagreement) => {
             work.disagreement.set(Some(disagreement));
+            if kind == Kind::Change(WriteKind::Change)
+                && let Some(table) = resolve::mapping_mentioned(&work.context, tokens)
+            {
+                return (Placement::Refused(SqlRefusal::MappingFixed { table: table.label }), KeyUse::default());
+            }
             return opaque_with_use(work, tokens);
         }
     };
@@ -106,6 +111,11 @@ fn place(
     // A sequence of its own placement is managed only if a rule says so; then it is written like the rest.
     let sequences = traces.sequences.iter().flat_map(|name| resolve::tables(&work.context, name));
     written.extend(sequences.filter(|table| !matches!(table.class, Class::Local(_) | Class::System)));
+    if kind == Kind::Change(WriteKind::Change)
+        && let Some(table) = resolve::mapping(&work.context, &written)
+    {
+        return (Placement::Refused(SqlRefusal::MappingFixed { table: table.label.clone() }), KeyUse::default());
+    }
     match keys::keys(&work.context, &structure, access) {
         Ok((keys, key_use)) => (resolve::placement(access, &written, &read, keys), key_use),
         Err(refusal) => {
@@ -299,6 +309,12 @@ pub(super) fn load(work: &Work<'_>, tokens: &[Token<'_>]) -> Found {
     let placement = match target {
         Some((name, _)) => {
             let tables = resolve::tables(&work.context, &name);
+            if let Some(table) = resolve::mapping(&work.context, &tables)
+                && tokens.iter().any(|token| token.is("replace"))
+            {
+                let placement = Placement::Refused(SqlRefusal::MappingFixed { table: table.label.clone() });
+                return found(StatementClass::Write(WriteKind::Change), placement, key_use, traces);
+            }
             key_use = tables.first().map(|table| keys::key_use(&work.context, table)).unwrap_or_default();
             match resolve::placement(Access::Write, &tables, &[], Keys::Missing) {
                 Placement::Sharded { .. } if !work.has_key_hint => match keys::key_column(&work.context, &tables[0]) {

@@ -180,6 +180,13 @@ fn targets_placement(work: &Work<'_>, tokens: &[Token<'_>], names: Vec<Name>) ->
     if names.is_empty() {
         return scanned(work, tokens);
     }
+    if takes_rows_away(tokens)
+        && let Some(table) = names
+            .iter()
+            .find_map(|name| resolve::mapping(&work.context, &resolve::tables(&work.context, name)).cloned())
+    {
+        return Placement::Refused(SqlRefusal::MappingFixed { table: table.label });
+    }
     let groups: Vec<Option<GroupId>> = names.iter().map(|name| resolve::is_managed(&work.context, name)).collect();
     let Some((managed, group)) = groups.iter().enumerate().find_map(|(index, group)| group.map(|group| (index, group)))
     else {
@@ -195,6 +202,17 @@ fn targets_placement(work: &Work<'_>, tokens: &[Token<'_>], names: Vec<Name>) ->
             second: names[other].table.clone(),
         }),
         None => Placement::Schema { group },
+    }
+}
+
+/// DROP, TRUNCATE, RENAME, CREATE OR REPLACE, and the forms of ALTER that do the same.
+fn takes_rows_away(tokens: &[Token<'_>]) -> bool {
+    let says = |word| tokens.iter().any(|token| token.is(word));
+    match tokens.first() {
+        Some(token) if token.is_any(&["drop", "truncate", "rename"]) => !says("index"),
+        Some(token) if token.is("create") => tokens.get(2).is_some_and(|token| token.is("replace")),
+        Some(token) if token.is("alter") => says("rename") || says("exchange") || says("partition"),
+        _ => false,
     }
 }
 

@@ -123,6 +123,30 @@ fn class_of(context: &SqlContext<'_>, schema: &str, table: &str) -> Class {
     }
 }
 
+/// The first of `tables` in which keys are looked up.
+pub(super) fn mapping<'t>(context: &SqlContext<'_>, tables: &'t [Resolved]) -> Option<&'t Resolved> {
+    tables.iter().find(|table| match table.class {
+        Class::Global(group, _) => context.state.group(group).lookups().any(|(_, lookup)| lookup.table == table.table),
+        _ => false,
+    })
+}
+
+/// The same of any table the tokens may name.
+pub(super) fn mapping_mentioned(context: &SqlContext<'_>, tokens: &[Token<'_>]) -> Option<Resolved> {
+    // Nearly always there are none.
+    if context.state.groups.iter().all(|group| group.lookups().next().is_none()) {
+        return None;
+    }
+    let names = tokens.iter().filter(|token| token.is_name()).map(Token::name);
+    names.into_iter().find_map(|table| {
+        let schemas = context.state.groups.iter().flat_map(|group| &group.schemas);
+        let found: Vec<Resolved> = schemas
+            .flat_map(|schema| tables(context, &Name { schema: Some(schema.clone()), table: table.clone() }))
+            .collect();
+        mapping(context, &found).cloned()
+    })
+}
+
 /// Where DDL on a table belongs: an unknown one is local, since DDL is how tables become known.
 pub(super) fn is_managed(context: &SqlContext<'_>, name: &Name) -> Option<GroupId> {
     tables(context, name).iter().find_map(|table| match table.class {

@@ -131,6 +131,11 @@ pub enum SqlRefusal {
         /// The routing key column.
         column: String,
     },
+    /// An entry of a table in which keys are looked up would be changed or removed.
+    MappingFixed {
+        /// The table.
+        table: String,
+    },
     /// An INSERT whose key cannot be read: no such column in the list, or an expression.
     UnreadableKey {
         /// The table.

@@ -41,10 +41,11 @@ pub struct Case {
 }
 
 /// Every word a case may be set by.
-const WORDS: [&str; 19] = [
+const WORDS: [&str; 20] = [
     "snapshot",
     "unit",
     "schema",
+    "looked-up",
     "hint-session",
     "transaction",
     "pin",

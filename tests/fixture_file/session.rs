@@ -1,7 +1,9 @@
 //! The session a case is sent from, as its settings tell.
 
 use meridian::model::{ControlState, GroupId, Role, Scope, Shard, UnitId};
-use meridian::route::{Grants, PinView, SessionView, Target, TransactionAccess, TransactionView, UserAccess};
+use meridian::route::{
+    Asked, Grants, LookedUp, PinView, SessionView, Target, TransactionAccess, TransactionView, UserAccess,
+};
 use meridian::sql::{CharsetClass, Hint, KeyValue, PinReason, ReadLevel, SqlMode, hint_key, hint_level};
 
 use super::Case;
@@ -19,6 +21,7 @@ pub struct Session {
     schema_changed_at: Option<Target>,
     pin: Option<PinView>,
     grants: Grants,
+    looked_up: Vec<LookedUp>,
     written: Vec<Scope>,
     user: String,
     attributes: Option<Hint>,
@@ -42,6 +45,7 @@ impl Session {
             schema_changed_at: words("schema-changed-at")
                 .map(|words| target(case, state, &mut words.iter().map(|word| (*word).to_owned()))),
             pin: words("pin").map(|words| pin(case, state, &words)),
+            looked_up: looked_up(case, state),
             written: words("written").map(|words| written(case, state, &words)).unwrap_or_default(),
             grants: match case.setting("grants") {
                 None => Grants::default(),
@@ -61,6 +65,7 @@ impl Session {
             schema_group: self.schema_group,
             hint: &self.hint,
             transaction: self.transaction,
+            looked_up: &self.looked_up,
             written: &self.written,
             observed_at: self.observed_at,
             schema_changed_at: self.schema_changed_at,
@@ -72,6 +77,23 @@ impl Session {
             statement_bytes: self.statement_bytes,
         }
     }
+}
+
+/// `order 7=6000, order 8=none`: what was found in the first group's tables.
+fn looked_up(case: &Case, state: &ControlState) -> Vec<LookedUp> {
+    let group = state.group(GroupId(0));
+    let one = |words: &str| {
+        let (key_type, pair) = words.trim().split_once(' ').unwrap_or_else(|| panic!("{}: '{words}'", case.name));
+        let (text, value) = pair.split_once('=').unwrap_or_else(|| panic!("{}: '{words}'", case.name));
+        let key_type = group.key_types.iter().position(|known| known.name == key_type).unwrap();
+        let key = |text: &str| match text.parse() {
+            Ok(number) => KeyValue::Integer(number),
+            Err(_) => KeyValue::Text(text.as_bytes().into()),
+        };
+        let value = (value != "none").then(|| key(value));
+        LookedUp { asked: Asked { group: GroupId(0), key_type, key: key(text) }, value, epoch: group.global_epoch }
+    };
+    case.setting("looked-up").map(|words| words.split(',').map(one).collect()).unwrap_or_default()
 }
 
 /// `escapes`, `read-only`, `max-statement=20`, each at will.

@@ -9,9 +9,9 @@ use meridian::model::shard::OwnedRange;
 use meridian::model::{
     Catalog, CatalogColumn, CatalogTable, ClosureProof, ColumnDescription, ColumnValues, ControlState, Denial,
     DenialCondition, Epoch, Extent, Forbid, ForbidKind, ForbidScope, ForbiddenKey, Group, GroupId, GroupPolicy,
-    Instance, KeyOverride, KeyStep, KeyType, MoveId, MovePart, MovePhase, MoveRecord, PlainKey, Quarantine, ReadPolicy,
-    Role, RoutineAccess, RoutineRule, Routing, Shard, ShardMap, ShardRange, Snapshot, TableClass, TableKind, TableRule,
-    Transform, Unit, UnitId, WrongUnitPolicy,
+    Instance, KeyOverride, KeyStep, KeyType, Lookup, MoveId, MovePart, MovePhase, MoveRecord, PlainKey, Quarantine,
+    ReadPolicy, Role, RoutineAccess, RoutineRule, Routing, Shard, ShardMap, ShardRange, Snapshot, TableClass,
+    TableKind, TableRule, Transform, Unit, UnitId, WrongUnitPolicy,
 };
 use meridian::sql::{Dialect, Family, digest};
 use serde::Deserialize;
@@ -124,6 +124,8 @@ struct KeyTypeFile {
     others: Option<u32>,
     /// The key type, before this one, whose key the steps leave.
     placed_as: Option<usize>,
+    /// `[key type before this one, table, column, value]`: where it is looked up.
+    lookup: Option<(usize, String, String, String)>,
     /// The buckets of the hash; the shard count unless set.
     buckets: Option<u32>,
     /// `substring -4 4`, `substring 3`, `divide 10`, `mod 100`, `hash`.
@@ -466,6 +468,10 @@ impl KeyTypeFile {
                 Transform::List { entries, other: self.others.map(Shard) }
             }
             (None, None, None, Some(key_type)) => Transform::As { key_type },
+            (None, None, None, None) if self.lookup.is_some() => {
+                let (key_type, table, column, value) = self.lookup.clone().unwrap();
+                Transform::Lookup(Box::new(Lookup { key_type, table, column, value }))
+            }
             (None, None, None, None) => Transform::Hash { buckets: self.buckets.unwrap_or(count) },
             _ => panic!("key type '{}' has two transforms", self.name),
         };

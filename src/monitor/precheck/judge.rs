@@ -2,7 +2,7 @@
 
 use super::facts::UnitFacts;
 use super::finding::{Check, Finding, Severity};
-use super::{bodies, definitions, foreign_keys, key_columns, uniqueness};
+use super::{bodies, definitions, foreign_keys, key_columns, lookups, uniqueness};
 use crate::model::{Group, TableClass, TableRule};
 
 /// What the units' primaries have that cannot hold, or may not. What several units have alike is one finding.
@@ -11,6 +11,7 @@ pub fn judged(group: &Group, units: &[UnitFacts]) -> Vec<Finding> {
     for facts in units {
         findings.extend(hidden(facts));
         findings.extend(key_columns::judged(group, facts));
+        findings.extend(lookups::judged(group, facts));
         findings.extend(foreign_keys::judged(group, facts));
         findings.extend(uniqueness::judged(group, facts));
         findings.extend(bodies::judged(group, facts));

@@ -10,6 +10,7 @@ mod bodies;
 mod definitions;
 mod foreign_keys;
 mod key_columns;
+mod lookups;
 mod read;
 mod uniqueness;
 

@@ -271,6 +271,7 @@ impl Trial {
             transaction: TransactionView::None,
             pin: None,
             grants: Grants::default(),
+            looked_up: &[],
             written: &[],
             observed_at: None,
             schema_changed_at: None,

@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use meridian::model::{Group, KeyStep, KeyType, PlainKey, TableClass, Transform, Unit};
+use meridian::model::{Group, KeyStep, KeyType, PlainKey, ReadPolicy, TableClass, Transform, Unit};
 
 use super::node::{Node, Setup};
 use super::sent_fixtures::{expected, happened, reach_epoch};
@@ -11,7 +11,7 @@ use super::world::Databases;
 use crate::fixture_file::{self, Case, world};
 
 /// The worlds, and the tables the shared schema does not have yet.
-const WORLDS: [&str; 5] = ["list", "embedded", "hash", "range", "most-shards"];
+const WORLDS: [&str; 6] = ["list", "embedded", "mapped", "hash", "range", "most-shards"];
 
 #[tokio::test]
 async fn every_placement_leads_statements_to_the_server_its_fixture_says() {
@@ -29,6 +29,12 @@ async fn every_placement_leads_statements_to_the_server_its_fixture_says() {
             };
             let columns: Vec<String> = entry.columns.iter().map(column).collect();
             databases.run("hz", &format!("CREATE TABLE IF NOT EXISTS shop.{table} ({})", columns.join(", "))).await;
+        }
+        if name == "mapped" {
+            let entries = "(7, 7000), (8, 6000), (9, 7001)";
+            databases
+                .run("hz", &format!("INSERT INTO shop.order_merchant (order_id, merchant_id) VALUES {entries}"))
+                .await;
         }
         databases.converge().await;
         let mut setup = Setup::shared(databases);
@@ -116,6 +122,13 @@ fn transform(group: &Group, kind: &KeyType) -> String {
         Transform::As { key_type } => {
             format!("transform = \"as\"\nkey_type = \"{}\"", group.key_types[*key_type].name)
         }
+        Transform::Lookup(lookup) => {
+            let name = &group.key_types[lookup.key_type].name;
+            let (table, column, value) = (&lookup.table, &lookup.column, &lookup.value);
+            format!(
+                "transform = \"lookup\"\nkey_type = \"{name}\"\ntable = \"{table}\"\ncolumn = \"{column}\"\nvalue = \"{value}\""
+            )
+        }
     }
 }
 
@@ -137,7 +150,13 @@ fn tables(group: &Group) -> String {
             TableClass::Global => "class = \"global\"".to_owned(),
             TableClass::Local => "class = \"local\"".to_owned(),
         };
-        write!(text, "[[group.table]]\nname = \"{}\"\n{class}\n", rule.name).unwrap();
+        let read = match rule.read {
+            ReadPolicy::Local => "local",
+            ReadPolicy::Owner => "owner",
+            ReadPolicy::RefuseWithoutKey => "refuse_without_key",
+            ReadPolicy::MasterWithoutKey => "master_without_key",
+        };
+        write!(text, "[[group.table]]\nname = \"{}\"\n{class}\nread = \"{read}\"\n", rule.name).unwrap();
     }
     text
 }
