@@ -47,7 +47,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("ctl", &["model", "admin", "api", "config"]),
-    ("offline", &["model", "sql", "route", "frontend", "config"]),
+    ("offline", &["model", "sql", "route", "frontend", "admin", "config"]),
     ("demo", &["model", "config", "ctl", "telemetry"]),
     ("clock", &[]),
     ("shutdown", &[]),

@@ -4,19 +4,23 @@ use std::io::{self, Write};
 
 use super::options::{ExplainOptions, Outcome};
 use super::world::{OfflineError, World};
-use crate::route::Decision;
+use crate::route::{Decision, Explanation};
 
 /// Prints the route of every statement to `out`. Errors: files that cannot be read; `out` cannot be written.
 pub fn run(options: &ExplainOptions, out: &mut impl Write) -> Result<io::Result<Outcome>, OfflineError> {
     let mut world = World::open(options)?;
     let (statements, _) = World::statements(options, None)?;
-    Ok(print(&mut world, &statements, out))
+    let mut explained = Vec::new();
+    for sql in &statements {
+        let (_, decision, told) = world.asked(sql)?;
+        explained.push((sql.as_str(), decision, told));
+    }
+    Ok(print(explained, out))
 }
 
-fn print(world: &mut World, statements: &[String], out: &mut impl Write) -> io::Result<Outcome> {
+fn print(explained: Vec<(&str, Decision, Explanation)>, out: &mut impl Write) -> io::Result<Outcome> {
     let mut outcome = Outcome::Fine;
-    for sql in statements {
-        let (_, decision, told) = world.explained(sql);
+    for (sql, decision, told) in explained {
         if matches!(decision, Decision::Reject(_)) {
             outcome = Outcome::Refused;
         }

@@ -22,6 +22,9 @@ pub struct ExplainOptions {
     /// The user, for its grants, unit and level
     #[arg(long = "as-user", value_name = "USER")]
     pub as_user: Option<String>,
+    /// Values of the statements' parameters, as "6000, 'x', NULL"
+    #[arg(long, value_name = "VALUES", allow_hyphen_values = true)]
+    pub params: Option<String>,
     /// The statements; standard input when it is left out
     pub file: Option<PathBuf>,
 }

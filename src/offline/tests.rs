@@ -30,6 +30,7 @@ fn options(folder: &tempfile::TempDir, statements: &str, has_schema: bool) -> Ex
         schema: None,
         unit: None,
         as_user: None,
+        params: None,
         file: Some(write("statements", statements)),
     }
 }
@@ -61,6 +62,33 @@ fn each_statement_of_a_file_is_explained() {
     let (outcome, out) = explained("DELETE FROM orders");
     assert_eq!(outcome, Outcome::Refused);
     assert!(out.contains("--> REJECT 1105") && out.contains("give /*meridian: key=…*/"), "{out}");
+}
+
+#[test]
+fn a_statement_may_be_asked_about_in_the_consoles_own_words() {
+    let (outcome, out) = explained(
+        "EXPLAIN ROUTE AT UNIT 'bj' IN SCHEMA shop AS USER 'app' WITH PARAMS ('tea', 6000) UPDATE orders SET item = ? WHERE user_id = ?;\n\
+         explain route SELECT * FROM product; SELECT * FROM product",
+    );
+    assert_eq!(outcome, Outcome::Fine, "{out}");
+    assert!(out.contains("--> SEND bj primary rule=owner key=6000 shard=6000"), "{out}");
+    assert!(out.contains("key from parameter 2,"), "{out}");
+    assert_eq!(out.matches("--> SEND hz replica rule=local-read").count(), 2, "{out}");
+    let folder = tempfile::tempdir().unwrap();
+    let mut options = options(&folder, "DELETE FROM orders WHERE user_id = ?", true);
+    options.params = Some("-6000".to_owned());
+    let mut out = Vec::new();
+    explain::run(&options, &mut out).unwrap().unwrap();
+    assert!(String::from_utf8(out).unwrap().contains("SEND bj primary rule=owner key=-6000 shard=6000"));
+    options.file = Some(folder.path().join("asked"));
+    for (sql, told) in [
+        ("EXPLAIN ROUTE AT UNIT 'sz' SELECT 1", "there is no unit 'sz' in the configuration"),
+        ("EXPLAIN ROUTE AS USER 'nobody' SELECT 1", "there is no user 'nobody' in the users' file"),
+        ("EXPLAIN ROUTE WITH PARAMS (1 2) SELECT 1", "EXPLAIN ROUTE: found 2, expected ',' or ')'"),
+    ] {
+        fs::write(folder.path().join("asked"), sql).unwrap();
+        assert_eq!(explain::run(&options, &mut Vec::new()).unwrap_err().to_string(), told);
+    }
 }
 
 #[test]

@@ -7,11 +7,12 @@ use thiserror::Error;
 
 use super::options::{ExplainOptions, Format};
 use super::{schema_file, statements};
+use crate::admin::grammar::{self, Command, GrammarError};
 use crate::config::{self, ConfigErrors};
 use crate::frontend::User;
 use crate::model::{Catalog, CatalogTable, GroupId, Snapshot, TableKind, UnitId};
 use crate::route::{Decision, Explanation, Grants, SessionView, TransactionView, explanation};
-use crate::sql::{CharsetClass, Dialect, Effect, Family, Hint, PlanCache, SqlContext, SqlMode, Statement};
+use crate::sql::{CharsetClass, Dialect, Effect, Family, Hint, KeyValue, PlanCache, SqlContext, SqlMode, Statement};
 
 /// Why statements cannot be looked at.
 #[derive(Debug, Error)]
@@ -34,6 +35,9 @@ pub enum OfflineError {
     /// No such user.
     #[error("there is no user '{0}' in the users' file")]
     UnknownUser(String),
+    /// An EXPLAIN ROUTE, or values of parameters, that cannot be read.
+    #[error("EXPLAIN ROUTE: {0}")]
+    Words(#[from] GrammarError),
     /// Nothing in the schema file makes a table.
     #[error("{0} creates no table")]
     NoTables(PathBuf),
@@ -45,7 +49,9 @@ pub struct World {
     dialect: Dialect,
     unit: UnitId,
     user: Option<User>,
+    users: Vec<User>,
     schema: Option<String>,
+    parameters: Option<Vec<KeyValue>>,
     plans: PlanCache,
     hint: Hint,
     /// Whether the tables' columns are known.
@@ -72,7 +78,7 @@ impl World {
         let user = match &options.as_user {
             None => None,
             Some(name) => {
-                let found = config.users.0.into_iter().find(|user| user.name == *name);
+                let found = config.users.0.iter().find(|user| user.name == *name).cloned();
                 Some(found.ok_or_else(|| OfflineError::UnknownUser(name.clone()))?)
             }
         };
@@ -87,7 +93,9 @@ impl World {
             dialect: config.listeners.first().map_or(fallback, |listener| listener.dialect),
             unit,
             user,
+            users: config.users.0,
             schema,
+            parameters: options.params.as_deref().map(parameters).transpose()?,
             plans: PlanCache::new(64 << 20),
             hint: Hint::default(),
             has_schema_file: options.schema_file.is_some(),
@@ -120,6 +128,41 @@ impl World {
         self.dialect
     }
 
+    /// As [`World::explained`], or as `EXPLAIN ROUTE …` asks in the console's own words. Errors: words that are not understood; no such unit or user.
+    pub fn asked(&mut self, sql: &str) -> Result<(Statement, Decision, Explanation), OfflineError> {
+        if !sql.split_whitespace().map(str::to_ascii_uppercase).take(2).eq(["EXPLAIN", "ROUTE"]) {
+            return Ok(self.explained(sql));
+        }
+        let Command::ExplainRoute { unit, schema, user, parameters, sql } = grammar::parse(sql)? else {
+            return Ok(self.explained(sql));
+        };
+        let user = match user {
+            None => self.user.clone(),
+            Some(name) => match self.users.iter().find(|user| user.name == name) {
+                Some(user) => Some(user.clone()),
+                None => return Err(OfflineError::UnknownUser(name)),
+            },
+        };
+        let named = unit.as_ref().or(user.as_ref().and_then(|user| user.unit.as_ref()));
+        let unit = match named {
+            None => self.unit,
+            Some(name) => {
+                self.snapshot.state.unit_named(name).ok_or_else(|| OfflineError::UnknownUnit(name.clone()))?
+            }
+        };
+        let schema = schema.or_else(|| self.schema.clone());
+        let parameters = parameters.or_else(|| self.parameters.clone());
+        let own = (
+            std::mem::replace(&mut self.unit, unit),
+            std::mem::replace(&mut self.user, user),
+            std::mem::replace(&mut self.schema, schema),
+            std::mem::replace(&mut self.parameters, parameters),
+        );
+        let explained = self.explained(&sql);
+        (self.unit, self.user, self.schema, self.parameters) = own;
+        Ok(explained)
+    }
+
     /// What would be done with `sql`, outside transactions; a USE changes where the next statement stands.
     pub fn explained(&mut self, sql: &str) -> (Statement, Decision, Explanation) {
         self.note_created(sql);
@@ -132,6 +175,10 @@ impl World {
             catalog: &self.snapshot.catalog,
         };
         let statement = self.plans.analyze(sql.as_bytes(), &context);
+        let statement = match &self.parameters {
+            Some(values) if statement.plan.parameters > 0 => statement.bind(values),
+            Some(_) | None => statement,
+        };
         let user = self.user.as_ref();
         let session = SessionView {
             unit: self.unit,
@@ -184,6 +231,14 @@ impl World {
         known.version += 1;
         let entry = CatalogTable { kind: TableKind::Base, columns: Vec::new() };
         known.schemas.entry(schema).or_default().insert(table.to_lowercase(), entry);
+    }
+}
+
+/// Values as `WITH PARAMS` has them. Errors: what is none.
+fn parameters(values: &str) -> Result<Vec<KeyValue>, OfflineError> {
+    match grammar::parse(&format!("EXPLAIN ROUTE WITH PARAMS ({values}) SELECT 1"))? {
+        Command::ExplainRoute { parameters, .. } => Ok(parameters.unwrap_or_default()),
+        _ => Ok(Vec::new()),
     }
 }
 

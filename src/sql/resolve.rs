@@ -71,6 +71,9 @@ pub(super) fn tables(context: &SqlContext<'_>, name: &Name) -> Vec<Resolved> {
     if let Some(entry) = context.catalog.table(&schema, &table)
         && let TableKind::View(bases) = &entry.kind
     {
+        if let Some(declared) = declared_view(context, (group, &schema), name, bases) {
+            return vec![declared];
+        }
         let mut found = Vec::new();
         for (base_schema, base) in bases {
             let base = Name { schema: Some(base_schema.clone()), table: base.clone() };
@@ -87,6 +90,24 @@ pub(super) fn tables(context: &SqlContext<'_>, name: &Name) -> Vec<Resolved> {
         return found;
     }
     vec![resolved(class_of(context, &schema, &table), name, &schema)]
+}
+
+/// A view that a rule of its own name declares sharded: its key column is the table's routing key, as the rule says. Only over one table, which
+/// is sharded alike: of several, the column need not restrict each.
+fn declared_view(
+    context: &SqlContext<'_>,
+    (group, schema): (GroupId, &str),
+    name: &Name,
+    bases: &[(String, String)],
+) -> Option<Resolved> {
+    let table = name.table.to_lowercase();
+    let rules = &context.state.group(group).tables;
+    let (rule, declared) = rules.iter().enumerate().find(|(_, rule)| rule.covers(&table))?;
+    let TableClass::Sharded { key_type, .. } = declared.class else { return None };
+    let [(base_schema, base)] = bases else { return None };
+    let class = class_of(context, base_schema, &base.to_lowercase());
+    let is_alike = matches!(class, Class::Sharded(other, _, kind) if (other, kind) == (group, key_type));
+    (is_alike && declared.name == table).then(|| resolved(Class::Sharded(group, rule, key_type), name, schema))
 }
 
 fn is_view(context: &SqlContext<'_>, schema: &str, table: &str) -> bool {
