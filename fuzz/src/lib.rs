@@ -12,12 +12,16 @@ pub mod sql;
 #[path = "../../src/wire/mod.rs"]
 pub mod wire;
 
+mod keys;
 mod peers;
 mod replies;
 mod statements;
+mod texts;
 #[path = "../../src/sql/cases/world.rs"]
 mod world;
 
+pub use keys::keys;
 pub use peers::{commands, handshake};
 pub use replies::scanner;
 pub use statements::sql;
+pub use texts::lexer;

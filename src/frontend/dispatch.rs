@@ -1,5 +1,6 @@
 //! Carrying a routed statement: what opens its transaction, the statement, its reply, and what happens when the backend breaks.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use super::held::Held;
 use super::hold::no_lease;
 use super::observe::{changed_schema, observe_cursor};
 use super::own_view::OwnView;
-use super::relay::{ClientState, Expected, RelayError, Relayed, collected, relay};
+use super::relay::{ClientState, Ending, Expected, RelayError, Relayed, collected, relay};
 use super::session::{Request, Session, SessionEnd};
 use super::transaction::{Autocommit, Opening};
 use crate::backend::Connection;
@@ -68,13 +69,15 @@ enum Withheld {
     View(OwnView),
     /// Every session of the process knows the new schema first: what reads keys by it must not be behind whoever was told.
     Schema(GroupId),
+    /// The same of a packet of several statements: their replies come as they come, but for the end of the last one.
+    EndOfPacket(GroupId),
 }
 
 impl Withheld {
     fn of(statement: &Statement, request: &Request) -> Option<Withheld> {
-        let is_alone = statement.plan.statements.len() == 1;
-        match changed_schema(statement).filter(|_| is_alone) {
-            Some(group) => Some(Withheld::Schema(group)),
+        match changed_schema(statement) {
+            Some(group) if statement.plan.statements.len() == 1 => Some(Withheld::Schema(group)),
+            Some(group) => Some(Withheld::EndOfPacket(group)),
             None => OwnView::of(statement, request).map(Withheld::View),
         }
     }
@@ -273,9 +276,18 @@ impl Session {
         };
         // Even after a failed write the server may have said why (a packet too large for it): so the reply is read.
         drop(sent);
-        let expected = Expected { swallow, kind: request.reply };
+        let expected = Expected { swallow, kind: request.reply, ending: Ending::AtOnce };
         match withheld {
-            None => relay(&self.worker, &self.presence.entry, &mut self.client, connection, expected).await,
+            None => {
+                let (client, at_once) = (&mut self.client, std::future::ready(()));
+                relay(&self.worker, &self.presence.entry, client, connection, expected, at_once).await
+            }
+            Some(Withheld::EndOfPacket(group)) => {
+                let worker = Rc::clone(&self.worker);
+                let known = worker.node.catalog.refresh(group, held.target.unit);
+                let (client, expected) = (&mut self.client, Expected { ending: Ending::Later, ..expected });
+                Box::pin(relay(&self.worker, &self.presence.entry, client, connection, expected, known)).await
+            }
             Some(withheld) => Box::pin(self.withhold(withheld, held, expected)).await,
         }
     }
@@ -291,6 +303,7 @@ impl Session {
         let reply = collected(connection, expected).await?;
         let flags = connection.scan_flags();
         let edited = match withheld {
+            Withheld::EndOfPacket(_) => None,
             Withheld::View(view) => self.as_own(view, connection.instance, &reply.bytes, flags),
             Withheld::Schema(group) => {
                 if !matches!(reply.end.kind, EndKind::Error { .. }) {

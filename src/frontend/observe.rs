@@ -54,14 +54,12 @@ impl Session {
             observe_cursor(&mut held, relayed, request.reply, execution.holder());
         }
         self.settle(held).await;
-        if !failed && let Some(group) = changed_schema(statement) {
-            if statement.plan.statements.iter().any(|facts| matches!(facts.placement, Placement::Schema { .. })) {
-                self.schema_changed_at = Some(route.target);
-            }
-            // Alone, its OK has waited for that: see `dispatch`.
-            if statement.plan.statements.len() > 1 {
-                Box::pin(self.worker.node.catalog.refresh(group, route.target.unit)).await;
-            }
+        // Of several, those before the one that failed have changed it. Everybody knows the new schema by now: see `dispatch`.
+        let may_have_changed = !failed || statement.plan.statements.len() > 1;
+        if may_have_changed
+            && statement.plan.statements.iter().any(|facts| matches!(facts.placement, Placement::Schema { .. }))
+        {
+            self.schema_changed_at = Some(route.target);
         }
     }
 

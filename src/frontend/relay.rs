@@ -72,6 +72,17 @@ pub struct Expected {
     pub swallow: usize,
     /// The shape of the client's reply.
     pub kind: ReplyKind,
+    /// When the client gets its end.
+    pub ending: Ending,
+}
+
+/// When the client gets the end of a reply; the rest of it comes as it comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// With the rest.
+    AtOnce,
+    /// When something else is done: until then it sends nothing that could depend on it.
+    Later,
 }
 
 enum Step {
@@ -90,6 +101,8 @@ struct Relay<'a> {
     expected: Expected,
     /// What the client would not take yet.
     unsent: Vec<u8>,
+    /// The end of the reply, where it comes later.
+    end: Vec<u8>,
     client_state: ClientState,
     forwarded: bool,
 }
@@ -102,13 +115,15 @@ pub async fn relay(
     client: &mut Client,
     connection: &mut Connection,
     expected: Expected,
+    before_end: impl Future<Output = ()>,
 ) -> Result<Relayed, RelayError> {
     let kind = if expected.swallow > 0 { ReplyKind::Simple } else { expected.kind };
     let scanner = ResponseScanner::new(kind, connection.scan_flags());
     let client_state = ClientState::Present;
-    let unsent = Vec::new();
+    let (unsent, end) = (Vec::new(), Vec::new());
     let forwarded = false;
-    let mut relay = Relay { worker, entry, client, connection, scanner, expected, unsent, client_state, forwarded };
+    let mut relay =
+        Relay { worker, entry, client, connection, scanner, expected, unsent, end, client_state, forwarded };
     let mut gone = None;
     loop {
         let step = match relay.client_state {
@@ -127,6 +142,11 @@ pub async fn relay(
             Step::More => {}
             Step::LocalInfile => Box::pin(relay.carry_local_file()).await?,
             Step::Ended(end) => {
+                if !relay.end.is_empty() {
+                    before_end.await;
+                    relay.unsent = std::mem::take(&mut relay.end);
+                    relay.send_rest().await;
+                }
                 if relay.client.flush().await.is_err() {
                     relay.client_state = ClientState::Gone;
                 }
@@ -165,7 +185,10 @@ impl Relay<'_> {
             let fed = self.scanner.feed(bytes).map_err(RelayError::Scan)?;
             let (mine, rest) = bytes.split_at(fed.forward);
             bytes = rest;
-            if self.expected.swallow == 0 {
+            let is_end = matches!(fed.event, Some(ScanEvent::End(_)));
+            if self.expected.swallow == 0 && is_end && self.expected.ending == Ending::Later {
+                self.end.extend_from_slice(mine);
+            } else if self.expected.swallow == 0 {
                 self.forward(context, mine);
             }
             match fed.event {

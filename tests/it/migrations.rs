@@ -141,6 +141,17 @@ async fn migrate(kind: Kind) {
     others[0].query_drop(insert(2)).await.unwrap();
     let (_, text) = error_of(&mut others[0], &insert(8)).await;
     assert!(text.contains("the hint names key 8, the statement key 2"), "{text}");
+    // So it is with a packet of several statements, whose end comes when everybody knows, and with one that fails behind its DDL.
+    for number in 0..6 {
+        let (place, row, fails) = match number % 2 {
+            0 => ("FIRST", "(4, NULL, 'x', 9)", false),
+            _ => ("AFTER amount", "(NULL, 'x', 9, 4)", true),
+        };
+        let behind = if fails { "SELECT * FROM app_orders WHERE no_such_column = 1" } else { "SELECT 1" };
+        let packet = format!("ALTER TABLE app_orders MODIFY user_id BIGINT NOT NULL {place}; {behind}");
+        assert_eq!(others[1].query_drop(packet).await.is_err(), fails, "{place}");
+        others[0].query_drop(format!("/*meridian: key=4*/ INSERT INTO app_orders VALUES {row}")).await.unwrap();
+    }
     unit.replica_root().run(&[start.to_owned()]).await.unwrap();
     unit.wait_until_replicated().await;
 }
