@@ -66,8 +66,10 @@
 //! - COM_STMT_SEND_LONG_DATA does not pin: its bytes are kept, within the packet limit, until the execution says which unit they belong to.
 //! - etcd is spoken to through tonic, with the few messages written down ([`control::store`]): the client crates generate them when they are built, by a
 //!   protoc that a fresh machine does not have.
-//! - A node that is not heard any more is fenced at the database without accounts of its own: it asks for its lease once more when it has a connection to write
-//!   on, so ending every connection that no living node claims, after its lease has ended, ends all it can write on ([`cutover::peers`]).
+//! - Where nodes have no accounts of their own (`fence = "none"`), one that is not heard any more is fenced all the same: it asks for its lease once more when it
+//!   has a connection to write on, so ending every connection that no living node claims, after its lease has ended, ends all it can write on ([`cutover::peers`]).
+//! - Where they have (`fence = "connection"`), everything at a primary goes by them, reads and local tables too: a transaction that began with the one may write the
+//!   other, and nobody changes an account in the middle ([`cutover::node_accounts`]).
 //! - Session state that a session never set is undone by DEFAULT on the next checkout rather than by COM_RESET_CONNECTION, which would throw the
 //!   connection's prepared statements away.
 

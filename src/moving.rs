@@ -20,7 +20,7 @@ use crate::frontend::worker::Node;
 use crate::model::{ControlState, Lag, Link, MovePhase, MoveRecord, Snapshot};
 use crate::monitor::ProbeTls;
 use crate::operations::refused;
-use crate::server::home::backend_accounts;
+use crate::server::home::{backend_accounts, control_account};
 use crate::shutdown::Shutdown;
 
 /// The movers and the ways to them.
@@ -46,11 +46,7 @@ impl Moving {
         (tasks, stopped): (&mut JoinSet<()>, &Shutdown),
     ) -> (Moving, MoveInbox) {
         let tls = ProbeTls::of(&config.backend).map(|tls| tls.options());
-        let account = ControlAccount {
-            user: config.monitor.user.clone(),
-            password: config.monitor.password.clone(),
-            tls: tls.clone(),
-        };
+        let account = control_account(config);
         let leftovers = match former {
             Former::SignedOff => Leftovers::none(),
             Former::Vanished => {
@@ -125,11 +121,8 @@ impl EndSessions for Sessions {
         entry.killers.fetch_add(1, Ordering::SeqCst);
         let session = Box::new(Killer(Arc::clone(&entry)));
         let (instance, thread) = entry.running()?;
-        let account = ControlAccount {
-            user: known.account.user.clone(),
-            password: known.account.password.clone(),
-            tls: self.tls.clone(),
-        };
+        let account = self.node.pools.account_at(instance, &known.account)?;
+        let account = ControlAccount { user: account.user, password: account.password, tls: self.tls.clone() };
         Some(KillTarget { instance, thread, account, session })
     }
 }
@@ -146,7 +139,8 @@ pub fn preview_rows(preview: Preview) -> Vec<PreviewRow> {
     let refusal = preview.refusal.map_or_else(|| "it would be accepted".to_owned(), |why| format!("REFUSED: {why}"));
     let mut rows = vec![row("moves", "", what), row("control-state", "", refusal)];
     for finding in preview.findings {
-        let result = finding.fault.map_or_else(|| "ok".to_owned(), |fault| format!("REFUSED: {fault}"));
+        let fine = finding.note.map_or_else(|| "ok".to_owned(), |note| format!("ok, but {note}"));
+        let result = finding.fault.map_or(fine, |fault| format!("REFUSED: {fault}"));
         rows.push(row(&finding.check.to_string(), &finding.instance, result));
     }
     let catch_up = match preview.catch_up {

@@ -175,6 +175,7 @@ impl Operations for NodeOperations {
         let row = |member: &Member| {
             let (is_own, is_live) = (own.as_ref() == Some(&member.incarnation), member.life == Life::Live);
             let state = match (is_own, is_live) {
+                (_, true) if member.is_shut_out => "shut-out",
                 (true, true) => "this",
                 (false, true) => "live",
                 (_, false) => "silent",

@@ -164,7 +164,10 @@ impl Server {
         let mut tasks = JoinSet::new();
         let among = home.enter(&config, &controller, &node, &mut tasks, &stopped).await?;
         let accounts = home::backend_accounts(&config);
-        let peers = among.as_ref().map(|among| Arc::new(Peers::new(Arc::clone(&among.nodes), accounts)));
+        let peers = among.as_ref().map(|among| {
+            let control = home::control_account(&config);
+            Arc::new(Peers::new(Arc::clone(&among.nodes), accounts.clone(), control, config.moves))
+        });
         let tasks_of_moves = (&mut tasks, &stopped);
         let (moving, inbox_of_moves) =
             Moving::begin(&config, &controller, &node, former, peers.clone(), tasks_of_moves).await;

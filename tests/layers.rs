@@ -46,7 +46,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "telemetry",
         ],
     ),
-    ("ctl", &["model", "admin", "api", "config"]),
+    ("ctl", &["model", "monitor", "admin", "api", "config"]),
     ("offline", &["model", "sql", "route", "frontend", "admin", "config"]),
     ("demo", &["model", "config", "ctl", "telemetry"]),
     ("clock", &[]),

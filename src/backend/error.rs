@@ -49,6 +49,12 @@ pub enum CheckoutError {
     /// The unit has no instance of the group.
     #[error("no instance of the group in this unit")]
     NoInstance,
+    /// This node's own accounts are not open there.
+    #[error("this node's own accounts are not open at instance {}", instance.0)]
+    NotOpen {
+        /// The instance.
+        instance: InstanceId,
+    },
     /// Connecting and logging in took too long.
     #[error("instance {} did not answer within {deadline:?}", instance.0)]
     Deadline {
@@ -96,6 +102,12 @@ impl Fault for CheckoutError {
                     "meridian: the database did not answer within {} ms; nothing was executed, try again",
                     deadline.as_millis()
                 ),
+            },
+            CheckoutError::NotOpen { .. } => ClientText {
+                errno: 1105,
+                sqlstate: "HY000",
+                message: "meridian: this node may not use the database at present; nothing was executed, try again"
+                    .to_owned(),
             },
             // 1049 and the like are the client's business, word for word.
             CheckoutError::Login { source: LoginError::Refused { errno: 1049, message, .. }, .. } => {

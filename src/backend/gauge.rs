@@ -28,6 +28,10 @@ pub struct InstanceGauge {
     settled: Notify,
     /// Grows when global variables are set: connections opened before have the old values.
     generation: AtomicUsize,
+    /// Connections of older generations than this were opened with accounts that are shut.
+    shut: AtomicUsize,
+    /// Connections of older generations than this are known to have ended at the server.
+    ended: AtomicUsize,
     /// How many prepared statements the server lets all its clients have together, once it was asked.
     server_prepared: OnceLock<usize>,
 }
@@ -45,6 +49,8 @@ impl InstanceGauge {
             threads: Mutex::default(),
             settled: Notify::new(),
             generation: AtomicUsize::new(0),
+            shut: AtomicUsize::new(0),
+            ended: AtomicUsize::new(0),
             server_prepared: OnceLock::new(),
         })
     }
@@ -57,6 +63,28 @@ impl InstanceGauge {
     /// From here on no connection opened before is given to anybody: global variables were set, whose values sessions take when they begin.
     pub fn retire_all(&self) {
         self.generation.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// As [`InstanceGauge::retire_all`], because the accounts they were opened with are shut. The generation of those opened from now on.
+    pub fn shut_all(&self) -> usize {
+        let generation = self.generation.fetch_add(1, Ordering::AcqRel) + 1;
+        self.shut.fetch_max(generation, Ordering::AcqRel);
+        generation
+    }
+
+    /// Whether connections of this generation were opened with accounts that are shut.
+    pub fn is_shut(&self, generation: usize) -> bool {
+        generation < self.shut.load(Ordering::Acquire)
+    }
+
+    /// The server has said that every connection of an older generation than this is gone.
+    pub fn ended_before(&self, generation: usize) {
+        self.ended.fetch_max(generation, Ordering::AcqRel);
+    }
+
+    /// Whether connections of this generation are known to be gone.
+    pub fn has_ended(&self, generation: usize) -> bool {
+        generation < self.ended.load(Ordering::Acquire)
     }
 
     /// What the server said of its limit of prepared statements (`max_prepared_stmt_count`).

@@ -59,8 +59,25 @@ pub struct Pools {
     addresses: Vec<InstanceAddress>,
     gauges: Vec<Arc<InstanceGauge>>,
     tls: Option<ClientTls>,
+    /// By instance: how this node logs in where it has accounts of its own.
+    own: Vec<Mutex<Option<OwnLogin>>>,
     keys: Mutex<KeyRing>,
     shelves: Vec<Mutex<Shelf>>,
+}
+
+/// How a node logs in at an instance where it has accounts of its own, one for each of the applications'.
+#[derive(Clone)]
+struct OwnLogin {
+    /// What their names have more than the applications' accounts'.
+    suffix: String,
+    /// Their password; `None` while they are not open.
+    password: Option<String>,
+}
+
+impl std::fmt::Debug for OwnLogin {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("OwnLogin").field("suffix", &self.suffix).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -82,8 +99,40 @@ impl Pools {
     /// Empty pools for the instances at `addresses` (by [`InstanceId`]) and `workers` workers.
     pub fn new(config: Config, addresses: Vec<InstanceAddress>, workers: usize, tls: Option<ClientTls>) -> Arc<Pools> {
         let gauges = addresses.iter().map(|_| InstanceGauge::new(config.connections_per_instance)).collect();
+        let own = addresses.iter().map(|_| Mutex::default()).collect();
         let shelves = (0..workers).map(|_| Mutex::new(Shelf::new())).collect();
-        Arc::new(Pools { config, addresses, gauges, tls, keys: Mutex::default(), shelves })
+        Arc::new(Pools { config, addresses, gauges, tls, own, keys: Mutex::default(), shelves })
+    }
+
+    /// From here on this node logs in at `instance` with accounts of its own alone, whose names end with `suffix`; they are not open yet.
+    pub fn use_own_accounts(&self, instance: InstanceId, suffix: &str) {
+        *lock(&self.own[instance.index()]) = Some(OwnLogin { suffix: suffix.to_owned(), password: None });
+    }
+
+    /// This node's own accounts at `instance` are open, with this password.
+    pub fn own_accounts_open(&self, instance: InstanceId, password: &str) {
+        if let Some(own) = &mut *lock(&self.own[instance.index()]) {
+            own.password = Some(password.to_owned());
+        }
+    }
+
+    /// This node's own accounts at `instance` are not to be used any more, nor any connection that was opened with them. The generation of
+    /// connections from now on.
+    pub fn own_accounts_shut(&self, instance: InstanceId) -> usize {
+        if let Some(own) = &mut *lock(&self.own[instance.index()]) {
+            own.password = None;
+        }
+        self.gauge(instance).shut_all()
+    }
+
+    /// The account that stands for `account` at `instance`; `None` while this node's own are not open there.
+    pub fn account_at(&self, instance: InstanceId, account: &Account) -> Option<Account> {
+        match &*lock(&self.own[instance.index()]) {
+            None => Some(account.clone()),
+            Some(OwnLogin { suffix, password }) => {
+                Some(Account { user: format!("{}{suffix}", account.user), password: password.clone()? })
+            }
+        }
     }
 
     /// The number of the pool for `key`.
@@ -203,7 +252,10 @@ impl Pools {
         let address = &self.addresses[key.instance.index()];
         let generation = self.gauge(key.instance).generation();
         let deadline = self.config.connect_deadline;
-        let logged_in = match timeout(deadline, login(address, &key.account, &wish, self.tls.as_ref())).await {
+        let Some(account) = self.account_at(key.instance, &key.account) else {
+            return Err(CheckoutError::NotOpen { instance: key.instance });
+        };
+        let logged_in = match timeout(deadline, login(address, &account, &wish, self.tls.as_ref())).await {
             Ok(Ok(logged_in)) => logged_in,
             Ok(Err(source)) => return Err(CheckoutError::Login { instance: key.instance, source }),
             Err(_) => return Err(CheckoutError::Deadline { instance: key.instance, deadline }),
@@ -305,6 +357,11 @@ impl Checkout {
     /// The limits and counts of its instance.
     pub fn gauge(&self) -> &Arc<InstanceGauge> {
         self.pools.gauge(self.connection.instance)
+    }
+
+    /// Whether the account it was opened with is shut.
+    pub fn is_shut(&self) -> bool {
+        self.gauge().is_shut(self.connection.generation)
     }
 
     /// Gives the connection back; one that is tainted or in the middle of something is closed instead.

@@ -10,7 +10,7 @@ use super::{control, groups, listeners, places, policy, shape, tuning, users};
 use crate::control::{EtcdConfig, HoldLimits};
 use crate::cutover::{Deadlines, ForceConfig, Webhook};
 use crate::frontend::{Limits, ListenerConfig, User};
-use crate::model::{ControlState, Epoch, GroupId, Routing};
+use crate::model::{ControlState, Epoch, Fence, GroupId, Routing};
 use crate::{admin, backend, telemetry};
 
 /// What a node is, apart from what it serves.
@@ -72,6 +72,8 @@ pub struct Config {
     pub store: StoreConfig,
     /// Units, groups and instances as decided by the file, at epoch 1. Invariant: `state.check()` holds.
     pub state: ControlState,
+    /// What keeps a node that is not heard from writing at the primaries of each group, by [`GroupId`].
+    pub fences: Vec<Fence>,
     /// Where clients connect.
     pub listeners: Vec<ListenerConfig>,
     /// Where operators connect.
@@ -161,6 +163,7 @@ fn read_config(root: &Section<'_>, problems: &mut Problems, file: &Path, folder:
         }
     }
 
+    let fences = read_fences(&groups, store.as_ref(), users.as_ref(), problems);
     let state = ControlState {
         epoch: Epoch(1),
         units: units.units(),
@@ -185,6 +188,7 @@ fn read_config(root: &Section<'_>, problems: &mut Problems, file: &Path, folder:
         node: node?,
         store: store?,
         state,
+        fences,
         listeners,
         consoles,
         backend,
@@ -199,6 +203,33 @@ fn read_config(root: &Section<'_>, problems: &mut Problems, file: &Path, folder:
         users_file: users_file?.value,
         log,
     })
+}
+
+/// MySQL's longest account name, less what the names of nodes' own accounts have more.
+const LONGEST_ACCOUNT: usize = 32 - "-n255".len();
+
+fn read_fences(
+    groups: &[groups::ReadGroup],
+    store: Option<&StoreConfig>,
+    users: Option<&Users>,
+    problems: &mut Problems,
+) -> Vec<Fence> {
+    let long = users.and_then(|users| users.0.iter().find(|user| user.backend_user.len() > LONGEST_ACCOUNT));
+    for fence in groups.iter().map(|group| &group.fence).filter(|fence| fence.value == Fence::Connection) {
+        if store == Some(&StoreConfig::File) {
+            problems.add(
+                &fence.place,
+                "\"connection\" with a store of its own",
+                "store = \"etcd\" in [control], or no fence",
+            );
+        }
+        if let Some(user) = long {
+            let found = format!("\"connection\", with account \"{}\" in the users' file", user.backend_user);
+            let expected = format!("accounts whose names have at most {LONGEST_ACCOUNT} bytes");
+            problems.add(&fence.place, found, expected);
+        }
+    }
+    groups.iter().map(|group| group.fence.value).collect()
 }
 
 fn read_node(root: &Section<'_>, problems: &mut Problems, folder: &Path) -> Option<NodeConfig> {

@@ -9,8 +9,8 @@ use super::reader::{Located, Place, Problems, Section};
 use super::shape;
 use crate::model::shard::OwnedRange;
 use crate::model::{
-    ControlState, Epoch, Group, GroupId, Instance, InvalidState, KeyType, ReadPolicy, Routing, ShardMap, TableClass,
-    TableRule, WrongUnitPolicy,
+    ControlState, Epoch, Fence, Group, GroupId, Instance, InvalidState, KeyType, ReadPolicy, Routing, ShardMap,
+    TableClass, TableRule, WrongUnitPolicy,
 };
 use crate::sql::Family;
 
@@ -20,6 +20,8 @@ pub struct ReadGroup {
     pub name: Located<String>,
     /// The family it says its instances are of.
     pub family: Option<Located<Family>>,
+    /// What keeps a node that is not heard from writing at its primaries.
+    pub fence: Located<Fence>,
     /// The group, unless a fault was found in it.
     pub group: Option<Group>,
     places: GroupPlaces,
@@ -36,6 +38,9 @@ struct GroupPlaces {
 
 /// The words for the families.
 pub const FAMILIES: &[(&str, Family)] = &[("mariadb", Family::MariaDb), ("mysql", Family::MySql)];
+
+/// The words for what keeps a node that is not heard from writing.
+const FENCES: &[(&str, Fence)] = &[("none", Fence::None), ("connection", Fence::Connection)];
 
 /// The groups of the file, in its order, with `routing` where they say nothing of it; those without a good name are faults and left out.
 pub fn read(root: &Section<'_>, problems: &mut Problems, units: &ReadUnits, routing: Routing) -> Vec<ReadGroup> {
@@ -61,6 +66,8 @@ fn read_group(
 ) -> Option<ReadGroup> {
     let name = section.required(problems, "name", shape::name());
     let family = section.optional(problems, "family", shape::word(FAMILIES));
+    let fence = section.optional(problems, "fence", shape::word(FENCES));
+    let fence = fence.unwrap_or_else(|| Located { value: Fence::default(), place: section.place() });
     let schemas = section.required(problems, "schemas", shape::texts());
     let count = match section.optional(problems, "shards", shape::count(0, 65_536)) {
         Some(count) => Some(count.value),
@@ -100,7 +107,7 @@ fn read_group(
             policy: policy?,
         })
     })();
-    Some(ReadGroup { name, family, group, places })
+    Some(ReadGroup { name, family, fence, group, places })
 }
 
 fn read_owners(group: &Section<'_>, problems: &mut Problems, units: &ReadUnits) -> Option<Vec<OwnedRange>> {

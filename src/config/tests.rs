@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use super::{Config, ConfigErrors, StoreConfig, load, load_users};
 use crate::frontend::AuthPlugin;
 use crate::model::control_state::InstanceAddress;
-use crate::model::{DenialCondition, Role, RoutineAccess, Routing, Shard, TableClass, Transform, UnitId};
+use crate::model::{DenialCondition, Fence, Role, RoutineAccess, Routing, Shard, TableClass, Transform, UnitId};
 use crate::route::UserAccess;
 use crate::sql::{Family, ReadLevel};
 
@@ -171,6 +171,25 @@ fn etcd_is_configured_whole_or_refused_by_name() {
     for key in documented {
         assert!(README.contains(&format!("| `{key}` |")), "{key} is in README.md");
     }
+}
+
+#[test]
+fn a_fence_of_accounts_needs_a_shared_store_and_names_with_room_for_a_number() {
+    let fence = ("fence = \"none\"", "fence = \"connection\"");
+    let line = line_of("fence = ");
+    let alone = faults(&[fence]);
+    assert_eq!(alone.len(), 1, "{alone:?}");
+    assert!(
+        alone[0].starts_with(&format!("meridian.toml:{line}: group.fence: found \"connection\" with a store")),
+        "{alone:?}"
+    );
+    let etcd = "store = \"etcd\"\nendpoints = [\"http://etcd-1:2379\"]\n";
+    let (folder, config) = world(|text| text.replacen("store = \"file\"\n", etcd, 1).replacen(fence.0, fence.1, 1));
+    assert_eq!(config.unwrap().fences, [Fence::Connection]);
+    let users = folder.path().join("users.toml");
+    fs::write(&users, format!("[[user]]\nname = \"{}\"\npassword = \"x\"\n", "a".repeat(28))).unwrap();
+    let told = load(&folder.path().join("meridian.toml")).unwrap_err().to_string();
+    assert!(told.contains("accounts whose names have at most 27 bytes"), "{told}");
 }
 
 #[test]

@@ -124,6 +124,7 @@ pub fn read_moves(
     };
     let mut duration = |key, default| section.or(problems, key, shape::duration(), default);
     let deadlines = Deadlines {
+        acknowledge: duration("acknowledge_deadline", deadlines.acknowledge),
         drain: duration("drain_deadline", deadlines.drain),
         end: duration("end_deadline", deadlines.end),
         silence: duration("silence_deadline", deadlines.silence),

@@ -36,6 +36,21 @@ pub trait Threads: Send + Sync {
     async fn at(&self, instance: &str) -> Vec<u32>;
 }
 
+/// The accounts that are this node's own at the instances.
+#[async_trait]
+pub trait Doors: Send + Sync {
+    /// Opens them under `fence`, which is higher than that of every incarnation before, wherever an instance answers soon; the others are
+    /// opened when they do.
+    async fn open(&self, fence: u64);
+
+    /// Gives no connection of theirs to anybody from here on.
+    fn shut(&self);
+
+    /// Has them closed at every instance under `fence` and returns when nothing of this node's is left there: forever, where an instance
+    /// does not answer.
+    async fn close(&self, fence: u64);
+}
+
 /// The nodes that share a store, as one of them sees them.
 #[derive(Debug)]
 pub struct Nodes {
@@ -57,6 +72,7 @@ pub struct Nodes {
 pub struct LeaseKeeper {
     nodes: Arc<Nodes>,
     threads: Arc<dyn Threads>,
+    doors: Arc<dyn Doors>,
     /// One report at a time, the newest last.
     reporting: Mutex<()>,
 }
@@ -121,6 +137,22 @@ impl Nodes {
         Some(Arc::clone(&picture))
     }
 
+    /// Resolves when somebody shuts `incarnation` out.
+    async fn is_shut_out(&self, incarnation: &Incarnation) {
+        let mut pictures = self.pictures();
+        let told = |picture: &Arc<Picture>| picture.member(incarnation).is_some_and(|member| member.is_shut_out);
+        if pictures.wait_for(told).await.is_err() {
+            std::future::pending().await
+        }
+    }
+
+    async fn shut_out_of(&self, incarnation: Option<Incarnation>) {
+        match incarnation {
+            Some(incarnation) => self.is_shut_out(&incarnation).await,
+            None => std::future::pending().await,
+        }
+    }
+
     fn let_in_until(&self, deadline: Moment) {
         if !self.estranged.load(Ordering::SeqCst) {
             self.gate().let_in_until(deadline);
@@ -133,9 +165,9 @@ impl Nodes {
 }
 
 impl LeaseKeeper {
-    /// For `nodes`' own node, whose threads at servers `threads` knows.
-    pub fn new(nodes: Arc<Nodes>, threads: Arc<dyn Threads>) -> LeaseKeeper {
-        LeaseKeeper { nodes, threads, reporting: Mutex::new(()) }
+    /// For `nodes`' own node, whose threads at servers `threads` knows, and whose accounts there `doors` opens.
+    pub fn new(nodes: Arc<Nodes>, threads: Arc<dyn Threads>, doors: Arc<dyn Doors>) -> LeaseKeeper {
+        LeaseKeeper { nodes, threads, doors, reporting: Mutex::new(()) }
     }
 
     /// Enters as a new incarnation, and lets writes in once everything that was decided before is in force here.
@@ -148,9 +180,14 @@ impl LeaseKeeper {
         let heard = timeout(entry.lasts, nodes.heard(entry.revision)).await;
         let picture = heard.map_err(|_| EtcdError::NoLease)?.ok_or(StoreError::Stopped)?;
         self.take_over(&picture);
-        let deadline = usable(asked, entry.lasts);
+        let (deadline, fence) = (usable(asked, entry.lasts), entry.fence());
+        let patience = entry.lasts / RENEWALS;
         nodes.entry.send_replace(Some(entry));
         self.report().await?;
+        // Whoever does not answer by then keeps nobody from writing elsewhere.
+        if timeout(patience, self.doors.open(fence)).await.is_err() {
+            tracing::warn!("this node's accounts are not open everywhere yet");
+        }
         nodes.let_in_until(deadline);
         Ok(())
     }
@@ -163,15 +200,22 @@ impl LeaseKeeper {
                 Some(entry) => tokio::select! {
                     () = stopped.told() => return,
                     pause = self.renew(&entry) => pause,
+                    () = self.nodes.is_shut_out(&entry.incarnation) => {
+                        tracing::error!(incarnation = %entry.incarnation, "a move could not wait for this node and shuts it out; it enters anew");
+                        self.lose(&entry).await;
+                        Duration::ZERO
+                    }
                 },
                 None => tokio::select! {
                     () = stopped.told() => return,
                     () = self.enter_anew() => Duration::ZERO,
                 },
             };
+            let current = self.nodes.entry.borrow().as_ref().map(|entry| entry.incarnation.clone());
             tokio::select! {
                 () = stopped.told() => return,
                 () = sleep(pause) => {}
+                () = self.nodes.shut_out_of(current) => {}
             }
         }
     }
@@ -186,10 +230,8 @@ impl LeaseKeeper {
                 lasts / RENEWALS
             }
             Err(StoreError::Etcd(EtcdError::NoLease)) => {
-                nodes.gate().need_lease();
-                nodes.entry.send_replace(None);
                 tracing::error!(incarnation = %entry.incarnation, "the lease has ended; no write is let in until this node has entered anew");
-                self.sign_off_the_lost(&entry.incarnation).await;
+                self.lose(entry).await;
                 Duration::ZERO
             }
             Err(error) => {
@@ -200,9 +242,22 @@ impl LeaseKeeper {
         }
     }
 
-    /// Waits until every write of the lost incarnation has ended; then it can write no more, and need not be known any more.
-    async fn sign_off_the_lost(&self, incarnation: &Incarnation) {
-        self.nodes.gate().emptied().await;
+    /// Waits until every write of a lost incarnation has ended; then it can write no more, and need not be known any more.
+    async fn lose(&self, entry: &Entry) {
+        let incarnation = &entry.incarnation;
+        self.nodes.gate().need_lease();
+        self.nodes.entry.send_replace(None);
+        self.doors.shut();
+        // Writes that nobody heard the end of count until their connections are known to be dead, which its own accounts, shut by others
+        // perhaps, cannot find out any more.
+        let closed = async {
+            self.doors.close(entry.fence()).await;
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            () = self.nodes.gate().emptied() => {}
+            () = closed => {}
+        }
         while let Err(error) = self.nodes.store.forget(incarnation).await {
             tracing::warn!(error = &error as &dyn std::error::Error, %incarnation, "the lost incarnation is not signed off yet");
             sleep(PAUSE).await;

@@ -22,6 +22,10 @@ struct MemberEntry {
     #[serde(default)]
     accounts: Vec<String>,
     #[serde(default)]
+    number: u8,
+    #[serde(default)]
+    own_accounts: Vec<String>,
+    #[serde(default)]
     seen: u64,
     #[serde(default)]
     settled: u64,
@@ -51,6 +55,8 @@ pub fn write(about: &About, report: &Report) -> Result<Vec<u8>, EntryError> {
         program: about.version.clone(),
         units: about.units.clone(),
         accounts: about.accounts.clone(),
+        number: about.number,
+        own_accounts: about.own_accounts.clone(),
         seen: report.seen.0,
         settled: report.settled.0,
         drained: report.drained.iter().map(|id| id.0).collect(),
@@ -69,7 +75,14 @@ pub fn read(bytes: &[u8]) -> Result<(About, Report), EntryError> {
         drained: entry.drained.into_iter().map(MoveId).collect(),
         claims: entry.claims.into_iter().map(claim).collect(),
     };
-    Ok((About { units: entry.units, version: entry.program, accounts: entry.accounts }, report))
+    let about = About {
+        units: entry.units,
+        version: entry.program,
+        accounts: entry.accounts,
+        number: entry.number,
+        own_accounts: entry.own_accounts,
+    };
+    Ok((about, report))
 }
 
 /// A question as the bytes of its key. Errors: the serializer's.
@@ -91,8 +104,13 @@ mod tests {
 
     #[test]
     fn entries_are_read_as_they_were_written_and_new_fields_do_no_harm() {
-        let about =
-            About { units: vec!["hz".to_owned()], version: "0.1.0".to_owned(), accounts: vec!["app".to_owned()] };
+        let about = About {
+            units: vec!["hz".to_owned()],
+            version: "0.1.0".to_owned(),
+            accounts: vec!["app".to_owned()],
+            number: 7,
+            own_accounts: vec!["main".to_owned()],
+        };
         let claims = vec![Claim { question: 3, threads: vec![7, 9] }];
         let report = Report { seen: Epoch(4), settled: Epoch(3), drained: vec![MoveId(4)], claims };
         let bytes = write(&about, &report).unwrap();

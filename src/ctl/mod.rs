@@ -1,7 +1,9 @@
 //! `meridian ctl`: the console's verbs on the command line; tables for people, `--json` and exit codes for scripts.
 //!
-//! It knows no state and decides nothing: it speaks to a console, and what it may do is up to the account. Start at [`run`].
+//! It knows no state and decides nothing: it speaks to a console, and what it may do is up to the account. Start at [`run`]; [`accounts`] alone
+//! speaks to instances.
 
+pub mod accounts;
 pub mod ask;
 pub mod options;
 mod progress;

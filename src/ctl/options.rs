@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::accounts::AccountsFlags;
+
 /// Asks a node's console.
 #[derive(Clone, Debug, Args)]
 pub struct Options {
@@ -53,6 +55,8 @@ pub enum Verb {
     Disagreements,
     /// What would have been done with statements of groups that are only observed
     Observed,
+    /// The accounts that nodes have for themselves at the primaries, for fence = "connection": prints the SQL, or runs it; asks no console
+    Accounts(AccountsFlags),
     /// The epoch
     Epoch,
     /// Where a statement would go, and why; sends nothing
@@ -295,6 +299,8 @@ impl Verb {
         let show = |name: &'static str| (name, format!("SHOW {}", name.to_uppercase()));
         match self {
             Verb::Status => ["epoch", "units", "instances", "forbids", "moves"].map(show).to_vec(),
+            // It asks no console.
+            Verb::Accounts(_) => Vec::new(),
             Verb::Units => vec![show("units")],
             Verb::Groups => vec![show("groups")],
             Verb::Instances => vec![show("instances")],

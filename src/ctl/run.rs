@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::ask::{Answered, AskError, Asker, Shown};
 use super::options::{Options, Verb};
-use super::{progress, show};
+use super::{accounts, progress, show};
 use crate::config;
 
 /// How a call ended; the exit code for scripts.
@@ -39,6 +39,9 @@ impl Outcome {
 
 /// Asks what `options` say and prints the answer to `out`, or why there is none to `errors`. Errors: `out` or `errors` cannot be written.
 pub async fn run(options: &Options, out: &mut impl Write, errors: &mut impl Write) -> std::io::Result<Outcome> {
+    if let Verb::Accounts(flags) = &options.verb {
+        return accounts::run(flags, out, errors).await;
+    }
     let password = match config::reveal(&options.password, Path::new("")) {
         Ok(password) => password,
         Err(error) => {
@@ -132,6 +135,7 @@ fn as_text(verb: &Verb, epoch: Option<u64>, answers: &Answers) -> String {
         }
         Verb::Units
         | Verb::Groups
+        | Verb::Accounts(_)
         | Verb::Instances
         | Verb::Pools
         | Verb::Sessions

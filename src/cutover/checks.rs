@@ -31,6 +31,8 @@ pub enum Check {
     Events,
     /// No account of an application writes where `read_only` is on.
     ReadOnlyBypass,
+    /// A node that is not heard can be shut out at a source at once.
+    Fence,
 }
 
 impl fmt::Display for Check {
@@ -46,6 +48,7 @@ impl fmt::Display for Check {
             Check::Retention => "retention",
             Check::Events => "events",
             Check::ReadOnlyBypass => "read-only-bypass",
+            Check::Fence => "fence",
         })
     }
 }
@@ -59,6 +62,8 @@ pub struct Finding {
     pub instance: String,
     /// What is wrong; nothing when it is fine.
     pub fault: Option<String>,
+    /// What is worth knowing, though nothing is wrong.
+    pub note: Option<String>,
 }
 
 /// What one server says of itself.
@@ -136,6 +141,7 @@ pub async fn of_group(
                 check: Check::Answers,
                 instance: instance.name.clone(),
                 fault: Some(error.to_string()),
+                note: None,
             }),
         }
     }
@@ -190,7 +196,7 @@ pub fn judged(state: &ControlState, group: &Group, instance: &Instance, part: Pa
         checks.push((Check::Events, events(group, facts)));
         checks.push((Check::ReadOnlyBypass, unbound(part.applications, facts)));
     }
-    let finding = |(check, fault)| Finding { check, instance: instance.name.clone(), fault };
+    let finding = |(check, fault)| Finding { check, instance: instance.name.clone(), fault, note: None };
     checks.into_iter().map(finding).collect()
 }
 

@@ -1,8 +1,6 @@
 //! Which step closes a source at the database itself: shutting out whoever has not said that it obeys, ending its threads, and finding what
 //! outlives threads. Pure.
 //!
-//! It is modelled (`tests/model`) before it is built: moves do not take these steps yet; they wait for this process's own writes to end.
-//!
 //! An acknowledgement or a lease that ran out proves nothing about a statement that is on its way; the instance does, once it has refused it.
 
 use std::collections::BTreeMap;

@@ -1,18 +1,29 @@
 //! The other nodes as a move sees them: it waits until each has acknowledged it, and has those that are not heard any more ended at the
 //! databases.
 //!
-//! A node whose lease has ended lets no write in, and asks for its lease again once it has a connection to write on. So every connection it may
+//! A node with accounts of its own there ([`node_accounts`]) is shut out at any moment: its accounts are closed and their threads ended.
+//!
+//! Another one has its lease waited for. A node whose lease has ended lets no write in, and asks for its lease again once it has a connection to write on. So every connection it may
 //! still write on was open when its lease ended, and ending all of those ends its writes. Which they are is told by what is left: every thread
 //! of the applications' accounts that was there after the lease had ended and that no living node claims.
 
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, timeout};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
+use super::checks::{Check, Finding};
+use super::closing::{AtSource, Closing, Unheard, next_closing};
+use super::node_accounts;
+use super::plan::Deadlines;
 use super::server::{ControlAccount, Server, ServerError};
 use crate::control::{Nodes, StoreError};
-use crate::model::{ControlState, Incarnation, InstanceId, Life, MoveRecord, Picture, Role};
+use crate::model::{
+    About, ControlState, GroupId, Incarnation, Instance, InstanceId, Life, Member, MoveId, MoveRecord, Picture, Role,
+    UnitId,
+};
 use crate::shutdown::Shutdown;
 
 /// Between two looks at whether ended threads are gone.
@@ -21,6 +32,9 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// How long the living may take to say which threads are theirs.
 const CLAIM_PATIENCE: Duration = Duration::from_secs(5);
 
+/// Between two looks at nodes that are waited for, where nothing tells when.
+const LOOK: Duration = Duration::from_millis(200);
+
 /// How often somebody looks whether incarnations are left that are not heard any more.
 const ROUND: Duration = Duration::from_secs(1);
 
@@ -28,6 +42,15 @@ const ROUND: Duration = Duration::from_secs(1);
 pub struct Peers {
     nodes: Arc<Nodes>,
     accounts: Vec<ControlAccount>,
+    control: ControlAccount,
+    deadlines: Deadlines,
+    /// By move under way here: who is known to be unable to write at its sources.
+    ended: Mutex<BTreeMap<MoveId, Ended>>,
+}
+
+struct Ended {
+    since: Instant,
+    ended: BTreeSet<Incarnation>,
 }
 
 /// Why threads of silent nodes are not known to be gone.
@@ -55,9 +78,14 @@ pub enum NotEnded {
 }
 
 impl Peers {
-    /// Those of `nodes`; `accounts` are the applications' at the instances.
-    pub fn new(nodes: Arc<Nodes>, accounts: Vec<ControlAccount>) -> Peers {
-        Peers { nodes, accounts }
+    /// Those of `nodes`; `accounts` are the applications' at the instances, `control` the one that shuts nodes out.
+    pub fn new(
+        nodes: Arc<Nodes>,
+        accounts: Vec<ControlAccount>,
+        control: ControlAccount,
+        deadlines: Deadlines,
+    ) -> Peers {
+        Peers { nodes, accounts, control, deadlines, ended: Mutex::default() }
     }
 
     /// Which incarnation this node is now; empty while it has no lease.
@@ -75,44 +103,65 @@ impl Peers {
         &self.nodes
     }
 
+    /// Who could not be shut out at the primaries of `sources`, so that a move would have to wait for its lease.
+    pub fn fences(&self, state: &ControlState, group: GroupId, sources: &[UnitId]) -> Vec<Finding> {
+        let (picture, name) = (self.picture(), &state.group(group).name);
+        let without = picture.members.iter().filter(|member| !has_own_accounts(&member.about, name));
+        let without: Vec<String> = without.map(|member| member.incarnation.to_string()).collect();
+        let note = (!without.is_empty()).then(|| {
+            format!(
+                "{} without accounts of its own: when it is not heard, a move waits for its lease",
+                without.join(", ")
+            )
+        });
+        let of_sources =
+            node_accounts::primaries(state, group).filter(|(_, instance)| sources.contains(&instance.unit));
+        let finding = |(_, instance): (InstanceId, &Instance)| Finding {
+            check: Check::Fence,
+            instance: instance.name.clone(),
+            fault: None,
+            note: note.clone(),
+        };
+        of_sources.map(finding).collect()
+    }
+
     /// Who, after `at_most`, has neither acknowledged the move nor is known to be unable to write at its sources.
     pub async fn unheard(&self, state: &ControlState, record: &MoveRecord, at_most: Duration) -> Vec<String> {
         let deadline = Instant::now() + at_most;
+        let since = self.since(state, record.id);
         let mut pictures = self.nodes.pictures();
         loop {
-            let acknowledged = |picture: &Arc<Picture>| {
-                picture.standing(record.id).is_some_and(|standing| standing.awaited.is_empty())
-            };
-            let left = deadline.saturating_duration_since(Instant::now());
-            let in_time = matches!(timeout(left, pictures.wait_for(acknowledged)).await, Ok(Ok(_)));
-            let standing = self.picture().standing(record.id);
-            let Some(standing) = standing else { return vec!["the control store".to_owned()] };
-            if !in_time {
-                return names(&standing.awaited);
-            }
-            if !standing.awaited.is_empty() {
+            let picture = Arc::clone(&pictures.borrow_and_update());
+            let Some(left) = self.left(&picture, record.id) else {
+                if !changed_by(&mut pictures, deadline).await {
+                    return vec!["the control store".to_owned()];
+                }
                 continue;
-            }
-            if standing.silent.is_empty() {
+            };
+            if left.is_empty() {
                 return Vec::new();
             }
-            match self.end_silent_at_sources(state, record).await {
-                // Whoever fell silent meanwhile is not among those that were ended.
-                Ok(ended) if standing.silent.iter().all(|silent| ended.contains(silent)) => {
-                    let now = self.picture().standing(record.id).unwrap_or_default();
-                    if now.awaited.is_empty() && now.silent.iter().all(|silent| ended.contains(silent)) {
-                        return Vec::new();
-                    }
+            let now = Instant::now();
+            let due = self.due(state, record, &left, now.duration_since(since));
+            if due.is_empty() {
+                if now >= deadline {
+                    return left.iter().map(|member| member.incarnation.to_string()).collect();
                 }
-                Ok(_) => {}
+                // The next moment at which somebody may have to be shut out, or a change before that.
+                let next = since + self.next_look(now.duration_since(since));
+                changed_by(&mut pictures, deadline.min(next)).await;
+                continue;
+            }
+            match self.end_at_sources(state, record, &due).await {
+                Ok(ended) => self.remember(record.id, ended),
                 Err(error) => {
                     tracing::warn!(
                         r#move = record.id.0,
                         error = &error as &dyn std::error::Error,
-                        "silent nodes are not known to be unable to write"
+                        "nodes that are not heard are not known to be unable to write"
                     );
                     if Instant::now() >= deadline {
-                        return names(&standing.silent);
+                        return names(&due);
                     }
                     sleep(PAUSE).await;
                 }
@@ -120,31 +169,167 @@ impl Peers {
         }
     }
 
-    async fn end_silent_at_sources(
+    /// Who keeps the move from going on; `None` when the picture is older than the move.
+    fn left<'a>(&self, picture: &'a Picture, id: MoveId) -> Option<Vec<&'a Member>> {
+        let standing = picture.standing(id)?;
+        let ended = lock(&self.ended).get(&id).map(|one| one.ended.clone()).unwrap_or_default();
+        let hinders = |member: &&Member| {
+            (standing.awaited.contains(&member.incarnation) || standing.silent.contains(&member.incarnation))
+                && !ended.contains(&member.incarnation)
+        };
+        Some(picture.members.iter().filter(hinders).collect())
+    }
+
+    /// Those of `left` that are not to be waited for any longer, `waited` after the move began.
+    fn due(&self, state: &ControlState, record: &MoveRecord, left: &[&Member], waited: Duration) -> Vec<Incarnation> {
+        let own = self.nodes.own();
+        let shuts = |member: &Member| {
+            record.sources().iter().all(|(group, _)| has_own_accounts(&member.about, &state.group(*group).name))
+        };
+        let late = |member: &Member| {
+            let deadline = if member.report.seen >= record.id.fence() {
+                // It knows of the move, and may still have to end transactions.
+                self.deadlines.drain + self.deadlines.end
+            } else {
+                self.deadlines.acknowledge
+            };
+            waited >= deadline
+        };
+        let is_due = |member: &&&Member| match member.life {
+            Life::Silent => true,
+            Life::Live => Some(&member.incarnation) != own.as_ref() && shuts(member) && late(member),
+        };
+        left.iter().filter(is_due).map(|member| member.incarnation.clone()).collect()
+    }
+
+    /// How long after a move's beginning it is to be looked again, when `waited` has passed.
+    fn next_look(&self, waited: Duration) -> Duration {
+        let looks = [self.deadlines.acknowledge, self.deadlines.drain + self.deadlines.end];
+        looks.into_iter().filter(|look| *look > waited).min().unwrap_or(waited + LOOK)
+    }
+
+    /// Since when this node has been carrying the move out.
+    fn since(&self, state: &ControlState, id: MoveId) -> Instant {
+        let mut ended = lock(&self.ended);
+        ended.retain(|known, _| *known == id || state.moves.iter().any(|record| record.id == *known));
+        ended.entry(id).or_insert_with(|| Ended { since: Instant::now(), ended: BTreeSet::new() }).since
+    }
+
+    fn remember(&self, id: MoveId, ended: Vec<Incarnation>) {
+        if let Some(known) = lock(&self.ended).get_mut(&id) {
+            known.ended.extend(ended);
+        }
+    }
+
+    /// Sees to it that none of `due` can write at the sources of a move. Those that cannot.
+    async fn end_at_sources(
         &self,
         state: &ControlState,
         record: &MoveRecord,
+        due: &[Incarnation],
     ) -> Result<Vec<Incarnation>, NotEnded> {
         let mut ended: Option<Vec<Incarnation>> = None;
         for (group, source) in record.sources() {
             let Some(primary) = state.primary_of(source, group) else { continue };
-            let here = self.end_silent(state, primary).await?;
+            let here = self.end(state, primary, due).await?;
             ended = Some(match ended {
                 None => here,
-                Some(before) => before.into_iter().filter(|silent| here.contains(silent)).collect(),
+                Some(before) => before.into_iter().filter(|one| here.contains(one)).collect(),
             });
         }
         Ok(ended.unwrap_or_default())
     }
 
-    /// Ends every thread at `instance` that silent incarnations may write on, and returns when they are gone. Which incarnations that were.
+    /// Sees to it that silent incarnations can write no more at `instance`. Which these are.
     pub async fn end_silent(&self, state: &ControlState, instance: InstanceId) -> Result<Vec<Incarnation>, NotEnded> {
-        let silent = silent_in(&self.picture());
+        self.end(state, instance, &silent_in(&self.picture())).await
+    }
+
+    /// Those of `due` that have accounts of their own at `instance` are shut out there; for the others every thread is ended that no living node
+    /// claims. Which of them can write no more.
+    async fn end(
+        &self,
+        state: &ControlState,
+        instance: InstanceId,
+        due: &[Incarnation],
+    ) -> Result<Vec<Incarnation>, NotEnded> {
+        let picture = self.picture();
+        let instance = state.instance(instance);
+        let group = &state.group(instance.group).name;
+        let mut ended = Vec::new();
+        let (mut shut, mut others) = (Vec::new(), false);
+        for incarnation in due {
+            match picture.member(incarnation) {
+                // It has signed off meanwhile: nothing of it is left.
+                None => ended.push(incarnation.clone()),
+                Some(member) if has_own_accounts(&member.about, group) => shut.push(member),
+                Some(_) => others = true,
+            }
+        }
+        if !shut.is_empty() {
+            self.shut_out(&shut, instance).await?;
+            ended.extend(shut.iter().map(|member| member.incarnation.clone()));
+        }
+        if others {
+            let silent = self.end_unclaimed(instance, group).await?;
+            ended.extend(silent.into_iter().filter(|one| due.contains(one)));
+        }
+        Ok(ended)
+    }
+
+    /// Shuts their accounts at `instance` and ends their threads there, and returns when that is so.
+    async fn shut_out(&self, members: &[&Member], instance: &Instance) -> Result<(), NotEnded> {
+        for member in members.iter().filter(|member| member.life == Life::Live) {
+            // Told first, so that one that is merely slow stops by itself.
+            self.nodes.store().shut_out(&member.incarnation).await?;
+        }
+        let unheard: Vec<Unheard> =
+            members.iter().map(|member| Unheard { node: member.about.number, incarnation: member.fence }).collect();
+        let mut server = Server::connect(instance, &self.control).await?;
+        // Whoever shut them out before may not have lived to see their threads end.
+        let mut seen = AtSource { threads: 1, ..AtSource::default() };
+        loop {
+            for one in &unheard {
+                if let Some(known) = node_accounts::known(&mut server, one.node).await? {
+                    seen.accounts.insert(one.node, known);
+                }
+            }
+            match next_closing(&unheard, &seen) {
+                Closing::ShutOut(one) => {
+                    tracing::warn!(
+                        instance = instance.name,
+                        node = one.node,
+                        incarnation = one.incarnation,
+                        "a node that is not heard is shut out"
+                    );
+                    node_accounts::shut_out(&mut server, one.node, one.incarnation).await?;
+                }
+                Closing::EndThreads => {
+                    seen.threads = 0;
+                    for one in &unheard {
+                        let left = node_accounts::shut_out(&mut server, one.node, one.incarnation).await?;
+                        seen.threads += usize::try_from(left).unwrap_or(usize::MAX);
+                    }
+                    if seen.threads > 0 {
+                        sleep(PAUSE).await;
+                    }
+                }
+                // Looked for when the position is read, whoever has prepared them.
+                Closing::Prepared(_) | Closing::Closed => return Ok(()),
+            }
+        }
+    }
+
+    /// Ends every thread at `instance` that silent incarnations without accounts of their own may write on, and returns when they are gone.
+    /// Which incarnations that were.
+    async fn end_unclaimed(&self, instance: &Instance, group: &str) -> Result<Vec<Incarnation>, NotEnded> {
+        let picture = self.picture();
+        let mut silent = silent_in(&picture);
+        silent.retain(|one| picture.member(one).is_some_and(|member| !has_own_accounts(&member.about, group)));
         if silent.is_empty() {
             return Ok(Vec::new());
         }
         self.knows_accounts(&silent)?;
-        let instance = state.instance(instance);
         let mut below = 0;
         for account in &self.accounts {
             // Their leases have ended: a thread that begins later is not one they may write on.
@@ -164,7 +349,7 @@ impl Peers {
         outcome.map(|()| silent)
     }
 
-    async fn end_but(&self, claimed: &[u32], below: u64, instance: &crate::model::Instance) -> Result<(), NotEnded> {
+    async fn end_but(&self, claimed: &[u32], below: u64, instance: &Instance) -> Result<(), NotEnded> {
         for account in &self.accounts {
             let mut server = Server::connect(instance, account).await?;
             loop {
@@ -242,4 +427,18 @@ fn silent_in(picture: &Picture) -> Vec<Incarnation> {
 
 fn names(incarnations: &[Incarnation]) -> Vec<String> {
     incarnations.iter().map(ToString::to_string).collect()
+}
+
+/// Whether it logs in at the group's primaries with accounts of its own alone.
+fn has_own_accounts(about: &About, group: &str) -> bool {
+    about.own_accounts.iter().any(|own| own == group)
+}
+
+/// Waits until there is another picture, or until `deadline`. Whether there is.
+async fn changed_by(pictures: &mut watch::Receiver<Arc<Picture>>, deadline: Instant) -> bool {
+    matches!(timeout_at(deadline, pictures.changed()).await, Ok(Ok(())))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

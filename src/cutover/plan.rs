@@ -10,6 +10,8 @@ use crate::model::{Epoch, MovePhase, MoveRecord};
 /// How long each part of a move may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deadlines {
+    /// How long a node may take to take notice of a move before it is shut out at the source, where it has accounts of its own.
+    pub acknowledge: Duration,
     /// How long transactions that began before the fence may take to end by themselves.
     pub drain: Duration,
     /// How long ending them may take.
@@ -23,7 +25,8 @@ pub struct Deadlines {
 impl Default for Deadlines {
     fn default() -> Self {
         let seconds = Duration::from_secs;
-        Deadlines { drain: seconds(1), end: seconds(2), silence: seconds(6), catch_up: seconds(5) }
+        let acknowledge = Duration::from_millis(200);
+        Deadlines { acknowledge, drain: seconds(1), end: seconds(2), silence: seconds(6), catch_up: seconds(5) }
     }
 }
 
@@ -161,7 +164,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn deadlines() -> Deadlines {
-        Deadlines { drain: SECOND, end: 2 * SECOND, silence: 6 * SECOND, catch_up: 5 * SECOND }
+        Deadlines { drain: SECOND, end: 2 * SECOND, silence: 6 * SECOND, catch_up: 5 * SECOND, ..Deadlines::default() }
     }
 
     fn record(phase: MovePhase) -> MoveRecord {

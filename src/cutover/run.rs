@@ -396,6 +396,9 @@ impl Mover {
             findings.extend(
                 checks::of_group(state, group, &sources, target, &self.tools.account, &self.tools.applications).await,
             );
+            if let Some(peers) = &self.tools.peers {
+                findings.extend(peers.fences(state, group, &sources));
+            }
         }
         findings
     }

@@ -15,6 +15,9 @@ use crate::model::{Instance, InstanceAddress, Role};
 /// How long connecting, or any question that does not wait by itself, may take.
 const PATIENCE: Duration = Duration::from_secs(3);
 
+/// How long a procedure of the nodes' accounts may take: it waits for a while until threads are gone.
+const PROCEDURE: Duration = Duration::from_secs(5);
+
 /// How long a question that reads a whole table may take.
 const SCAN: Duration = Duration::from_secs(600);
 
@@ -67,6 +70,16 @@ pub enum ServerError {
         /// What it was asked for.
         what: &'static str,
     },
+}
+
+impl ServerError {
+    /// The number of the error the server answered with.
+    pub fn code(&self) -> Option<u16> {
+        match self {
+            ServerError::Query { source: mysql_async::Error::Server(error), .. } => Some(error.code),
+            ServerError::Query { .. } | ServerError::Silent { .. } | ServerError::Missing { .. } => None,
+        }
+    }
 }
 
 /// Whose server it is.
@@ -201,6 +214,14 @@ impl Server {
             }
             outcome => outcome,
         }
+    }
+
+    /// Calls a procedure of the nodes' accounts, which tells how many threads are left.
+    pub async fn call(&mut self, procedure: &str) -> Result<u64, ServerError> {
+        let row: Option<Row> =
+            in_time(&self.name, PROCEDURE, self.conn.query_first(format!("CALL {procedure}"))).await?;
+        let missing = || ServerError::Missing { name: self.name.clone(), what: "how many threads are left" };
+        row.and_then(|mut row| row.take::<u64, _>(0)).ok_or_else(missing)
     }
 
     /// Runs a statement of the control plane's own.

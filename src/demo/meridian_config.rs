@@ -69,7 +69,7 @@ fn config_text(layout: &Layout, state: &State, server_version: &str, node: &Node
         let _ = write!(text, "\n[[unit]]\nname = {}\n", quoted(unit.name));
     }
     let family = if server_version.contains("MariaDB") { "mariadb" } else { "mysql" };
-    text.push_str(&group_text(layout, center, family));
+    text.push_str(&group_text(layout, center, family, node.control.is_some()));
     for instance in &state.instances {
         let _ = write!(
             text,
@@ -97,9 +97,10 @@ fn config_text(layout: &Layout, state: &State, server_version: &str, node: &Node
     text
 }
 
-fn group_text(layout: &Layout, center: &str, family: &str) -> String {
+fn group_text(layout: &Layout, center: &str, family: &str, is_shared: bool) -> String {
+    let fence = if is_shared { "fence = \"connection\"\n" } else { "" };
     let mut text = format!(
-        "\n[[group]]\nname = \"{GROUP}\"\nfamily = \"{family}\"\nschemas = [{}]\nshards = 10000\nglobal_master = {}\n\
+        "\n[[group]]\nname = \"{GROUP}\"\nfamily = \"{family}\"\nschemas = [{}]\nshards = 10000\nglobal_master = {}\n{fence}\
          \n[[group.key_type]]\nname = \"user\"\ntransform = \"mod\"\nmodulus = 10000\n",
         quoted(&layout.accounts.schema),
         quoted(center)

@@ -13,9 +13,14 @@ use super::DemoError;
 use super::instance::{Instance, InstanceSettings};
 use super::layout::{ID_STRIDE, InstanceLayout, LOCAL_TABLE, Layout};
 use super::replication::{LOCAL_CHANNEL, channel_from, follow, ignore_tables, wait_until_applied};
+use super::root_access::RootAccess;
 use super::state_file::{InstanceEntry, State};
 use super::template::{Family, Template};
 use super::{ports, schema};
+use crate::ctl::accounts::{Wish, statements};
+
+/// How many nodes there may be.
+const NODES: u8 = 4;
 
 /// How long replication may take to carry the world's few rows.
 const CATCH_UP: Duration = Duration::from_secs(60);
@@ -100,6 +105,9 @@ impl World {
         for (_, instance) in self.instances() {
             instance.root().run(&schema::accounts_of(accounts, self.family)).await?;
         }
+        for (_, primary) in self.primaries() {
+            prepare_nodes(&primary.root(), &accounts.app_user).await?;
+        }
         progress("starting replication: each replica from its primary, the primaries from each other");
         for (target, to) in self.primaries() {
             for (source, from) in self.primaries().filter(|(source, _)| source.unit != target.unit) {
@@ -141,6 +149,18 @@ impl World {
     fn replicas(&self) -> impl Iterator<Item = (InstanceLayout, &Instance)> {
         self.instances().filter(|(layout, _)| layout.role == Role::Replica)
     }
+}
+
+/// The nodes' own accounts, as `meridian ctl accounts --apply` makes them.
+async fn prepare_nodes(root: &RootAccess, application: &str) -> Result<(), DemoError> {
+    let wish = Wish {
+        applications: vec![application.to_owned()],
+        nodes: (1..=NODES).collect(),
+        caller: schema::MONITOR_USER.to_owned(),
+    };
+    let mut conn = root.connect().await?;
+    let found = statements(&mut conn, &wish).await;
+    root.run(&found.map_err(DemoError::sql("preparing the nodes' accounts", root.name()))?).await
 }
 
 async fn start_all(

@@ -36,6 +36,7 @@ impl Session {
     pub(super) fn abandon(&mut self, held: Box<Held>, tickets: SmallVec<[WriteTicket; 1]>) {
         let connection = &held.checkout.connection;
         let (instance, thread, born) = (connection.instance, connection.thread_id, connection.born);
+        let generation = connection.generation;
         self.presence.entry.runs_no_more();
         drop(held);
         if tickets.is_empty() {
@@ -44,7 +45,7 @@ impl Session {
         let killer = self.killer(instance);
         self.worker.outlive(async move {
             let mut pause = Duration::from_millis(50);
-            while !killer.confirm_dead(thread, born).await {
+            while !killer.knows_dead(instance, generation) && !killer.confirm_dead(thread, born).await {
                 tracing::warn!(
                     instance = instance.0,
                     thread,
@@ -81,6 +82,11 @@ impl Killer {
     pub async fn kill_query(&self, thread: u32) -> Result<(), KillError> {
         let killed = timeout(KILL_PATIENCE, self.kill(&format!("KILL QUERY {thread}"), None)).await;
         killed.unwrap_or(Err(KillError::Unanswered))
+    }
+
+    /// Whether all connections of this generation are known to be gone: their account was shut and its threads ended.
+    fn knows_dead(&self, instance: InstanceId, generation: usize) -> bool {
+        self.node.pools.gauge(instance).has_ended(generation)
     }
 
     /// Whether the connection that was opened at `born` with `thread` is certain to be gone.

@@ -58,7 +58,8 @@ impl Session {
         let for_comfort = self.comfort().is_some();
         if let Some(held) = self.held.take() {
             let instance = held.checkout.connection.instance;
-            if for_comfort && snapshot.observations.health_of(instance) == Health::Unhealthy {
+            let unusable = || held.checkout.is_shut() || snapshot.observations.health_of(instance) == Health::Unhealthy;
+            if for_comfort && unusable() {
                 // Nobody can be asked what the last reply left; a new login tells whether the instance is there at all.
                 drop(held);
             } else if held.target == target {

@@ -1,9 +1,19 @@
 //! The connection fence: at each instance every node has an account of its own, and the instance knows which run of the node (incarnation)
 //! the account's password belongs to. Pure.
 //!
-//! It is modelled (`tests/model`) before it is built: no account at any instance is opened or closed by it yet.
+//! The instances hold to the same rules in stored procedures (`ctl/accounts/procedures.sql`); the model (`tests/model`) explores them.
 //!
 //! Numbers only rise, so that whoever comes late, a node that was paused or an orchestrator that was replaced, changes nothing back.
+
+/// What keeps a node that is not heard from writing at a source.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Fence {
+    /// Nothing of its own: its lease has to end first, then the connections that no living node calls its own are ended.
+    #[default]
+    None,
+    /// Its accounts: they are shut and their connections ended, at any moment.
+    Connection,
+}
 
 /// What an instance knows of one node's account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -29,6 +29,10 @@ pub struct About {
     pub version: String,
     /// The accounts it writes with at the instances.
     pub accounts: Vec<String>,
+    /// The node's number, which its own accounts are named after.
+    pub number: u8,
+    /// The groups, by name, at whose primaries it logs in with accounts of its own and no others.
+    pub own_accounts: Vec<String>,
 }
 
 /// How far a node has got.
@@ -78,8 +82,13 @@ pub struct Member {
     pub incarnation: Incarnation,
     /// What it said when it entered.
     pub about: About,
+    /// The store's revision when it entered: unique, and higher than that of whoever entered before, under whatever name. Instances know
+    /// the node's accounts by it.
+    pub fence: u64,
     /// Whether it is heard of.
     pub life: Life,
+    /// Whether somebody is shutting it out at a source: it has to enter anew.
+    pub is_shut_out: bool,
     /// What it last said; what a silent one said is gone with its lease.
     pub report: Report,
 }
@@ -165,8 +174,14 @@ mod tests {
 
     fn member(node: &str, life: Life, report: Report) -> Member {
         let incarnation = Incarnation { node: node.to_owned(), number: 1 };
-        let about = About { units: vec!["hz".to_owned()], version: "1".to_owned(), accounts: Vec::new() };
-        Member { incarnation, about, life, report }
+        let about = About {
+            units: vec!["hz".to_owned()],
+            version: "1".to_owned(),
+            accounts: Vec::new(),
+            number: 1,
+            own_accounts: Vec::new(),
+        };
+        Member { incarnation, about, fence: 1, life, is_shut_out: false, report }
     }
 
     fn picture(epoch: u64, members: Vec<Member>) -> Picture {

@@ -26,7 +26,7 @@ pub mod table;
 pub use catalog::{Catalog, CatalogColumn, CatalogTable, TableKind};
 pub use column::{Beyond, ColumnDescription, ColumnValues, TextEquality, TextRules};
 pub use control_state::{ControlState, Instance, InstanceAddress, InvalidState, Role, Unit};
-pub use fence::{Door, NodeAccount};
+pub use fence::{Door, Fence, NodeAccount};
 pub use forbid::{Forbid, ForbidKind, ForbidScope, ForbiddenKey};
 pub use group::Group;
 pub use gtid::Position;

@@ -10,9 +10,9 @@ use crate::backend::Pools;
 use crate::config::{Config, StoreConfig};
 use crate::control::lease_keeper::Threads;
 use crate::control::{Controller, EtcdStore, FileStore, Former, LeaseKeeper, Nodes, StartError, StoreError};
-use crate::cutover::{ControlAccount, Mover, Peers};
+use crate::cutover::{ControlAccount, Mover, Myself, NodeAccounts, Peers};
 use crate::frontend::worker::Node;
-use crate::model::{About, InstanceId};
+use crate::model::{About, Fence, GroupId, InstanceId, Life, Member, Picture};
 use crate::monitor::ProbeTls;
 use crate::shutdown::Shutdown;
 
@@ -66,13 +66,20 @@ impl Home {
     ) -> Result<Option<Among>, StartError> {
         let Home::Shared(store) = self else { return Ok(None) };
         tasks.spawn(Arc::clone(store).follow(stopped.clone()));
-        let about = about(config);
+        let accounts = own_accounts(config, controller, node).await;
+        let about = about(config, &accounts);
         let nodes = Nodes::new(Arc::clone(store), Arc::clone(controller), config.node.name.clone(), about);
         let threads = Arc::new(OpenThreads { pools: Arc::clone(&node.pools), config: config.clone() });
-        let keeper = Arc::new(LeaseKeeper::new(Arc::clone(&nodes), threads));
+        for instance in accounts.instances() {
+            tasks.spawn(Arc::clone(&accounts).keep_open(*instance, stopped.clone()));
+        }
+        let keeper = Arc::new(LeaseKeeper::new(Arc::clone(&nodes), threads, accounts));
         let StoreConfig::Etcd(etcd) = &config.store else { return Ok(None) };
         if !keeper.alone(etcd.lease + PATIENCE).await {
             return Err(StoreError::Occupied { node: config.node.name.clone() }.into());
+        }
+        if let Some(other) = same_number(&store.pictures().borrow(), config) {
+            return Err(StoreError::SameNumber { other, number: config.node.number }.into());
         }
         keeper.enter().await?;
         tasks.spawn(Arc::clone(&keeper).keep(stopped.clone()));
@@ -130,13 +137,45 @@ pub fn new_account(started_from: &Config, users: &crate::config::Users) -> Optio
     users.0.iter().find(|user| !is_known(user)).map(|user| user.backend_user.clone())
 }
 
-fn about(config: &Config) -> About {
+/// A living node of another name that names its accounts after the same number.
+fn same_number(picture: &Picture, config: &Config) -> Option<String> {
+    let own_accounts = config.fences.contains(&Fence::Connection);
+    let same = |member: &&Member| {
+        let other = member.incarnation.node != config.node.name && member.life == Life::Live;
+        other && member.about.number == config.node.number && !member.about.own_accounts.is_empty()
+    };
+    let found = picture.members.iter().find(same).filter(|_| own_accounts);
+    found.map(|member| member.incarnation.node.clone())
+}
+
+/// This node's own accounts, in the groups that are configured so.
+async fn own_accounts(config: &Config, controller: &Controller, node: &Node) -> Arc<NodeAccounts> {
+    let fenced = (0u16..).map(GroupId).zip(&config.fences).filter(|(_, fence)| **fence == Fence::Connection);
+    let fenced: Vec<GroupId> = fenced.map(|(group, _)| group).collect();
+    let mut applications: Vec<String> = backend_accounts(config).into_iter().map(|account| account.user).collect();
+    applications.dedup();
+    let myself = Myself { number: config.node.number, account: control_account(config), applications };
+    NodeAccounts::new(myself, &fenced, Arc::clone(controller.snapshots()), Arc::clone(&node.pools)).await
+}
+
+/// The account that asks servers.
+pub fn control_account(config: &Config) -> ControlAccount {
+    ControlAccount {
+        user: config.monitor.user.clone(),
+        password: config.monitor.password.clone(),
+        tls: ProbeTls::of(&config.backend).map(|tls| tls.options()),
+    }
+}
+
+fn about(config: &Config, own: &NodeAccounts) -> About {
     let unit = |listener: &crate::frontend::ListenerConfig| config.state.unit(listener.unit).name.clone();
     let mut units: Vec<String> = config.listeners.iter().map(unit).collect();
     units.dedup();
     let mut accounts: Vec<String> = backend_accounts(config).into_iter().map(|account| account.user).collect();
     accounts.dedup();
-    About { units, version: env!("CARGO_PKG_VERSION").to_owned(), accounts }
+    let own_accounts = own.groups().iter().map(|group| config.state.group(*group).name.clone()).collect();
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    About { units, version, accounts, number: config.node.number, own_accounts }
 }
 
 /// The connections of this node's pools.

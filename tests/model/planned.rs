@@ -31,6 +31,7 @@ pub struct Planned {
 }
 
 const DEADLINES: Deadlines = Deadlines {
+    acknowledge: Duration::from_millis(200),
     drain: Duration::from_secs(1),
     end: Duration::from_secs(2),
     silence: Duration::from_secs(6),

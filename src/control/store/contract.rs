@@ -88,6 +88,16 @@ pub enum StoreError {
         /// The name.
         node: String,
     },
+    /// Another node has this one's number, after which both name their accounts at the instances.
+    #[error(
+        "node '{other}' has number {number} too, and both would use the same accounts; give one of them another number"
+    )]
+    SameNumber {
+        /// The other one's name.
+        other: String,
+        /// The number.
+        number: u8,
+    },
     /// Others took the number again and again.
     #[error("the store kept changing; try again")]
     Contended,

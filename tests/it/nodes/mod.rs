@@ -2,6 +2,8 @@
 
 mod agreeing;
 mod failing;
+mod fenced;
+mod procedures;
 
 use std::time::Duration;
 
@@ -10,7 +12,7 @@ use mysql_async::Conn;
 use crate::failures::program::Program;
 use crate::moves::Turn;
 use crate::scenarios::expect::{rows, until};
-use crate::scenarios::node::Setup;
+use crate::scenarios::node::{Setup, UNITS};
 use crate::servers::EtcdServers;
 
 /// Nodes over the servers of the tests that move ownership.
@@ -20,14 +22,31 @@ pub struct Cluster {
     pub nodes: Vec<Program>,
     lease: u32,
     moves: &'static str,
+    /// In `[[group]]`.
+    group: &'static str,
 }
 
 impl Cluster {
     /// `nodes` nodes and `members` members of etcd; `None`, said loudly, where etcd is not installed.
     pub async fn start(members: usize, nodes: usize, lease: u32, moves: &'static str) -> Option<Cluster> {
+        Cluster::start_with(members, nodes, lease, moves, "").await
+    }
+
+    /// As [`Cluster::start`], with this in `[[group]]`.
+    pub async fn start_with(
+        members: usize,
+        nodes: usize,
+        lease: u32,
+        moves: &'static str,
+        group: &'static str,
+    ) -> Option<Cluster> {
         let servers = EtcdServers::start(members).await?;
         let turn = Turn::wait().await;
-        let mut cluster = Cluster { turn, servers, nodes: Vec::new(), lease, moves };
+        for unit in UNITS {
+            // Numbers are the store's revisions, and each test has a store of its own.
+            turn.databases.run_unlogged(unit, "DELETE FROM meridian.account").await;
+        }
+        let mut cluster = Cluster { turn, servers, nodes: Vec::new(), lease, moves, group };
         for number in 1..=nodes {
             let program = Program::start(cluster.setup(number)).await;
             cluster.nodes.push(program);
@@ -39,6 +58,7 @@ impl Cluster {
     pub fn setup(&self, number: usize) -> Setup {
         let mut setup = self.turn.setup(self.moves);
         setup.node = (format!("n{number}"), number as u8);
+        setup.keys = format!("{}{}", self.group, setup.keys);
         setup.sections = self.servers.control(&format!("lease = \"{}s\"", self.lease));
         setup
     }

@@ -56,6 +56,11 @@ impl Databases {
         self.world.instance(unit, Role::Primary).unwrap().root().connect().await.unwrap()
     }
 
+    /// Root's way to a unit's primary.
+    pub fn root_access(&self, unit: &str) -> meridian::demo::root_access::RootAccess {
+        self.world.instance(unit, Role::Primary).unwrap().root()
+    }
+
     /// The general log of a server.
     pub fn general_log(&self, unit: &str, role: Role) -> PathBuf {
         self.world.instance(unit, role).unwrap().general_log()
@@ -112,7 +117,8 @@ impl Databases {
         let mut places = Vec::new();
         for ((layout, instance), log) in self.world.instances().zip(logs.iter_mut()) {
             log.read(&instance.general_log());
-            let executions = log.with(marker).into_iter().filter(|execution| execution.user == APP.0);
+            let is_application = |user: &str| user == APP.0 || user.starts_with(&format!("{}-n", APP.0));
+            let executions = log.with(marker).into_iter().filter(|execution| is_application(&execution.user));
             places.extend(executions.map(|_| format!("{} {}", layout.unit, word(layout.role))));
         }
         places

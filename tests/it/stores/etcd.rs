@@ -49,7 +49,13 @@ fn follow(store: &Arc<EtcdStore>) {
 }
 
 fn about() -> About {
-    About { units: vec!["hz".to_owned()], version: "1".to_owned(), accounts: vec!["app".to_owned()] }
+    About {
+        units: vec!["hz".to_owned()],
+        version: "1".to_owned(),
+        accounts: vec!["app".to_owned()],
+        number: 1,
+        own_accounts: Vec::new(),
+    }
 }
 
 /// The first picture that is as wanted.

@@ -18,6 +18,8 @@ pub enum Key {
     Node(Incarnation),
     /// Stays until the incarnation has signed off, or is known to be able to write no more.
     Incarnation(Incarnation),
+    /// Somebody is shutting this incarnation out at a source.
+    ShutOut(Incarnation),
     /// A question to all.
     Question(u64),
     /// A counter, or something a newer program put there.
@@ -60,6 +62,11 @@ impl Keys {
         self.now(&format!("incarnation/{incarnation}"))
     }
 
+    /// Says that it is being shut out.
+    pub fn shut_out(&self, incarnation: &Incarnation) -> Vec<u8> {
+        self.now(&format!("shut-out/{incarnation}"))
+    }
+
     /// A question.
     pub fn question(&self, number: u64) -> Vec<u8> {
         self.now(&format!("question/{number}"))
@@ -81,6 +88,7 @@ impl Keys {
         let read = match name.split_once('/') {
             Some(("node", rest)) => incarnation(rest).map(Key::Node),
             Some(("incarnation", rest)) => incarnation(rest).map(Key::Incarnation),
+            Some(("shut-out", rest)) => incarnation(rest).map(Key::ShutOut),
             Some(("question", rest)) => rest.parse().ok().map(Key::Question),
             Some(_) | None => None,
         };
@@ -107,7 +115,8 @@ mod tests {
         let incarnation = Incarnation { node: "hz-1".to_owned(), number: 12 };
         assert_eq!(keys.read(&keys.document()), Key::Document);
         assert_eq!(keys.read(&keys.node(&incarnation)), Key::Node(incarnation.clone()));
-        assert_eq!(keys.read(&keys.incarnation(&incarnation)), Key::Incarnation(incarnation));
+        assert_eq!(keys.read(&keys.incarnation(&incarnation)), Key::Incarnation(incarnation.clone()));
+        assert_eq!(keys.read(&keys.shut_out(&incarnation)), Key::ShutOut(incarnation));
         assert_eq!(keys.read(&keys.question(7)), Key::Question(7));
         for other in [keys.count("hz-1"), keys.former(Epoch(3)), keys.question_count(), b"/meridian/prodigy".to_vec()] {
             assert_eq!(keys.read(&other), Key::Other);

@@ -1,6 +1,6 @@
 //! All keys at one revision, and how they become a [`Picture`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::keys::{Key, Keys};
@@ -16,8 +16,10 @@ use crate::model::{About, ControlState, Incarnation, Life, Member, Picture, Ques
 pub struct Listing {
     revision: i64,
     document: Option<Vec<u8>>,
-    incarnations: BTreeMap<Incarnation, Vec<u8>>,
+    /// What each said when it entered, and the revision at which that was.
+    incarnations: BTreeMap<Incarnation, (u64, Vec<u8>)>,
     nodes: BTreeMap<Incarnation, Vec<u8>>,
+    shut_out: BTreeSet<Incarnation>,
     questions: BTreeMap<u64, Vec<u8>>,
 }
 
@@ -26,7 +28,7 @@ impl Listing {
     pub fn of(keys: &Keys, answer: RangeResponse) -> Listing {
         let mut listing = Listing { revision: answer.header.map_or(0, |header| header.revision), ..Listing::default() };
         for found in answer.kvs {
-            listing.set(keys.read(&found.key), Some(found.value));
+            listing.set(keys.read(&found.key), Some((found.mod_revision, found.value)));
         }
         listing
     }
@@ -41,20 +43,24 @@ impl Listing {
         const PUT: i32 = 0;
         for event in events {
             let Some(changed) = event.kv else { continue };
-            let value = (event.kind == PUT).then_some(changed.value);
+            let value = (event.kind == PUT).then_some((changed.mod_revision, changed.value));
             self.set(keys.read(&changed.key), value);
         }
         self.revision = self.revision.max(revision);
     }
 
-    fn set(&mut self, key: Key, value: Option<Vec<u8>>) {
+    fn set(&mut self, key: Key, value: Option<(i64, Vec<u8>)>) {
         match (key, value) {
-            (Key::Document, value) => self.document = value,
-            (Key::Node(which), Some(value)) => drop(self.nodes.insert(which, value)),
+            (Key::Document, value) => self.document = value.map(|(_, value)| value),
+            (Key::Node(which), Some((_, value))) => drop(self.nodes.insert(which, value)),
             (Key::Node(which), None) => drop(self.nodes.remove(&which)),
-            (Key::Incarnation(which), Some(value)) => drop(self.incarnations.insert(which, value)),
+            (Key::Incarnation(which), Some((revision, value))) => {
+                drop(self.incarnations.insert(which, (revision.unsigned_abs(), value)));
+            }
             (Key::Incarnation(which), None) => drop(self.incarnations.remove(&which)),
-            (Key::Question(number), Some(value)) => drop(self.questions.insert(number, value)),
+            (Key::ShutOut(which), Some(_)) => drop(self.shut_out.insert(which)),
+            (Key::ShutOut(which), None) => drop(self.shut_out.remove(&which)),
+            (Key::Question(number), Some((_, value))) => drop(self.questions.insert(number, value)),
             (Key::Question(number), None) => drop(self.questions.remove(&number)),
             // A counter; it is read where it is used.
             (Key::Other, _) => {}
@@ -84,14 +90,15 @@ impl Listing {
     /// Every incarnation that has entered and not signed off.
     fn members(&self) -> Result<Vec<Member>, StoreError> {
         let mut members = Vec::new();
-        for (incarnation, kept) in &self.incarnations {
+        for (incarnation, (fence, kept)) in &self.incarnations {
             let live = self.nodes.get(incarnation);
             let (about, report): (About, Report) = member::read(live.unwrap_or(kept))?;
             let (life, report) = match live {
                 Some(_) => (Life::Live, report),
                 None => (Life::Silent, Report::default()),
             };
-            members.push(Member { incarnation: incarnation.clone(), about, life, report });
+            let is_shut_out = self.shut_out.contains(incarnation);
+            members.push(Member { incarnation: incarnation.clone(), about, fence: *fence, life, is_shut_out, report });
         }
         Ok(members)
     }

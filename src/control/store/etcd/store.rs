@@ -56,6 +56,13 @@ pub struct Entry {
     pub revision: i64,
 }
 
+impl Entry {
+    /// What instances know the incarnation's accounts by.
+    pub fn fence(&self) -> u64 {
+        self.revision.unsigned_abs()
+    }
+}
+
 impl EtcdStore {
     /// Connects and reads everything once. Errors: no member answers, the login is refused, what is stored cannot be read.
     pub async fn open(config: &EtcdConfig) -> Result<EtcdStore, StoreError> {
@@ -196,8 +203,18 @@ impl EtcdStore {
 
     /// Forgets an incarnation that can write no more: it has ended everything itself, or its connections are known to be dead.
     pub async fn forget(&self, incarnation: &Incarnation) -> Result<(), StoreError> {
-        let gone = [self.keys.node(incarnation), self.keys.incarnation(incarnation)];
+        let gone = [self.keys.node(incarnation), self.keys.incarnation(incarnation), self.keys.shut_out(incarnation)];
         self.client.txn(&TxnRequest { compare: Vec::new(), success: gone.map(delete).into() }).await?;
+        Ok(())
+    }
+
+    /// Tells an incarnation, if it is still known, that it is being shut out at a source.
+    pub async fn shut_out(&self, incarnation: &Incarnation) -> Result<(), StoreError> {
+        let request = TxnRequest {
+            compare: vec![Compare::exists(self.keys.incarnation(incarnation))],
+            success: vec![put(self.keys.shut_out(incarnation), b"1".to_vec(), 0)],
+        };
+        self.client.txn(&request).await?;
         Ok(())
     }
 
