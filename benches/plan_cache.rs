@@ -60,6 +60,7 @@ fn state() -> ControlState {
         forbids: vec![],
         moves: vec![],
         quarantines: vec![],
+        left_out: vec![],
         configured: vec![],
         history: vec![],
         denials: Vec::new(),

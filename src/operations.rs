@@ -214,7 +214,10 @@ impl Operations for NodeOperations {
                     InstanceAddress::Tcp(host, port) => format!("{host}:{port}"),
                     InstanceAddress::Unix(path) => format!("unix:{path}"),
                 },
-                health: format!("{:?}", snapshot.observations.health_of(id)).to_lowercase(),
+                health: match state.left_out_of(id) {
+                    Some(_) => "left out".to_owned(),
+                    None => format!("{:?}", snapshot.observations.health_of(id)).to_lowercase(),
+                },
                 detail: format!("{} of {} connections open", gauge.open(), gauge.limit),
             }
         };

@@ -80,6 +80,7 @@ fn two_units() -> ControlState {
         forbids: Vec::new(),
         moves: Vec::new(),
         quarantines: Vec::new(),
+        left_out: Vec::new(),
         configured: Vec::new(),
         history: Vec::new(),
         denials: Vec::new(),

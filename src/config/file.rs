@@ -173,6 +173,7 @@ fn read_config(root: &Section<'_>, problems: &mut Problems, file: &Path, folder:
         forbids: Vec::new(),
         moves: Vec::new(),
         quarantines: Vec::new(),
+        left_out: Vec::new(),
         configured: Vec::new(),
         history: Vec::new(),
         denials: denials?,

@@ -227,6 +227,7 @@ pub fn check(units: &ReadUnits, groups: &[ReadGroup], instances: &[Option<Instan
             forbids: Vec::new(),
             moves: Vec::new(),
             quarantines: Vec::new(),
+            left_out: Vec::new(),
             configured: Vec::new(),
             history: Vec::new(),
             denials: Vec::new(),
@@ -271,6 +272,7 @@ fn report(read: &ReadGroup, invalid: &InvalidState, problems: &mut Problems) {
         | InvalidState::MoveSource { .. }
         | InvalidState::MovesOverlap { .. }
         | InvalidState::QuarantinedOwner { .. }
+        | InvalidState::NoReplica { .. }
         | InvalidState::UnknownGroup(_) => (&places.shards, "a consistent group"),
     };
     problems.add(place, invalid.to_string(), expected);

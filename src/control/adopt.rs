@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use crate::model::shard::OwnedRange;
 use crate::model::{
-    ControlState, Extent, FencePosition, Forbid, ForbidScope, Group, GroupId, MovePart, MovePhase, MoveRecord,
-    Quarantine, Role, Routing, UnitId,
+    ControlState, Extent, FencePosition, Forbid, ForbidScope, Group, GroupId, InstanceId, LeftOut, MovePart, MovePhase,
+    MoveRecord, Quarantine, Role, Routing, UnitId,
 };
 
 /// What the configuration says otherwise than the stored state about ownership: units, groups, schemas, table classes, key placement,
@@ -112,6 +112,7 @@ pub fn adopt(stored: &ControlState, configured: &ControlState) -> Result<Control
     next.forbids = stored.forbids.iter().filter_map(|forbid| names.forbid(forbid)).collect();
     next.moves = stored.moves.iter().filter_map(|record| names.record(record)).collect();
     next.quarantines = stored.quarantines.iter().filter_map(|one| names.quarantine(one)).collect();
+    next.left_out = stored.left_out.iter().filter_map(|one| names.left_out(one)).collect();
     for group in &mut next.groups {
         let Some(known) = stored.groups.iter().find(|known| known.name == group.name) else {
             continue;
@@ -149,6 +150,20 @@ impl Translation<'_> {
         Some(Quarantine { group: self.group(one.group)?, unit, stand_in, ..one.clone() })
     }
 
+    /// One that is not configured any more, or no replica, is nobody to wait for.
+    fn left_out(&self, one: &LeftOut) -> Option<LeftOut> {
+        let name = &self.from.instance(one.instance).name;
+        let known = (0u16..).map(InstanceId).zip(&self.to.instances);
+        let mut found = known.filter(|(_, instance)| instance.name == *name && instance.role == Role::Replica);
+        let needs = one.needs.iter().map(|need| self.position(need)).collect::<Option<_>>()?;
+        Some(LeftOut { instance: found.next()?.0, needs })
+    }
+
+    fn position(&self, found: &FencePosition) -> Option<FencePosition> {
+        let (group, source) = (self.group(found.group)?, self.unit(found.source)?);
+        Some(FencePosition { group, source, position: found.position.clone() })
+    }
+
     fn forbid(&self, forbid: &Forbid) -> Option<Forbid> {
         let scope = match &forbid.scope {
             ForbidScope::Unit(unit) => ForbidScope::Unit(self.unit(*unit)?),
@@ -168,10 +183,7 @@ impl Translation<'_> {
             };
             Some(MovePart { extent, source: self.unit(part.source)?, target: self.unit(part.target)? })
         };
-        let position = |found: &FencePosition| {
-            let (group, source) = (self.group(found.group)?, self.unit(found.source)?);
-            Some(FencePosition { group, source, position: found.position.clone() })
-        };
+        let position = |found: &FencePosition| self.position(found);
         let phase = match &record.phase {
             MovePhase::Fenced => MovePhase::Fenced,
             MovePhase::Recorded(positions) => {

@@ -5,8 +5,8 @@ use thiserror::Error;
 use super::{Author, Command, adopt, past};
 use crate::model::history::REMEMBERED;
 use crate::model::{
-    ClosureProof, ControlState, Epoch, Extent, FencePosition, Forbid, ForbidScope, GroupId, HistoryEntry, InvalidState,
-    MoveId, MovePart, MovePhase, MoveRecord, Quarantine, Routing, Scope, Shard, UnitId,
+    ClosureProof, ControlState, Epoch, Extent, FencePosition, Forbid, ForbidScope, GroupId, HistoryEntry, InstanceId,
+    InvalidState, LeftOut, MoveId, MovePart, MovePhase, MoveRecord, Quarantine, Routing, Scope, Shard, UnitId,
 };
 
 /// Why a command cannot be applied; the state stays as it was.
@@ -116,6 +116,15 @@ pub fn apply(state: &ControlState, command: &Command, author: &Author) -> Result
             held.place_alone(*key_type, key.clone(), *from, epoch).ok_or(ApplyError::NoRoom { shard: *from })?;
         }
         Command::BeginMove { parts, runner } => begin_move(&mut next, parts, runner, epoch, author)?,
+        Command::LeaveOut { instances } => leave_out(&mut next, instances)?,
+        Command::TakeBack { instance } => {
+            let group = next.instances.get(instance.index()).map(|known| known.group);
+            let moves = next.moves.iter().find(|record| record.sources().iter().any(|(held, _)| Some(*held) == group));
+            if let Some(record) = moves {
+                return Err(ApplyError::UnderWay { id: record.id });
+            }
+            next.left_out.retain(|one| one.instance != *instance);
+        }
         Command::TakeMove { id, runner } => {
             let record = next.moves.iter_mut().find(|record| record.id == *id);
             record.ok_or(ApplyError::NoSuchMove { id: *id })?.runner.clone_from(runner);
@@ -262,8 +271,45 @@ fn record_positions(next: &mut ControlState, id: MoveId, positions: &[FencePosit
     }
     if record.phase == MovePhase::Fenced {
         record.phase = MovePhase::Recorded(positions.to_vec());
+        for found in positions {
+            need(next, found);
+        }
     }
     Ok(())
+}
+
+/// A move that is under way already counts too: it goes on without them from here on.
+fn leave_out(next: &mut ControlState, instances: &[InstanceId]) -> Result<(), ApplyError> {
+    for instance in instances {
+        if next.left_out_of(*instance).is_none() {
+            next.left_out.push(LeftOut { instance: *instance, needs: Vec::new() });
+        }
+    }
+    next.check()?;
+    let recorded: Vec<FencePosition> = next
+        .moves
+        .iter()
+        .flat_map(|record| match &record.phase {
+            MovePhase::Fenced => Vec::new(),
+            MovePhase::Recorded(positions) => positions.clone(),
+        })
+        .collect();
+    for found in &recorded {
+        need(next, found);
+    }
+    Ok(())
+}
+
+/// Whoever is left out of the group needs `found`.
+fn need(next: &mut ControlState, found: &FencePosition) {
+    let ControlState { left_out, instances, .. } = next;
+    for one in left_out {
+        if instances[one.instance.index()].group == found.group {
+            // What a source had later holds what it had before.
+            one.needs.retain(|older| (older.group, older.source) != (found.group, found.source));
+            one.needs.push(found.clone());
+        }
+    }
 }
 
 fn publish_move(next: &mut ControlState, id: MoveId, epoch: Epoch) -> Result<(), ApplyError> {

@@ -1,7 +1,8 @@
 //! What can be changed in the control state, and by whom.
 
 use crate::model::{
-    ClosureProof, ControlState, FencePosition, Forbid, ForbidScope, GroupId, MoveId, MovePart, PlainKey, Shard, UnitId,
+    ClosureProof, ControlState, FencePosition, Forbid, ForbidScope, GroupId, InstanceId, MoveId, MovePart, PlainKey,
+    Shard, UnitId,
 };
 
 /// One change. Verbs are idempotent: asking for what already holds changes nothing.
@@ -37,6 +38,16 @@ pub enum Command {
         parts: Vec<MovePart>,
         /// Which incarnation carries it out.
         runner: String,
+    },
+    /// Moves go on without these replicas, which serve nobody until they have caught up.
+    LeaveOut {
+        /// Which.
+        instances: Vec<InstanceId>,
+    },
+    /// A replica that was left out has everything it needed, and serves again.
+    TakeBack {
+        /// Which.
+        instance: InstanceId,
     },
     /// Carry a move on whose runner is gone.
     TakeMove {

@@ -7,13 +7,14 @@ use thiserror::Error;
 
 use super::document_entries::{ChangeEntry, ForbidEntry, MoveEntry};
 use super::key_document::{KeyTypeEntry, OverrideEntry};
+use super::left_out_document::{self, NeedEntry};
 use super::policy_document::{DenialEntry, PolicyEntry};
 use super::quarantine_document::QuarantineEntry;
 use crate::model::control_state::InstanceAddress;
 use crate::model::shard::OwnedRange;
 use crate::model::{
-    ControlState, Epoch, Group, GroupId, Instance, InvalidState, ReadPolicy, Role, Shard, ShardMap, ShardRange,
-    TableClass, TableRule, Unit, UnitId, WrongUnitPolicy,
+    ControlState, Epoch, Group, GroupId, Instance, InstanceId, InvalidState, ReadPolicy, Role, Shard, ShardMap,
+    ShardRange, TableClass, TableRule, Unit, UnitId, WrongUnitPolicy,
 };
 
 /// The version this program writes; it reads no other.
@@ -162,6 +163,9 @@ struct InstanceEntry {
     group: String,
     role: RoleEntry,
     address: AddressEntry,
+    /// What a replica that is out of service must have before it serves again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    left_out: Option<Vec<NeedEntry>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -187,10 +191,11 @@ impl Document {
             units: state.units.iter().map(|unit| unit.name.clone()).collect(),
             default_group: state.group(state.default_group).name.clone(),
             groups: state.groups.iter().map(|group| GroupEntry::of(group, &unit)).collect(),
-            instances: state
-                .instances
-                .iter()
-                .map(|instance| InstanceEntry {
+            instances: (0u16..)
+                .map(InstanceId)
+                .zip(&state.instances)
+                .map(|(id, instance)| InstanceEntry {
+                    left_out: left_out_document::of(state, id),
                     name: instance.name.clone(),
                     unit: unit(instance.unit),
                     group: state.group(instance.group).name.clone(),
@@ -216,12 +221,21 @@ impl Document {
     fn into_state(self) -> Result<ControlState, DocumentError> {
         let names =
             Names { units: self.units.clone(), groups: self.groups.iter().map(|group| group.name.clone()).collect() };
+        let mut left_out = Vec::new();
+        let mut instances = Vec::new();
+        for (id, mut entry) in (0u16..).map(InstanceId).zip(self.instances) {
+            if let Some(needs) = entry.left_out.take() {
+                left_out.push(left_out_document::read(id, needs, &names)?);
+            }
+            instances.push(entry.into_instance(&names)?);
+        }
         Ok(ControlState {
             epoch: Epoch(self.epoch),
+            left_out,
             units: self.units.into_iter().map(|name| Unit { name }).collect(),
             default_group: names.group(&self.default_group)?,
             groups: self.groups.into_iter().map(|group| group.into_group(&names)).collect::<Result<_, _>>()?,
-            instances: self.instances.into_iter().map(|entry| entry.into_instance(&names)).collect::<Result<_, _>>()?,
+            instances,
             forbids: self.forbids.into_iter().map(|entry| entry.into_forbid(&names)).collect::<Result<_, _>>()?,
             moves: self.moves.into_iter().map(|entry| entry.into_record(&names)).collect::<Result<_, _>>()?,
             quarantines: self

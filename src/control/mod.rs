@@ -15,6 +15,7 @@ pub mod holding_room;
 mod key_document;
 pub mod lease_clock;
 pub mod lease_keeper;
+mod left_out_document;
 pub mod mapping_requests;
 pub mod member_document;
 pub mod past;

@@ -21,6 +21,13 @@ pub fn told(state: &ControlState, command: &Command) -> String {
             format!("placed {name} {key} alone")
         }
         Command::BeginMove { parts: moved, .. } => format!("began to move {}", parts(state, moved)),
+        Command::LeaveOut { instances } => {
+            let names: Vec<&str> = instances.iter().map(|id| state.instance(*id).name.as_str()).collect();
+            format!("left out {}: nobody reads there until it has caught up", names.join(", "))
+        }
+        Command::TakeBack { instance } => {
+            format!("took {} back: it has caught up", state.instance(*instance).name)
+        }
         Command::TakeMove { id, runner } => format!("move {id}: carried on by {runner}"),
         Command::RecordPositions { id, positions } => {
             let position = |found: &crate::model::FencePosition| {

@@ -34,6 +34,7 @@ pub(crate) fn state() -> ControlState {
         forbids: Vec::new(),
         moves: Vec::new(),
         quarantines: Vec::new(),
+        left_out: Vec::new(),
         configured: Vec::new(),
         history: Vec::new(),
         denials: Vec::new(),

@@ -3,10 +3,14 @@
 //! None of it is needed for safety, which rests on the wait for the sources' positions; it tells beforehand why that wait would never end, or
 //! what would go wrong afterwards.
 
+mod notes;
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 
 use super::server::{Channel, ControlAccount, Family, Server, ServerError, value};
-use crate::model::{ControlState, Group, GroupId, Instance, Role, TableClass, UnitId};
+use crate::model::{ControlState, Group, GroupId, Instance, InstanceId, Role, TableClass, UnitId};
 
 /// What is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +37,12 @@ pub enum Check {
     ReadOnlyBypass,
     /// A node that is not heard can be shut out at a source at once.
     Fence,
+    /// Nobody else may write at a source.
+    Accounts,
+    /// It applies one transaction after the other.
+    Appliers,
+    /// It begins closed when it is started.
+    Start,
 }
 
 impl fmt::Display for Check {
@@ -49,6 +59,9 @@ impl fmt::Display for Check {
             Check::Events => "events",
             Check::ReadOnlyBypass => "read-only-bypass",
             Check::Fence => "fence",
+            Check::Accounts => "accounts",
+            Check::Appliers => "appliers",
+            Check::Start => "start",
         })
     }
 }
@@ -77,6 +90,28 @@ pub struct Facts {
     events: Vec<(String, String)>,
     /// Accounts that `read_only` does not bind, with the privilege that frees them.
     unbound: Vec<(String, String)>,
+    /// Accounts that may change rows, with the schema as it stands in the grant; `*` for all.
+    writers: Vec<(String, String)>,
+    /// Where its value of `read_only` comes from; unknown where it does not say.
+    read_only_from: Option<String>,
+}
+
+/// What is said of one check.
+enum Verdict {
+    Fine,
+    /// Nothing is wrong, and yet it is worth knowing.
+    Note(String),
+    Fault(String),
+}
+
+impl From<Option<String>> for Verdict {
+    fn from(fault: Option<String>) -> Verdict {
+        fault.map_or(Verdict::Fine, Verdict::Fault)
+    }
+}
+
+fn noted(note: Option<String>) -> Verdict {
+    note.map_or(Verdict::Fine, Verdict::Note)
 }
 
 /// The shortest time binlogs may be kept, unless they are kept for ever.
@@ -89,6 +124,20 @@ const EVENTS: &str = "SELECT EVENT_SCHEMA, EVENT_NAME FROM information_schema.EV
 const UNBOUND: &str = "SELECT GRANTEE, PRIVILEGE_TYPE FROM information_schema.USER_PRIVILEGES \
                        WHERE PRIVILEGE_TYPE IN ('READ_ONLY ADMIN', 'READ ONLY ADMIN', 'CONNECTION_ADMIN', 'SUPER')";
 
+/// Who may change rows, and where.
+const WRITERS: &str = "SELECT DISTINCT GRANTEE, '*' FROM information_schema.USER_PRIVILEGES \
+                       WHERE PRIVILEGE_TYPE IN ('INSERT', 'UPDATE', 'DELETE') UNION \
+                       SELECT DISTINCT GRANTEE, TABLE_SCHEMA FROM information_schema.SCHEMA_PRIVILEGES \
+                       WHERE PRIVILEGE_TYPE IN ('INSERT', 'UPDATE', 'DELETE')";
+
+/// Where MariaDB's value of `read_only` comes from.
+const MARIADB_ORIGIN: &str = "SELECT VARIABLE_NAME, GLOBAL_VALUE_ORIGIN FROM information_schema.SYSTEM_VARIABLES \
+                              WHERE VARIABLE_NAME = 'READ_ONLY'";
+
+/// Where MySQL's does.
+const MYSQL_ORIGIN: &str = "SELECT VARIABLE_NAME, VARIABLE_SOURCE FROM performance_schema.variables_info \
+                            WHERE VARIABLE_NAME = 'read_only'";
+
 const MARIADB: &[&str] = &[
     "log_bin",
     "log_slave_updates",
@@ -96,6 +145,7 @@ const MARIADB: &[&str] = &[
     "auto_increment_increment",
     "binlog_expire_logs_seconds",
     "event_scheduler",
+    "slave_parallel_threads",
 ];
 const MYSQL: &[&str] = &[
     "log_bin",
@@ -105,6 +155,9 @@ const MYSQL: &[&str] = &[
     "gtid_mode",
     "binlog_expire_logs_seconds",
     "event_scheduler",
+    "replica_parallel_workers",
+    "replica_preserve_commit_order",
+    "skip_replica_start",
 ];
 
 /// What an instance is to a move.
@@ -118,7 +171,8 @@ pub struct Part<'a> {
     pub applications: &'a [String],
 }
 
-/// Asks every instance of `group` and judges. `sources` and `target` are the units of the move.
+/// Asks every instance of `group` and judges. `sources` and `target` are the units of the move. The second list is of replicas that a move
+/// goes on without: they do not answer, or do not follow, and will apply what they missed in its order.
 pub async fn of_group(
     state: &ControlState,
     group: GroupId,
@@ -126,9 +180,10 @@ pub async fn of_group(
     target: UnitId,
     account: &ControlAccount,
     applications: &[String],
-) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for instance in state.instances.iter().filter(|instance| instance.group == group) {
+) -> (Vec<Finding>, Vec<InstanceId>) {
+    let (mut findings, mut left_out) = (Vec::new(), Vec::new());
+    let held = (0u16..).map(InstanceId).zip(&state.instances);
+    for (id, instance) in held.filter(|(_, instance)| instance.group == group) {
         let primary = instance.role == Role::Primary;
         let part = Part {
             is_source: primary && sources.contains(&instance.unit),
@@ -136,16 +191,55 @@ pub async fn of_group(
             applications,
         };
         match facts(instance, account).await {
-            Ok(facts) => findings.extend(judged(state, state.group(group), instance, part, &facts)),
-            Err(error) => findings.push(Finding {
-                check: Check::Answers,
-                instance: instance.name.clone(),
-                fault: Some(error.to_string()),
-                note: None,
-            }),
+            Ok(facts) => {
+                if instance.role == Role::Replica && channels(state, &facts).is_some() && applies_in_order(&facts) {
+                    left_out.push(id);
+                }
+                findings.extend(judged(state, state.group(group), instance, part, &facts));
+            }
+            Err(error) => {
+                let (mut fault, mut note) = (Some(error.to_string()), None);
+                if instance.role == Role::Replica {
+                    left_out.push(id);
+                    note = fault.take().map(|fault| out_of_service(&fault));
+                }
+                findings.push(Finding { check: Check::Answers, instance: instance.name.clone(), fault, note });
+            }
         }
     }
-    findings
+    (findings, left_out)
+}
+
+fn out_of_service(why: &str) -> String {
+    format!("{why}: a move goes on without it, and nobody reads there until it has caught up")
+}
+
+/// A replica that does not follow keeps nobody from moving, if it will apply what it missed in its order.
+fn replica_channels(state: &ControlState, instance: &Instance, facts: &Facts) -> Verdict {
+    match channels(state, facts) {
+        Some(why) if instance.role == Role::Replica && applies_in_order(facts) => Verdict::Note(out_of_service(&why)),
+        fault => fault.into(),
+    }
+}
+
+/// Whether what is applied late is applied one after the other, as it was written.
+pub fn applies_in_order(facts: &Facts) -> bool {
+    match facts.family {
+        Some(Family::MySql) => {
+            facts.is_on("replica_preserve_commit_order") || facts.variable("replica_parallel_workers") == Some("0")
+        }
+        Some(Family::MariaDb) | None => facts.variable("slave_parallel_threads") == Some("0"),
+    }
+}
+
+/// Whether a replica that was left out follows again, and applied what it missed in its order. Errors: not, and why.
+pub async fn follows(state: &ControlState, instance: &Instance, account: &ControlAccount) -> Result<(), String> {
+    let facts = facts(instance, account).await.map_err(|error| error.to_string())?;
+    match channels(state, &facts) {
+        Some(why) => Err(why),
+        None if !applies_in_order(&facts) => Err("it applies in parallel, so that nobody knows in which order it applied what it missed: make it a copy of its primary anew, with serial appliers".to_owned()),
+        None => Ok(()),
+    }
 }
 
 async fn facts(instance: &Instance, account: &ControlAccount) -> Result<Facts, ServerError> {
@@ -161,7 +255,19 @@ async fn facts(instance: &Instance, account: &ControlAccount) -> Result<Facts, S
     let channels = server.channels().await?;
     let (events, unbound) = (server.pairs(EVENTS).await?, server.pairs(UNBOUND).await?);
     let prepared = server.prepared().await?;
-    Ok(Facts { family: Some(server.family), variables, channels, prepared, events, unbound })
+    let writers = server.pairs(WRITERS).await?;
+    let origin = match server.family {
+        Family::MariaDb => MARIADB_ORIGIN,
+        Family::MySql => MYSQL_ORIGIN,
+    };
+    let read_only_from = match server.pairs(origin).await {
+        Ok(rows) => rows.into_iter().next().map(|(_, origin)| origin),
+        // It may be that this account is not told.
+        Err(error) if error.code().is_some() => None,
+        Err(error) => return Err(error),
+    };
+    let family = Some(server.family);
+    Ok(Facts { family, variables, channels, prepared, events, unbound, writers, read_only_from })
 }
 
 impl Facts {
@@ -176,28 +282,45 @@ impl Facts {
 
 /// The findings of one instance.
 pub fn judged(state: &ControlState, group: &Group, instance: &Instance, part: Part<'_>, facts: &Facts) -> Vec<Finding> {
-    let mut checks = vec![
-        (Check::Answers, None),
-        (Check::Binlog, binlog(facts, instance.role)),
-        (Check::Channels, channels(state, facts)),
-        (Check::Filters, filters(group, &facts.channels)),
+    let mut checks: Vec<(Check, Verdict)> = vec![
+        (Check::Answers, Verdict::Fine),
+        (Check::Binlog, binlog(facts, instance.role).into()),
+        (Check::Channels, replica_channels(state, instance, facts)),
+        (Check::Filters, filters(group, &facts.channels).into()),
+        (Check::Appliers, noted(notes::appliers(facts))),
     ];
     if part.is_target {
         let read_only = || "it is read-only: SET GLOBAL read_only = 0 there first".to_owned();
-        checks.push((Check::Writable, facts.is_on("read_only").then(read_only)));
+        checks.push((Check::Writable, facts.is_on("read_only").then(read_only).into()));
     }
     if part.is_source {
-        let prepared = facts.prepared.filter(|count| *count > 0);
-        checks.push((Check::Prepared, prepared.map(|count| format!("{count} XA transactions are prepared there"))));
+        checks.push((Check::Prepared, prepared(facts)));
+        checks.push((Check::Accounts, noted(notes::writers(group, part.applications, facts))));
     }
     if instance.role == Role::Primary && group.has_managed_tables() {
-        checks.push((Check::AutomaticIds, automatic_ids(state, facts)));
-        checks.push((Check::Retention, retention(facts)));
-        checks.push((Check::Events, events(group, facts)));
-        checks.push((Check::ReadOnlyBypass, unbound(part.applications, facts)));
+        checks.push((Check::AutomaticIds, automatic_ids(state, facts).into()));
+        checks.push((Check::Retention, retention(facts).into()));
+        checks.push((Check::Events, events(group, facts).into()));
+        checks.push((Check::ReadOnlyBypass, unbound(part.applications, facts).into()));
+        checks.push((Check::Start, noted(notes::start(facts))));
     }
-    let finding = |(check, fault)| Finding { check, instance: instance.name.clone(), fault, note: None };
+    let finding = |(check, verdict)| {
+        let (fault, note) = match verdict {
+            Verdict::Fine => (None, None),
+            Verdict::Note(note) => (None, Some(note)),
+            Verdict::Fault(fault) => (Some(fault), None),
+        };
+        Finding { check, instance: instance.name.clone(), fault, note }
+    };
     checks.into_iter().map(finding).collect()
+}
+
+fn prepared(facts: &Facts) -> Verdict {
+    match facts.prepared {
+        Some(0) => Verdict::Fine,
+        Some(count) => Verdict::Fault(format!("{count} XA transactions are prepared there")),
+        None => Verdict::Note("whether XA transactions are prepared there is not told (XA_RECOVER_ADMIN)".to_owned()),
+    }
 }
 
 /// A replica's binlog is read by nobody here; a primary's is what the others follow.
@@ -304,97 +427,4 @@ fn automatic_ids(state: &ControlState, facts: &Facts) -> Option<String> {
     let step: usize = facts.variable("auto_increment_increment")?.parse().ok()?;
     let units = state.units.len();
     (step < units).then(|| format!("auto_increment_increment is {step}, with {units} units that write"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::control::sample;
-
-    fn channel(columns: &[(&str, &str)]) -> Channel {
-        let fine = [
-            ("Connection_name", "from_hz"),
-            ("Slave_IO_Running", "Yes"),
-            ("Slave_SQL_Running", "Yes"),
-            ("Using_Gtid", "Slave_Pos"),
-            ("Replicate_Ignore_Table", "shop.audit_log"),
-        ];
-        fine.iter().chain(columns).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
-    }
-
-    fn facts(variables: &[(&'static str, &str)], channels: Vec<Channel>) -> Facts {
-        let fine = [
-            ("log_bin", "ON"),
-            ("log_slave_updates", "ON"),
-            ("read_only", "OFF"),
-            ("auto_increment_increment", "4"),
-            ("binlog_expire_logs_seconds", "0"),
-            ("event_scheduler", "ON"),
-        ];
-        let given =
-            |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
-        let variables =
-            fine.iter().map(|(name, value)| (*name, Some(given(name).unwrap_or_else(|| (*value).to_owned()))));
-        Facts {
-            family: Some(Family::MariaDb),
-            variables: variables.collect(),
-            channels,
-            prepared: Some(0),
-            ..Facts::default()
-        }
-    }
-
-    fn faults(facts: &Facts) -> Vec<String> {
-        let state = sample::state();
-        let applications = ["app".to_owned()];
-        let part = Part { is_source: true, is_target: true, applications: &applications };
-        let findings = judged(&state, &state.groups[0], &state.instances[0], part, facts);
-        findings.into_iter().filter_map(|finding| Some(format!("{}: {}", finding.check, finding.fault?))).collect()
-    }
-
-    #[test]
-    fn a_sound_instance_has_no_faults() {
-        assert_eq!(faults(&facts(&[], vec![channel(&[])])), Vec::<String>::new());
-    }
-
-    #[test]
-    fn each_fault_is_named() {
-        let one = |variables: &[(&'static str, &str)], channels| faults(&facts(variables, channels)).join("; ");
-        let fine = || vec![channel(&[])];
-        assert_eq!(one(&[("log_bin", "OFF")], fine()), "binlog: log_bin is off");
-        assert_eq!(one(&[("log_slave_updates", "OFF")], fine()), "binlog: log_slave_updates is off");
-        assert_eq!(
-            one(&[("read_only", "ON")], fine()),
-            "writable: it is read-only: SET GLOBAL read_only = 0 there first"
-        );
-        assert!(one(&[("auto_increment_increment", "1")], fine()).starts_with("automatic-ids: "));
-        assert!(one(&[], Vec::new()).starts_with("channels: it follows nobody"));
-        for (columns, fault) in [
-            (("Slave_IO_Running", "Connecting"), "channels: channel 'from_hz' does not receive: "),
-            (("Slave_SQL_Running", "No"), "channels: channel 'from_hz' does not apply: "),
-            (("Using_Gtid", "No"), "channels: channel 'from_hz' does not follow by GTID"),
-            (("Replicate_Do_Domain_Ids", "1"), "filters: channel 'from_hz' has Replicate_Do_Domain_Ids"),
-            (("Replicate_Ignore_DB", "shop"), "filters: channel 'from_hz' leaves out schema shop"),
-            (
-                ("Replicate_Ignore_Table", "shop.orders"),
-                "filters: channel 'from_hz' leaves out shop.orders, which is not local",
-            ),
-        ] {
-            assert_eq!(one(&[], vec![channel(&[columns])]), fault, "{columns:?}");
-        }
-        assert!(one(&[("binlog_expire_logs_seconds", "600")], fine()).starts_with("retention: "));
-        let pair = |first: &str, second: &str| vec![(first.to_owned(), second.to_owned())];
-        let events = Facts { events: pair("shop", "tidy"), ..facts(&[], fine()) };
-        assert!(faults(&events)[0].starts_with("events: event shop.tidy is enabled"), "{:?}", faults(&events));
-        let elsewhere = Facts { events: pair("other", "tidy"), ..facts(&[], fine()) };
-        assert_eq!(faults(&elsewhere), Vec::<String>::new());
-        let unbound = |grantee, privilege| faults(&Facts { unbound: pair(grantee, privilege), ..facts(&[], fine()) });
-        assert!(
-            unbound("'app'@'%'", "READ_ONLY ADMIN")[0].starts_with("read-only-bypass: 'app'@'%' has READ_ONLY ADMIN")
-        );
-        assert_eq!(unbound("'root'@'localhost'", "READ_ONLY ADMIN"), Vec::<String>::new());
-        assert_eq!(unbound("'app'@'%'", "SUPER"), Vec::<String>::new(), "MariaDB's SUPER is bound");
-        let prepared = Facts { prepared: Some(2), ..facts(&[], fine()) };
-        assert_eq!(faults(&prepared), ["prepared: 2 XA transactions are prepared there"]);
-    }
 }

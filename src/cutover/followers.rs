@@ -12,21 +12,23 @@ pub struct Follower {
     pub through: Option<InstanceId>,
 }
 
-/// Every instance of `group` but the primary of `source`. Not the target alone: another one that still applies the old owner's writes
+/// Every instance of `group` but the primary of `source` and the replicas that are out of service, which nobody reads from. Not the target alone: another one that still applies the old owner's writes
 /// while the new owner's reach it may apply the two out of order and differ from then on, without an error.
 pub fn of(state: &ControlState, group: GroupId, source: UnitId) -> Vec<Follower> {
     let origin = state.primary_of(source, group);
     let held = (0u16..).map(InstanceId).zip(&state.instances).filter(|(_, instance)| instance.group == group);
-    let others = held.filter(|(id, _)| Some(*id) != origin);
-    others
-        .map(|(id, instance)| {
-            let through = match instance.role {
-                Role::Replica if instance.unit != source => state.primary_of(instance.unit, group),
-                Role::Replica | Role::Primary => None,
-            };
-            Follower { instance: id, through }
-        })
-        .collect()
+    let others = held.filter(|(id, _)| Some(*id) != origin && state.left_out_of(*id).is_none());
+    others.map(|(id, _)| follower(state, id, source)).collect()
+}
+
+/// How `id` has the stream of `source`.
+pub fn follower(state: &ControlState, id: InstanceId, source: UnitId) -> Follower {
+    let instance = state.instance(id);
+    let through = match instance.role {
+        Role::Replica if instance.unit != source => state.primary_of(instance.unit, instance.group),
+        Role::Replica | Role::Primary => None,
+    };
+    Follower { instance: id, through }
 }
 
 #[cfg(test)]
@@ -52,5 +54,16 @@ mod tests {
             [follower(1, None), follower(2, None), follower(3, Some(1))],
             "bj's primary, hz's own replica, bj's replica"
         );
+    }
+
+    #[test]
+    fn nobody_waits_for_a_replica_that_is_out_of_service() {
+        let mut state = sample::state();
+        let like = state.instances[0].clone();
+        let (name, role) = ("hz-main-2".to_owned(), Role::Replica);
+        state.instances.push(Instance { name, role, ..like });
+        assert_eq!(of(&state, GroupId(0), UnitId(0)).len(), 2);
+        state.left_out.push(crate::model::LeftOut { instance: InstanceId(2), needs: Vec::new() });
+        assert_eq!(of(&state, GroupId(0), UnitId(0)), [Follower { instance: InstanceId(1), through: None }]);
     }
 }

@@ -22,6 +22,7 @@ pub mod plan;
 pub mod progress;
 mod quarantine_keeper;
 pub mod reconcile;
+mod returning;
 pub mod run;
 pub mod server;
 pub mod survivors;

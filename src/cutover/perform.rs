@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use thiserror::Error;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -118,25 +119,51 @@ pub async fn newest_positions(tools: &Tools, sources: &[(GroupId, UnitId)]) -> R
     Ok(positions)
 }
 
-/// What the sources have written. To be read when nothing older is in flight. Errors: a source does not answer, or somebody else's threads
-/// at a source are not gone.
-pub async fn positions(tools: &Tools, record: &MoveRecord) -> Result<Vec<FencePosition>, ServerError> {
-    let state = Arc::clone(&tools.controller.snapshots().load().state);
-    for (group, source) in record.sources() {
-        if let Some(primary) = state.primary_of(source, group) {
-            tools.leftovers.clear(&state, primary).await?;
-        }
-    }
-    newest_positions(tools, &record.sources()).await
+/// Why it is not known what a source has written.
+#[derive(Debug, Error)]
+pub enum NotRecorded {
+    /// It does not answer, or somebody else's threads there are not gone.
+    #[error(transparent)]
+    Server(#[from] ServerError),
+    /// Transactions are prepared there for two-phase commit: no fence ends them, and anybody may commit them later.
+    #[error("{count} XA transactions are prepared at {instance}: commit or roll them back there (XA RECOVER)")]
+    Prepared {
+        /// The source.
+        instance: String,
+        /// How many.
+        count: usize,
+    },
 }
 
-/// Who does not have `positions` after `at_most`, and why: the target and every other instance that applies a source's stream. Nobody, when
-/// all have them.
-pub async fn behind(tools: &Tools, positions: &[FencePosition], at_most: Duration) -> Vec<String> {
+/// What the sources have written. To be read when nothing older is in flight. Errors: a source does not answer, somebody else's threads
+/// at a source are not gone, or something is prepared there that could be committed later.
+pub async fn positions(tools: &Tools, record: &MoveRecord) -> Result<Vec<FencePosition>, NotRecorded> {
+    let state = Arc::clone(&tools.controller.snapshots().load().state);
+    for (group, source) in record.sources() {
+        let Some(primary) = state.primary_of(source, group) else { continue };
+        tools.leftovers.clear(&state, primary).await?;
+        let instance = state.instance(primary);
+        let prepared = Server::connect(instance, &tools.account).await?.prepared().await?;
+        if let Some(count) = prepared.filter(|count| *count > 0) {
+            return Err(NotRecorded::Prepared { instance: instance.name.clone(), count });
+        }
+    }
+    Ok(newest_positions(tools, &record.sources()).await?)
+}
+
+/// Who does not have `positions` after `at_most`, and why: the target and every other instance that applies a source's stream, `without` those.
+/// Nobody, when all have them.
+pub async fn behind(
+    tools: &Tools,
+    positions: &[FencePosition],
+    without: &[InstanceId],
+    at_most: Duration,
+) -> Vec<String> {
     let state = Arc::clone(&tools.controller.snapshots().load().state);
     let mut waits = JoinSet::new();
     for found in positions {
-        for follower in followers::of(&state, found.group, found.source) {
+        let followers = followers::of(&state, found.group, found.source);
+        for follower in followers.into_iter().filter(|follower| !without.contains(&follower.instance)) {
             let through = follower.through.map(|primary| state.instance(primary).clone());
             let instance = state.instance(follower.instance).clone();
             waits.spawn(lag_of(instance, through, tools.account.clone(), found.position.clone(), at_most));
@@ -145,6 +172,21 @@ pub async fn behind(tools: &Tools, positions: &[FencePosition], at_most: Duratio
     let mut behind: Vec<String> = waits.join_all().await.into_iter().flatten().collect();
     behind.sort_unstable();
     behind
+}
+
+/// Whether `id` has everything that `needs` says, or why not.
+pub async fn lacks(tools: &Tools, id: InstanceId, needs: &[FencePosition], at_most: Duration) -> Option<String> {
+    let state = Arc::clone(&tools.controller.snapshots().load().state);
+    for found in needs {
+        let through = followers::follower(&state, id, found.source).through;
+        let through = through.map(|primary| state.instance(primary).clone());
+        let instance = state.instance(id).clone();
+        let lag = lag_of(instance, through, tools.account.clone(), found.position.clone(), at_most).await;
+        if lag.is_some() {
+            return lag;
+        }
+    }
+    None
 }
 
 /// Who does not have `position` after `at_most`, and why: `instance`, or the primary it has the stream `through`.

@@ -69,7 +69,7 @@ impl Mover {
             return Err(ReconcileError::NotRight(what));
         }
         let account = &self.tools.account;
-        let findings =
+        let (findings, without) =
             checks::of_group(&state, group, &[], quarantine.stand_in, account, &self.tools.applications).await;
         let faults: Vec<String> = findings
             .into_iter()
@@ -77,6 +77,11 @@ impl Mover {
             .collect();
         if !faults.is_empty() {
             return Err(ReconcileError::NotRight(faults.join("; ")));
+        }
+        // A move may go on without a replica; what comes back comes back whole.
+        if let Some(replica) = without.first() {
+            let name = &state.instance(*replica).name;
+            return Err(ReconcileError::NotRight(format!("replica {name} does not follow")));
         }
         self.tools.controller.change(&Command::Rejoin { group, unit }, author, None).await?;
         source.open_for_writes().await?;

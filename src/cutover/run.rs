@@ -21,8 +21,8 @@ use super::progress::Board;
 use crate::control::{ApplyError, Author, ChangeError, Command, past};
 use crate::model::move_record::sources_of;
 use crate::model::{
-    ClosureProof, ControlState, Epoch, Extent, GroupId, MoveId, MovePart, MovePhase, MoveRecord, Picture, PlainKey,
-    Shard, ShardRange, UnitId,
+    ClosureProof, ControlState, Epoch, Extent, GroupId, InstanceId, MoveId, MovePart, MovePhase, MoveRecord, Picture,
+    PlainKey, Shard, ShardRange, UnitId,
 };
 use crate::route::placement;
 use crate::shutdown::Shutdown;
@@ -207,9 +207,13 @@ impl Mover {
             let request = tokio::select! {
                 () = stopped.told() => return,
                 _ = rounds.tick() => {
-                    if keeping.is_empty() && !self.state().quarantines.is_empty() {
+                    let state = self.state();
+                    if keeping.is_empty() && !(state.quarantines.is_empty() && state.left_out.is_empty()) {
                         let mover = Arc::clone(&self);
-                        keeping.spawn(async move { mover.keep_quarantines().await });
+                        keeping.spawn(async move {
+                            mover.keep_quarantines().await;
+                            mover.take_back().await;
+                        });
                     }
                     continue;
                 }
@@ -305,14 +309,14 @@ impl Mover {
     pub async fn preview(&self, goal: &Goal, author: &Author) -> Result<Preview, MoveError> {
         let state = self.state();
         let parts = parts_of(goal, &state)?;
-        let findings = self.findings(&state, &parts).await;
+        let (findings, without) = self.findings(&state, &parts).await;
         let refusal = crate::control::apply(&state, &self.begin_of(&parts), author);
         let touches = |scope: &crate::model::Scope| parts.iter().any(|part| part.extent.touches(*scope));
         let in_flight = self.tools.controller.gate().in_flight();
         Ok(Preview {
             what: past::parts(&state, &parts),
             refusal: refusal.err().map(|error| error.to_string()),
-            catch_up: self.catch_up(&parts).await,
+            catch_up: self.catch_up(&parts, &without).await,
             in_flight: in_flight.iter().filter(|ticket| ticket.scopes.iter().any(touches)).count(),
             findings,
         })
@@ -339,12 +343,18 @@ impl Mover {
         // The state's own refusals come first: they need no server.
         let begin = self.begin_of(&parts);
         crate::control::apply(&state, &begin, author).map_err(ChangeError::from)?;
-        let findings = self.findings(&state, &parts).await;
+        let (findings, without) = self.findings(&state, &parts).await;
         if findings.iter().any(|finding| finding.fault.is_some()) {
             return Err(MoveError::Checks(findings));
         }
+        let mut if_epoch = if_epoch;
+        if !without.is_empty() {
+            tracing::warn!(instances = ?without, "a move goes on without replicas that do not follow");
+            let left_out = controller.change(&Command::LeaveOut { instances: without }, author, if_epoch).await?;
+            if_epoch = if_epoch.map(|_| left_out.epoch);
+        }
         // What lags now would lag while everybody waits.
-        self.catch_up(&parts).await.map_err(|who| MoveError::Behind { within: self.deadlines.catch_up, who })?;
+        self.catch_up(&parts, &[]).await.map_err(|who| MoveError::Behind { within: self.deadlines.catch_up, who })?;
         let begun = controller.change(&begin, author, if_epoch).await?;
         self.running().insert(MoveId(begun.epoch.0));
         Ok(self.run(MoveId(begun.epoch.0)).await)
@@ -384,8 +394,9 @@ impl Mover {
         Command::BeginMove { parts: parts.to_vec(), runner }
     }
 
-    async fn findings(&self, state: &ControlState, parts: &[MovePart]) -> Vec<Finding> {
-        let mut findings = Vec::new();
+    /// What was found at the servers, and the replicas that a move goes on without.
+    async fn findings(&self, state: &ControlState, parts: &[MovePart]) -> (Vec<Finding>, Vec<InstanceId>) {
+        let (mut findings, mut left_out) = (Vec::new(), Vec::new());
         let mut groups: Vec<GroupId> = parts.iter().map(|part| part.extent.group()).collect();
         groups.sort_unstable();
         groups.dedup();
@@ -393,23 +404,24 @@ impl Mover {
             let of_group = || parts.iter().filter(|part| part.extent.group() == group);
             let sources: Vec<UnitId> = of_group().map(|part| part.source).collect();
             let Some(target) = of_group().map(|part| part.target).next() else { continue };
-            findings.extend(
-                checks::of_group(state, group, &sources, target, &self.tools.account, &self.tools.applications).await,
-            );
+            let (account, applications) = (&self.tools.account, &self.tools.applications);
+            let (found, without) = checks::of_group(state, group, &sources, target, account, applications).await;
+            findings.extend(found);
+            left_out.extend(without);
             if let Some(peers) = &self.tools.peers {
                 findings.extend(peers.fences(state, group, &sources));
             }
         }
-        findings
+        (findings, left_out)
     }
 
     /// How long it takes until all have what the sources have written by now; or who has not within the deadline.
-    async fn catch_up(&self, parts: &[MovePart]) -> Result<Duration, Vec<String>> {
+    async fn catch_up(&self, parts: &[MovePart], without: &[InstanceId]) -> Result<Duration, Vec<String>> {
         let began = Instant::now();
         let positions = perform::newest_positions(&self.tools, &sources_of(parts))
             .await
             .map_err(|error| vec![error.to_string()])?;
-        let behind = perform::behind(&self.tools, &positions, self.deadlines.catch_up).await;
+        let behind = perform::behind(&self.tools, &positions, without, self.deadlines.catch_up).await;
         if behind.is_empty() { Ok(began.elapsed()) } else { Err(behind) }
     }
 
@@ -474,7 +486,7 @@ impl Mover {
             },
             Step::CatchUp { at_most } => {
                 let MovePhase::Recorded(positions) = &record.phase else { return };
-                let behind = perform::behind(&self.tools, positions, at_most).await;
+                let behind = perform::behind(&self.tools, positions, &[], at_most).await;
                 if !behind.is_empty() {
                     return self.trouble(id, behind.join(", "), seen).await;
                 }

@@ -58,7 +58,11 @@ impl Session {
         let for_comfort = self.comfort().is_some();
         if let Some(held) = self.held.take() {
             let instance = held.checkout.connection.instance;
-            let unusable = || held.checkout.is_shut() || snapshot.observations.health_of(instance) == Health::Unhealthy;
+            let unusable = || {
+                held.checkout.is_shut()
+                    || snapshot.observations.health_of(instance) == Health::Unhealthy
+                    || snapshot.state.left_out_of(instance).is_some()
+            };
             if for_comfort && unusable() {
                 // Nobody can be asked what the last reply left; a new login tells whether the instance is there at all.
                 drop(held);
@@ -100,7 +104,9 @@ impl Session {
         let state = &snapshot.state;
         let mut candidates = smallvec::SmallVec::new();
         if target.role == Role::Replica {
-            let healthy = |instance| snapshot.observations.health_of(instance) == Health::Healthy;
+            let healthy = |instance| {
+                snapshot.observations.health_of(instance) == Health::Healthy && state.left_out_of(instance).is_none()
+            };
             let replicas = state.instances_of(target.unit, target.group);
             candidates.extend(
                 replicas.filter(|(id, instance)| instance.role == Role::Replica && healthy(*id)).map(|(id, _)| id),

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use thiserror::Error;
 
 use super::{
-    Denial, Epoch, Extent, Forbid, ForbidScope, Group, GroupId, HistoryEntry, InstanceId, KeyFault, MoveRecord,
-    Quarantine, Scope, Shard, TableClass, UnitId, key_type,
+    Denial, Epoch, Extent, Forbid, ForbidScope, Group, GroupId, HistoryEntry, InstanceId, KeyFault, LeftOut,
+    MoveRecord, Quarantine, Scope, Shard, TableClass, UnitId, key_type,
 };
 
 /// A region's full stack.
@@ -74,6 +74,8 @@ pub struct ControlState {
     pub moves: Vec<MoveRecord>,
     /// What was left behind by force and takes no part.
     pub quarantines: Vec<Quarantine>,
+    /// Replicas that are out of service, each once.
+    pub left_out: Vec<LeftOut>,
     /// The ownership the configuration last described, a line for each group; empty until a store has taken the state.
     /// Ownership that was moved since then differs from it without anybody having edited anything.
     pub configured: Vec<String>,
@@ -136,6 +138,11 @@ impl ControlState {
         self.quarantines.iter().find(|one| one.unit == unit && one.group == group)
     }
 
+    /// What `instance` must have before it serves reads again, if it is out of service.
+    pub fn left_out_of(&self, instance: InstanceId) -> Option<&LeftOut> {
+        self.left_out.iter().find(|one| one.instance == instance)
+    }
+
     /// The unit whose instances of `group` serve the clients of `unit`: its own, unless they were left behind by force.
     pub fn serving(&self, unit: UnitId, group: GroupId) -> UnitId {
         self.quarantine_of(unit, group).map_or(unit, |one| one.stand_in)
@@ -176,7 +183,19 @@ impl ControlState {
             self.check_scope(&forbid.scope)?;
         }
         self.check_quarantines()?;
+        self.check_left_out()?;
         self.check_moves()
+    }
+
+    /// Whoever others follow cannot be left out.
+    fn check_left_out(&self) -> Result<(), InvalidState> {
+        let is_replica = |one: &LeftOut| {
+            self.instances.get(one.instance.index()).is_some_and(|instance| instance.role == Role::Replica)
+        };
+        match self.left_out.iter().find(|one| !is_replica(one)) {
+            Some(one) => Err(InvalidState::NoReplica { instance: one.instance.0 }),
+            None => Ok(()),
+        }
     }
 
     /// Whether what `scope` names exists. Errors: what does not.
@@ -391,6 +410,12 @@ pub enum InvalidState {
     MoveSource {
         /// The move.
         id: u64,
+    },
+    /// What is out of service must be a replica.
+    #[error("instance {instance} is no replica, and cannot be left out")]
+    NoReplica {
+        /// The instance's number.
+        instance: u16,
     },
     /// Something that was left behind by force owns, or stands in for another.
     #[error("unit '{unit}' of group '{group}' is in quarantine; reconcile it and REJOIN UNIT '{unit}' first")]

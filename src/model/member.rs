@@ -197,6 +197,7 @@ mod tests {
             history: Vec::new(),
             denials: Vec::new(),
             quarantines: Vec::new(),
+            left_out: Vec::new(),
         };
         Picture { revision: 9, state: Some(Arc::new(state)), members, questions: Vec::new() }
     }

@@ -250,6 +250,7 @@ impl WorldFile {
             default_group: GroupId(0),
             forbids: forbids.collect(),
             moves: self.moves.iter().map(|moved| moved.record(&unit)).collect(),
+            left_out: Vec::new(),
             quarantines: self.quarantines.iter().map(|one| one.quarantine(&unit)).collect(),
             configured: Vec::new(),
             history: Vec::new(),

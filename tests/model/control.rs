@@ -59,6 +59,7 @@ impl Control {
             forbids: Vec::new(),
             moves: Vec::new(),
             quarantines: Vec::new(),
+            left_out: Vec::new(),
             configured: Vec::new(),
             history: Vec::new(),
             denials: Vec::new(),

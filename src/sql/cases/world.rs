@@ -95,6 +95,7 @@ pub(super) fn world() -> World {
         forbids: vec![],
         moves: vec![],
         quarantines: vec![],
+        left_out: vec![],
         configured: vec![],
         history: vec![],
         denials: Vec::new(),

@@ -247,6 +247,7 @@ fn state() -> ControlState {
         forbids: vec![],
         moves: Vec::new(),
         quarantines: Vec::new(),
+        left_out: Vec::new(),
         configured: Vec::new(),
         history: Vec::new(),
         denials: Vec::new(),

@@ -5,5 +5,7 @@ mod frozen;
 mod lost_unit;
 mod mysql9;
 mod revived;
+mod several;
+mod unfenced;
 
 pub use revived::Revived;

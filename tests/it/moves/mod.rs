@@ -9,6 +9,8 @@ mod lag;
 mod mysql9;
 mod operated;
 mod prechecks;
+mod prepared;
+mod replicas;
 mod under_load;
 
 use std::time::Duration;

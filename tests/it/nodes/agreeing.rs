@@ -23,9 +23,12 @@ async fn what_is_decided_at_one_node_is_in_force_at_all_when_the_answer_comes() 
     let Some(cluster) = Cluster::start(3, 3, 20, PATIENT).await else { return };
     let mut console = cluster.console(0).await;
     assert_eq!(nodes_shown(&mut console).await, ["n1#1 this", "n2#1 live", "n3#1 live"]);
+    let mut quickest = u64::MAX;
     for round in 0..5 {
         let told = done(&mut console, &format!("FORBID WRITES ON UNIT 'hz' REASON 'round {round}'")).await;
-        assert!(told.starts_with("changed; in force at all 3 living nodes after "), "{told}");
+        let after = told.strip_prefix("changed; in force at all 3 living nodes after ");
+        let after = after.and_then(|after| after.split(' ').next()?.parse().ok());
+        quickest = quickest.min(after.unwrap_or_else(|| panic!("{told}")));
         for node in 0..3 {
             let (errno, text) = error_of(&mut cluster.client(node, "bj").await, WRITE_2499).await;
             assert!(errno == 1290 && text.contains(&format!("round {round}")), "{text}");
@@ -34,6 +37,8 @@ async fn what_is_decided_at_one_node_is_in_force_at_all_when_the_answer_comes() 
         let told = done(&mut other, "ALLOW WRITES ON UNIT 'hz'").await;
         assert!(told.contains("in force at all 3 living nodes"), "{told}");
     }
+    // The quickest of them: what else the machine does meanwhile is no matter of ours.
+    assert!(quickest <= 200, "in force everywhere after {quickest} ms at best");
     for node in 0..3 {
         let mut client = cluster.client(node, "bj").await;
         assert_eq!(sent(&mut client, cluster.turn.databases, WRITE_2499).await, Ok(vec!["hz primary".to_owned()]));
