@@ -162,17 +162,31 @@ impl Pools {
         pool: PoolId,
         wanted: &Arc<SessionState>,
     ) -> Result<Checkout, CheckoutError> {
-        let instance = pool.instance;
-        let permit = match self.free_permit(instance) {
+        let permit = match self.free_permit(pool.instance) {
             Some(permit) => permit,
-            None => Box::pin(self.permit(instance)).await?,
+            None => self.permit(pool.instance).await?,
         };
         let connection = match self.take_idle(worker, pool, wanted) {
             Some(connection) => connection,
-            // Boxed: logging in is rare, and its future large.
-            None => Box::pin(self.open(pool, wanted)).await?,
+            None => self.open(pool, wanted).await?,
         };
         Ok(Checkout { connection, pools: Arc::clone(self), worker, pool, _permit: permit })
+    }
+
+    /// As [`Pools::checkout`], when that is possible without waiting for anything.
+    pub fn checkout_at_hand(
+        self: &Arc<Self>,
+        worker: usize,
+        pool: PoolId,
+        wanted: &Arc<SessionState>,
+    ) -> Option<Checkout> {
+        let permit = self.free_permit(pool.instance)?;
+        let connection = self.take_idle(worker, pool, wanted)?;
+        Some(Checkout { connection, pools: Arc::clone(self), worker, pool, _permit: permit })
+    }
+
+    fn free_permit(&self, instance: InstanceId) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.gauge(instance).permits).try_acquire_owned().ok()
     }
 
     /// As [`Pools::checkout`], but never a connection that was used before: for a read that is sent again.
@@ -183,12 +197,8 @@ impl Pools {
         wanted: &Arc<SessionState>,
     ) -> Result<Checkout, CheckoutError> {
         let permit = self.permit(pool.instance).await?;
-        let connection = Box::pin(self.open(pool, wanted)).await?;
+        let connection = self.open(pool, wanted).await?;
         Ok(Checkout { connection, pools: Arc::clone(self), worker, pool, _permit: permit })
-    }
-
-    fn free_permit(&self, instance: InstanceId) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.gauge(instance).permits).try_acquire_owned().ok()
     }
 
     /// A permit, waited for up to the queue deadline.

@@ -27,7 +27,10 @@ impl Session {
         request: &mut Request,
     ) -> Result<Box<Held>, NotCarried> {
         let snapshot = self.worker.node.snapshots.load();
-        let mut held = self.connection_to(target, &snapshot, request).await?;
+        let mut held = match self.connection_at_hand(target, &snapshot) {
+            Some(held) => held,
+            None => self.connection_to(target, &snapshot, request).await?,
+        };
         match held.checkout.connection.bring_to(&self.state, &login_names(self.collation)).await {
             Ok(()) => Ok(held),
             Err(error) => Err(self.not_ready(held, error, None, request).await),
@@ -46,6 +49,32 @@ impl Session {
             Placement::Tableless | Placement::Refused(_) => None,
         };
         of_tables.or_else(of_schema).unwrap_or(state.default_group)
+    }
+
+    /// As [`Self::connection_to`], when that is possible without waiting for anything: nearly always.
+    pub(super) fn connection_at_hand(&mut self, target: Target, snapshot: &Snapshot) -> Option<Box<Held>> {
+        if let Some(held) = self.held.take_if(|held| held.target == target) {
+            let is_silent = snapshot.observations.health_of(held.checkout.connection.instance) == Health::Unhealthy;
+            if !is_silent {
+                return Some(held);
+            }
+            self.held = Some(held);
+        }
+        if self.held.is_some() {
+            return None;
+        }
+        let instance = *self.candidates(target, snapshot).first()?;
+        if snapshot.observations.health_of(instance) == Health::Unhealthy {
+            return None;
+        }
+        let pool = self.pool_of(instance);
+        let checkout = self.worker.node.pools.checkout_at_hand(self.worker.number, pool, &self.state)?;
+        Some(self.now_on(checkout, target))
+    }
+
+    fn now_on(&self, checkout: Checkout, target: Target) -> Box<Held> {
+        self.presence.entry.runs_on(checkout.connection.instance, checkout.connection.thread_id);
+        Held::boxed(checkout, target)
     }
 
     /// The connection the session keeps, if it leads there; else one from the pool.
@@ -76,8 +105,7 @@ impl Session {
             tracing::warn!(session = self.presence.entry.id, error = &error as &dyn std::error::Error, "no connection");
             NotCarried::Told(error_reply::fault(&error, request.reply_sequence()))
         })?;
-        self.presence.entry.runs_on(checkout.connection.instance, checkout.connection.thread_id);
-        Ok(Held::boxed(checkout, target))
+        Ok(self.now_on(checkout, target))
     }
 
     /// Borrows a connection to an instance of the target: the least used healthy replica, the next one, the primary.
@@ -90,7 +118,7 @@ impl Session {
             let answers = snapshot.observations.health_of(instance) != Health::Unhealthy;
             let checkout = match wish {
                 Use::Any if answers => pools.checkout(worker, pool, &self.state).await,
-                Use::Any | Use::Fresh => Box::pin(pools.checkout_fresh(worker, pool, &self.state)).await,
+                Use::Any | Use::Fresh => pools.checkout_fresh(worker, pool, &self.state).await,
             };
             match checkout {
                 Ok(checkout) => return Ok(checkout),
@@ -115,6 +143,13 @@ impl Session {
         }
         candidates.extend(state.primary_of(target.unit, target.group));
         candidates
+    }
+
+    /// Whether the statement can be sent on the connection as it is.
+    pub(super) fn is_ready(&self, held: &mut Held, request: &Request, statement: &Statement) -> bool {
+        held.checkout.connection.is_in_state(&self.state)
+            && !matches!(request.subject, Subject::Execute(_))
+            && (held.insert_id != InsertId::Foreign || !needs_insert_id(request, statement))
     }
 
     /// Everything that must be true of the connection before the statement is sent on it; gives what has to travel ahead of it in
@@ -186,8 +221,7 @@ impl Session {
         drop(broken);
         let fresh = self.checkout(target, Use::Fresh, snapshot).await;
         let checkout = fresh.map_err(|error| NotCarried::Told(error_reply::fault(&error, request.reply_sequence())))?;
-        self.presence.entry.runs_on(checkout.connection.instance, checkout.connection.thread_id);
-        Ok(Held::boxed(checkout, target))
+        Ok(self.now_on(checkout, target))
     }
 }
 

@@ -83,6 +83,18 @@ impl Withheld {
     }
 }
 
+/// What one exchange with the instance sends, and how its reply is passed on.
+struct Sent<'a> {
+    /// The command.
+    request: &'a Request,
+    /// What opens its transaction.
+    opening: &'a Opening,
+    /// A packet that travels ahead of both.
+    ahead: Option<Vec<u8>>,
+    /// What happens to the reply before the client gets it.
+    withheld: Option<Withheld>,
+}
+
 impl Session {
     /// Steps 8 to 13 of a statement's walk.
     pub(super) async fn carry(
@@ -127,7 +139,10 @@ impl Session {
             Box::pin(self.end_reading_transaction()).await;
         }
         let target = self.target_of(statement, route);
-        let mut held = self.connection_to(target, snapshot, request).await?;
+        let mut held = match self.connection_at_hand(target, snapshot) {
+            Some(held) => held,
+            None => Box::pin(self.connection_to(target, snapshot, request)).await?,
+        };
         if !self.may_go_out(route) {
             Box::pin(self.settle(held)).await;
             return Err(NotCarried::Told(error_reply::text(&no_lease(), request.reply_sequence())));
@@ -139,14 +154,23 @@ impl Session {
             TransactionStep::Autocommit | TransactionStep::Continue => Opening::default(),
         };
         let relayed = loop {
-            let ahead = match self.prepare_connection(&mut held, request, statement).await {
+            let prepared = match self.is_ready(&mut held, request, statement) {
+                true => Ok(None),
+                false => Box::pin(self.prepare_connection(&mut held, request, statement)).await,
+            };
+            let ahead = match prepared {
                 Ok(ahead) => ahead,
                 Err(refused) => {
                     self.transaction.put_back(opening);
                     return Err(Box::pin(self.not_ready(held, refused, ticket, request)).await);
                 }
             };
-            match self.exchange_in_time(&mut held, request, statement, &opening, ahead).await {
+            let sent = Sent { request, opening: &opening, ahead, withheld: Withheld::of(statement, request) };
+            let exchanged = match self.time_limit(statement) {
+                None => self.exchange(&mut held, sent).await,
+                Some(limit) => Box::pin(self.exchange_within(limit, &mut held, sent)).await,
+            };
+            match exchanged {
                 Ok(relayed) => break relayed,
                 Err(RelayError::Backend { forwarded: false }) if self.may_send_again(&held, statement, route) => {
                     held = Box::pin(self.fresh_connection(held, snapshot, request)).await?;
@@ -186,7 +210,9 @@ impl Session {
             return self.send(&error_reply::text(&error_reply::lost_backend(false), 1)).await;
         };
         let request = Request { reply, ..Request::new(command) };
-        match self.exchange(&mut held, &request, &Opening::default(), None, None).await {
+        let opening = Opening::default();
+        let sent = Sent { request: &request, opening: &opening, ahead: None, withheld: None };
+        match self.exchange(&mut held, sent).await {
             Ok(relayed) => {
                 if let Some(holder) = cursor_of {
                     observe_cursor(&mut held, &relayed, request.reply, holder);
@@ -201,36 +227,23 @@ impl Session {
         }
     }
 
-    /// As [`Self::exchange`]. A statement that runs for longer than its user may let it is ended by KILL QUERY; the client gets the server's own
-    /// error, or the rest of the reply. The connection is this session's until the KILL is answered, so that it hits nobody else's statement.
-    async fn exchange_in_time(
-        &mut self,
-        held: &mut Held,
-        request: &Request,
-        statement: &Statement,
-        opening: &Opening,
-        ahead: Option<Vec<u8>>,
-    ) -> Result<Relayed, RelayError> {
+    /// How long the statement may run.
+    fn time_limit(&self, statement: &Statement) -> Option<Duration> {
         let limit = self.user.user.statement_deadline.or(self.worker.node.limits.load().statement_deadline);
-        match limit.filter(|_| may_be_cut_short(statement)) {
-            Some(limit) => Box::pin(self.exchange_within(limit, held, request, statement, opening, ahead)).await,
-            None => self.exchange(held, request, opening, ahead, Withheld::of(statement, request)).await,
-        }
+        limit.filter(|_| may_be_cut_short(statement))
     }
 
+    /// As [`Self::exchange`]. A statement that runs for longer than its user may let it is ended by KILL QUERY; the client gets the server's own
+    /// error, or the rest of the reply. The connection is this session's until the KILL is answered, so that it hits nobody else's statement.
     async fn exchange_within(
         &mut self,
         limit: Duration,
         held: &mut Held,
-        request: &Request,
-        statement: &Statement,
-        opening: &Opening,
-        ahead: Option<Vec<u8>>,
+        sent: Sent<'_>,
     ) -> Result<Relayed, RelayError> {
-        let withheld = Withheld::of(statement, request);
         let (instance, thread) = (held.checkout.connection.instance, held.checkout.connection.thread_id);
         let (killer, session) = (self.killer(instance), self.presence.entry.id);
-        let mut exchange = Box::pin(self.exchange(held, request, opening, ahead, withheld));
+        let mut exchange = Box::pin(self.exchange(held, sent));
         tokio::select! {
             biased;
             relayed = &mut exchange => return relayed,
@@ -244,14 +257,8 @@ impl Session {
     }
 
     /// Sends the statement, with what travels ahead of it and what opens its transaction, and passes the reply on.
-    async fn exchange(
-        &mut self,
-        held: &mut Held,
-        request: &Request,
-        opening: &Opening,
-        ahead: Option<Vec<u8>>,
-        withheld: Option<Withheld>,
-    ) -> Result<Relayed, RelayError> {
+    async fn exchange(&mut self, held: &mut Held, sent: Sent<'_>) -> Result<Relayed, RelayError> {
+        let Sent { request, opening, ahead, withheld } = sent;
         let connection = &mut held.checkout.connection;
         held.shown = held.last_reply.take();
         connection.begin_command();

@@ -109,7 +109,14 @@ impl Session {
     }
 
     /// Keeps the connection, or lets it go, as transaction, pins and the last reply demand.
-    pub(super) async fn settle(&mut self, mut held: Box<Held>) {
+    pub(super) async fn settle(&mut self, held: Box<Held>) {
+        if let Some(held) = self.settle_at_once(held) {
+            Box::pin(self.let_go_early(held)).await;
+        }
+    }
+
+    /// As [`Self::settle`]; gives back a connection that has to be asked something before it goes.
+    pub(super) fn settle_at_once(&mut self, mut held: Box<Held>) -> Option<Box<Held>> {
         for reason in held.pins.take_begun() {
             self.worker.node.registry.count_pin(reason);
         }
@@ -120,8 +127,20 @@ impl Session {
         self.show(pin.filter(|reason| *reason != PinReason::LastReply));
         if kept {
             self.held = Some(held);
-        } else {
-            self.let_go_early(held).await;
+            return None;
+        }
+        if held.last_reply.is_some() || held.insert_id == InsertId::Moved || held.checkout.connection.needs_reset() {
+            return Some(held);
+        }
+        self.give_back(held);
+        None
+    }
+
+    /// Gives back a connection that nothing more is asked of.
+    fn give_back(&mut self, mut held: Box<Held>) {
+        if self.presence.entry.runs_no_more() {
+            held.checkout.pool = self.pool_of(held.checkout.connection.instance);
+            held.checkout.release();
         }
     }
 
@@ -137,7 +156,7 @@ impl Session {
     }
 
     /// Gives back a connection that is kept for comfort: others wait for it, and the client may still ask.
-    async fn let_go_early(&mut self, mut held: Box<Held>) {
+    pub(super) async fn let_go_early(&mut self, mut held: Box<Held>) {
         if let Some(last_reply) = held.last_reply {
             let warnings = if last_reply.warnings { Box::pin(read_warnings(&mut held)).await } else { None };
             self.left_behind = Some(LeftBehind { row_count: last_reply.row_count, warnings });
@@ -171,11 +190,7 @@ impl Session {
                 return;
             }
         }
-        let instance = held.checkout.connection.instance;
-        if self.presence.entry.runs_no_more() {
-            held.checkout.pool = self.pool_of(instance);
-            held.checkout.release();
-        }
+        self.give_back(held);
     }
 
     /// Asks the connection for its LAST_INSERT_ID() before it goes; `None` when it broke.

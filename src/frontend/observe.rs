@@ -47,13 +47,21 @@ impl Session {
             // A SET TRANSACTION that the failed statement did not use up lies in wait for the next one.
             pin(&mut held, PinReason::UnknownSet);
         }
-        let in_transaction = self.is_in_transaction(&mut held, relayed, statement, &opening).await;
+        let flags = match relayed.end.status {
+            Some(flags) => flags,
+            // An ERR carries none.
+            None if self.may_be_in_transaction(statement, &opening) => Box::pin(ask_flags(&mut held)).await,
+            None => 0,
+        };
+        let in_transaction = if flags & status::IN_TRANS != 0 { InTransaction::Yes } else { InTransaction::No };
         self.observe_transaction(in_transaction, statement, route, opening, ticket);
         self.note_last_reply(&mut held, relayed, statement);
         if let Subject::Execute(execution) = &request.subject {
             observe_cursor(&mut held, relayed, request.reply, execution.holder());
         }
-        self.settle(held).await;
+        if let Some(held) = self.settle_at_once(held) {
+            Box::pin(self.let_go_early(held)).await;
+        }
         // Of several, those before the one that failed have changed it. Everybody knows the new schema by now: see `dispatch`.
         let may_have_changed = !failed || statement.plan.statements.len() > 1;
         if may_have_changed
@@ -63,29 +71,9 @@ impl Session {
         }
     }
 
-    /// The status flags tell; an ERR carries none, so then COM_PING is asked, where it can matter.
-    async fn is_in_transaction(
-        &mut self,
-        held: &mut Held,
-        relayed: &Relayed,
-        statement: &Statement,
-        opening: &Opening,
-    ) -> InTransaction {
-        let matters = self.transaction.is_open() || opening.begun || self.autocommit == Autocommit::Off;
-        let flags = match relayed.end.status {
-            Some(flags) => flags,
-            None if matters || may_leave_transaction(statement) => {
-                match Box::pin(held.checkout.connection.confirmed(Command::Ping, &[])).await {
-                    Ok(end) => end.status.unwrap_or(0),
-                    Err(_) => {
-                        held.checkout.connection.taint();
-                        0
-                    }
-                }
-            }
-            None => 0,
-        };
-        if flags & status::IN_TRANS != 0 { InTransaction::Yes } else { InTransaction::No }
+    fn may_be_in_transaction(&self, statement: &Statement, opening: &Opening) -> bool {
+        let was = self.transaction.is_open() || opening.begun || self.autocommit == Autocommit::Off;
+        was || may_leave_transaction(statement)
     }
 
     fn observe_transaction(
@@ -177,6 +165,17 @@ impl Session {
             [_] if reads && end.kind == EndKind::Eof && end.seen_status & status::CURSOR_EXISTS == 0 => Some(end.rows),
             _ => None,
         };
+    }
+}
+
+/// The status flags as the server has them now.
+async fn ask_flags(held: &mut Held) -> u16 {
+    match held.checkout.connection.confirmed(Command::Ping, &[]).await {
+        Ok(end) => end.status.unwrap_or(0),
+        Err(_) => {
+            held.checkout.connection.taint();
+            0
+        }
     }
 }
 
