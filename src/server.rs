@@ -369,7 +369,7 @@ fn build_node(
         pools: Pools::new(config.backend.clone(), addresses, config.node.workers, tls),
         registry: Arc::new(Registry::new(config.node.number)),
         users: Arc::new(Users::new(config.users.0.clone())),
-        limits: ArcSwap::from_pointee(config.limits.clone()),
+        limits: Arc::new(ArcSwap::from_pointee(config.limits.clone())),
         catalog,
         mappings,
         tally: Tally::default(),

@@ -46,8 +46,10 @@ pub struct Connection {
     pub born: Instant,
     /// The generation of its instance's connections it belongs to.
     pub generation: usize,
-    /// When it was last put back.
-    pub parked_at: Instant,
+    /// Since when it is known to be idle in a pool.
+    pub idle_since: Option<Instant>,
+    /// The sweep of the pools in which its age was last looked at.
+    pub swept: u32,
     tainted: bool,
     busy: bool,
     in_transaction: bool,
@@ -66,7 +68,6 @@ pub struct CollectedReply {
 impl Connection {
     /// A connection that has just logged in and is in `state`; it keeps one prepared statement until it is told how many.
     pub fn new(logged_in: LoggedIn, instance: InstanceId, state: SessionState, slot: OpenSlot) -> Connection {
-        let now = Instant::now();
         slot.named(logged_in.connection_id);
         Connection {
             stream: logged_in.stream,
@@ -77,9 +78,10 @@ impl Connection {
             last_insert_id: Some(0),
             prepared: PreparedStatements::new(1),
             reused: false,
-            born: now,
+            born: Instant::now(),
             generation: 0,
-            parked_at: now,
+            idle_since: None,
+            swept: 0,
             tainted: false,
             busy: false,
             in_transaction: false,

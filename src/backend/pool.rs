@@ -4,6 +4,7 @@
 //! its connection. So what was forgotten fails closed.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::OwnedSemaphorePermit;
@@ -63,6 +64,8 @@ pub struct Pools {
     own: Vec<Mutex<Option<OwnLogin>>>,
     keys: Mutex<KeyRing>,
     shelves: Vec<Mutex<Shelf>>,
+    /// How often idle connections were looked through.
+    sweeps: AtomicU32,
 }
 
 /// How a node logs in at an instance where it has accounts of its own, one for each of the applications'.
@@ -101,7 +104,8 @@ impl Pools {
         let gauges = addresses.iter().map(|_| InstanceGauge::new(config.connections_per_instance)).collect();
         let own = addresses.iter().map(|_| Mutex::default()).collect();
         let shelves = (0..workers).map(|_| Mutex::new(Shelf::new())).collect();
-        Arc::new(Pools { config, addresses, gauges, tls, own, keys: Mutex::default(), shelves })
+        let (keys, sweeps) = (Mutex::default(), AtomicU32::new(0));
+        Arc::new(Pools { config, addresses, gauges, tls, own, keys, shelves, sweeps })
     }
 
     /// From here on this node logs in at `instance` with accounts of its own alone, whose names end with `suffix`; they are not open yet.
@@ -318,12 +322,18 @@ impl Pools {
     }
 
     fn put_back(&self, worker: usize, pool: PoolId, mut connection: Box<Connection>) {
-        let now = Instant::now();
-        let retired = connection.generation != self.gauge(connection.instance).generation();
-        if retired || now.duration_since(connection.born) > self.config.max_lifetime {
+        if connection.generation != self.gauge(connection.instance).generation() {
             return;
         }
-        connection.parked_at = now;
+        // A connection comes back many thousand times between two sweeps: the clock is asked once.
+        let sweep = self.sweeps.load(Ordering::Relaxed);
+        if connection.swept != sweep {
+            connection.swept = sweep;
+            if connection.born.elapsed() > self.config.max_lifetime {
+                return;
+            }
+        }
+        connection.idle_since = None;
         let mut shelf = lock(&self.shelves[worker]);
         if shelf.len() <= pool.number {
             shelf.resize_with(pool.number + 1, Vec::new);
@@ -331,13 +341,15 @@ impl Pools {
         shelf[pool.number].push(connection);
     }
 
-    /// Closes connections that were idle for longer than the idle lifetime. Called from time to time.
+    /// Closes connections that were idle for longer than the idle lifetime since it was first seen that they are. Called from time to time.
     pub fn close_expired(&self) {
         let now = Instant::now();
+        self.sweeps.fetch_add(1, Ordering::Relaxed);
         for shelf in &self.shelves {
             for idle in lock(shelf).iter_mut() {
                 idle.retain_mut(|connection| {
-                    now.duration_since(connection.parked_at) <= self.config.idle_lifetime && connection.is_alive()
+                    let since = *connection.idle_since.get_or_insert(now);
+                    now.duration_since(since) <= self.config.idle_lifetime && connection.is_alive()
                 });
             }
         }

@@ -229,7 +229,8 @@ impl Session {
 
     /// How long the statement may run.
     fn time_limit(&self, statement: &Statement) -> Option<Duration> {
-        let limit = self.user.user.statement_deadline.or(self.worker.node.limits.load().statement_deadline);
+        let limit = self.user.user.statement_deadline;
+        let limit = limit.or_else(|| self.worker.limit(|limits| limits.statement_deadline));
         limit.filter(|_| may_be_cut_short(statement))
     }
 

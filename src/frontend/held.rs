@@ -147,9 +147,12 @@ impl Session {
     /// Tells the registry what has changed, and only then.
     pub(super) fn show(&mut self, pin: Option<PinReason>) {
         let in_transaction = self.transaction.is_begun();
-        if (self.shown.in_transaction, self.shown.pin) != (in_transaction, pin)
-            || self.shown.schema != self.state.schema
-        {
+        let is_shown = (self.shown.in_transaction, self.shown.pin) == (in_transaction, pin);
+        if is_shown && self.shown_state.as_ref().is_some_and(|shown| Arc::ptr_eq(shown, &self.state)) {
+            return;
+        }
+        self.shown_state = Some(Arc::clone(&self.state));
+        if !is_shown || self.shown.schema != self.state.schema {
             self.shown = Shown { schema: self.state.schema.clone(), in_transaction, pin };
             self.presence.entry.show(self.shown.clone());
         }

@@ -84,6 +84,8 @@ pub struct Session {
     pub(super) left_behind: Option<LeftBehind>,
     /// What the registry was last told.
     pub(super) shown: Shown,
+    /// The state it was told of.
+    pub(super) shown_state: Option<Arc<SessionState>>,
     /// What LAST_INSERT_ID() must say on a connection that did not run the INSERT.
     pub(super) last_insert_id: u64,
     /// What FOUND_ROWS() must say on a connection that did not run the SELECT; `None` where only that connection knows.
@@ -172,12 +174,11 @@ impl Session {
     async fn next_command(&mut self) -> Result<ReceivedCommand, SessionEnd> {
         // What nearly all sessions wait for, nearly always, in as few bytes as possible; the rest is boxed.
         let node = &self.worker.node;
-        let max_packet = {
-            let limits = node.limits.load();
+        let max_packet = self.worker.limit(|limits| {
             let ordinary =
                 self.held.is_none() && self.patience(limits.idle_deadline).is_none() && node.registry.drain().is_none();
             ordinary.then_some(limits.max_packet)
-        };
+        });
         let Some(max_packet) = max_packet else {
             return Box::pin(self.next_command_otherwise()).await;
         };
@@ -215,10 +216,8 @@ impl Session {
             let entry = Arc::clone(&self.presence.entry);
             // Only a connection kept for comfort is given back while the client thinks; see `held`.
             let wanted = self.comfort().map(|held| Arc::clone(held.gauge()));
-            let (max_packet, patience) = {
-                let limits = self.worker.node.limits.load();
-                (limits.max_packet, self.patience(limits.idle_deadline))
-            };
+            let (max_packet, patience) =
+                self.worker.limit(|limits| (limits.max_packet, self.patience(limits.idle_deadline)));
             tokio::select! {
                 biased;
                 // First, so that nothing the client sends after a KILL was answered is still carried out.

@@ -203,6 +203,7 @@ async fn begin(
         held: None,
         left_behind: None,
         shown: Shown::default(),
+        shown_state: None,
         last_insert_id: 0,
         found_rows: None,
         prepared: Default::default(),

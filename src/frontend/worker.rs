@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Cache};
 use tokio::task::JoinSet;
 
 use crate::backend::Pools;
@@ -35,7 +35,7 @@ pub struct Node {
     /// Who may log in.
     pub users: Arc<Users>,
     /// Bounds.
-    pub limits: ArcSwap<Limits>,
+    pub limits: Arc<ArcSwap<Limits>>,
     /// Where DDL is told of.
     pub catalog: CatalogRequests,
     /// Who looks up keys that tables map.
@@ -63,6 +63,7 @@ pub struct Worker {
     pub mappings: RefCell<Mappings>,
     spare: Cell<Option<Vec<u8>>>,
     snapshots: SnapshotReader,
+    limits: RefCell<Cache<Arc<ArcSwap<Limits>>, Arc<Limits>>>,
     /// What goes on after its session.
     outliving: RefCell<JoinSet<()>>,
 }
@@ -73,17 +74,14 @@ impl Worker {
         let plans = RefCell::new(PlanCache::new(node.limits.load().plan_cache));
         let scratch = RefCell::new(vec![0; SCRATCH].into_boxed_slice());
         let snapshots = SnapshotReader::new(Arc::clone(&node.snapshots));
-        let mappings = RefCell::default();
-        Worker {
-            number,
-            node,
-            scratch,
-            plans,
-            mappings,
-            spare: Cell::new(None),
-            snapshots,
-            outliving: RefCell::default(),
-        }
+        let limits = RefCell::new(Cache::new(Arc::clone(&node.limits)));
+        let (mappings, spare, outliving) = (RefCell::default(), Cell::new(None), RefCell::default());
+        Worker { number, node, scratch, plans, mappings, spare, snapshots, limits, outliving }
+    }
+
+    /// Something of the bounds as they are now, at the cost of one load.
+    pub fn limit<T>(&self, of: impl FnOnce(&Limits) -> T) -> T {
+        of(self.limits.borrow_mut().load())
     }
 
     /// What decisions see from now on.
