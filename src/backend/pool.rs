@@ -172,7 +172,8 @@ impl Pools {
         };
         let connection = match self.take_idle(worker, pool, wanted) {
             Some(connection) => connection,
-            None => self.open(pool, wanted).await?,
+            // Boxed: logging in is rare, and its future large.
+            None => Box::pin(self.open(pool, wanted)).await?,
         };
         Ok(Checkout { connection, pools: Arc::clone(self), worker, pool, _permit: permit })
     }
@@ -201,7 +202,7 @@ impl Pools {
         wanted: &Arc<SessionState>,
     ) -> Result<Checkout, CheckoutError> {
         let permit = self.permit(pool.instance).await?;
-        let connection = self.open(pool, wanted).await?;
+        let connection = Box::pin(self.open(pool, wanted)).await?;
         Ok(Checkout { connection, pools: Arc::clone(self), worker, pool, _permit: permit })
     }
 

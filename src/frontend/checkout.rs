@@ -118,7 +118,7 @@ impl Session {
             let answers = snapshot.observations.health_of(instance) != Health::Unhealthy;
             let checkout = match wish {
                 Use::Any if answers => pools.checkout(worker, pool, &self.state).await,
-                Use::Any | Use::Fresh => pools.checkout_fresh(worker, pool, &self.state).await,
+                Use::Any | Use::Fresh => Box::pin(pools.checkout_fresh(worker, pool, &self.state)).await,
             };
             match checkout {
                 Ok(checkout) => return Ok(checkout),

@@ -510,10 +510,17 @@ mod tests {
         size_of::<F>()
     }
 
+    fn size_of_waiting<'a, F: Future>(
+        _: impl FnOnce(&'a mut Session, Target, &'a Snapshot, &'a Request) -> F,
+    ) -> usize {
+        size_of::<F>()
+    }
+
     #[test]
     fn an_idle_session_stays_small() {
         // Part of the 4 KB an idle plain connection may cost; whatever is large and short-lived is boxed.
         println!("{} bytes while a command runs", size_of_command(Session::run_command));
+        println!("{} bytes while it waits for a connection", size_of_waiting(Session::connection_to));
         let (future, session) = (size_of_future(Session::run), size_of::<Session>());
         println!("{future} bytes and {session} bytes of session");
         assert!(future + session <= 1024, "{future} bytes and {session} bytes of session");
