@@ -132,15 +132,15 @@ impl Session {
         if held.last_reply.is_some() || held.insert_id == InsertId::Moved || held.checkout.connection.needs_reset() {
             return Some(held);
         }
-        self.give_back(held);
+        self.give_back(held.checkout);
         None
     }
 
     /// Gives back a connection that nothing more is asked of.
-    fn give_back(&mut self, mut held: Box<Held>) {
+    fn give_back(&mut self, mut checkout: Checkout) {
         if self.presence.entry.runs_no_more() {
-            held.checkout.pool = self.pool_of(held.checkout.connection.instance);
-            held.checkout.release();
+            checkout.pool = self.pool_of(checkout.connection.instance);
+            checkout.release();
         }
     }
 
@@ -193,7 +193,7 @@ impl Session {
                 return;
             }
         }
-        self.give_back(held);
+        self.give_back(held.checkout);
     }
 
     /// Asks the connection for its LAST_INSERT_ID() before it goes; `None` when it broke.
