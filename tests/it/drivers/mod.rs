@@ -8,6 +8,7 @@ mod differential;
 mod many_clients;
 mod node_tests;
 mod openings;
+mod orm_keys;
 mod prepared;
 mod programs;
 mod python;
