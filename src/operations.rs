@@ -302,8 +302,11 @@ impl Operations for NodeOperations {
 
     async fn explain(&self, request: ExplainRequest) -> Explanation {
         let snapshot = self.node.snapshots.load();
+        // Without a schema every name would be nobody's; operators mean the applications' own.
+        let default = &snapshot.state.group(snapshot.state.default_group).schemas;
+        let schema = request.schema.as_deref().or(default.first().map(String::as_str));
         let context = SqlContext {
-            schema: request.schema.as_deref(),
+            schema,
             mode: SqlMode::default(),
             charset: CharsetClass::default(),
             dialect: self.dialect,
@@ -324,7 +327,7 @@ impl Operations for NodeOperations {
             looked_up: &[],
             unit: own.filter(|_| request.at == AskedUnit::Console).unwrap_or(request.unit),
             attributes: None,
-            schema_group: request.schema.as_deref().and_then(|schema| snapshot.state.group_of_schema(schema)),
+            schema_group: schema.and_then(|schema| snapshot.state.group_of_schema(schema)),
             hint: &hint,
             transaction: TransactionView::None,
             written: &[],

@@ -73,9 +73,12 @@ async fn explained(console: &mut Conn, case: &Case) -> Option<String> {
     }
     let unit = case.setting("unit").unwrap_or("hz");
     let schema = case.setting("schema").unwrap_or("shop");
-    let schema = if schema == "none" { String::new() } else { format!("IN SCHEMA {schema} ") };
+    // The console always stands in some schema.
+    if schema == "none" {
+        return None;
+    }
     let user = if case.setting("grants").is_some() { "AS USER 'dba' " } else { "" };
-    Some(value(console, &format!("EXPLAIN ROUTE AT UNIT '{unit}' {schema}{user}{}", case.sql)).await)
+    Some(value(console, &format!("EXPLAIN ROUTE AT UNIT '{unit}' IN SCHEMA {schema} {user}{}", case.sql)).await)
 }
 
 /// `executed at …`, or `refused with …`.
