@@ -28,7 +28,10 @@ pub(super) enum Bounds {
 
 /// The bounds a statement keeps to.
 pub(super) fn of(tokens: &[Token<'_>]) -> Bounds {
-    if tokens.len() > MOST_TOKENS || tokens.iter().filter(|token| is_operator(token)).count() > MOST_OPERATORS {
+    // Nearly always there are fewer tokens than there may be operators, and none is looked at.
+    let has_many_operators =
+        || tokens.len() > MOST_OPERATORS && tokens.iter().filter(|token| is_operator(token)).count() > MOST_OPERATORS;
+    if tokens.len() > MOST_TOKENS || has_many_operators() {
         return Bounds::Beyond;
     }
     let nesting = nesting(tokens);

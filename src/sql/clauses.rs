@@ -10,7 +10,13 @@ pub(super) fn skipped(rest: &[Token<'_>], at: usize, is_change: bool) -> Option<
     const SELECT_MODIFIERS: [&str; 6] =
         ["sql_calc_found_rows", "sql_no_cache", "sql_cache", "sql_big_result", "sql_small_result", "sql_buffer_result"];
     let is = |index: usize, keyword: &str| rest.get(index).is_some_and(|token| token.is(keyword));
-    if rest[0].kind == TokenKind::OptimizerHint || rest[0].is_any(&SELECT_MODIFIERS) {
+    if rest[0].kind == TokenKind::OptimizerHint {
+        return Some(1);
+    }
+    if rest[0].kind != TokenKind::Word || rest[0].is_qualified {
+        return None;
+    }
+    if rest[0].is_any(&SELECT_MODIFIERS) {
         return Some(1);
     }
     if is_change && at > 0 && at < 4 && rest[0].is_any(&MODIFIERS) {
