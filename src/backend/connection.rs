@@ -226,19 +226,39 @@ impl Connection {
 
     /// Reads one whole reply into memory; the command has been sent.
     pub async fn collect(&mut self, kind: ReplyKind) -> Result<CollectedReply, ConnectionError> {
+        let mut behind = Vec::new();
+        let reply = self.collect_next(&mut behind, kind).await?;
+        // Meridian itself sends no second command before the first reply ended.
+        if behind.is_empty() { Ok(reply) } else { Err(ConnectionError::Unasked) }
+    }
+
+    /// The next of several replies that may come in one piece: `read` is what has been read of it already, and afterwards what has been read
+    /// of its successor. Errors: the connection is of no use any more.
+    pub async fn collect_next(
+        &mut self,
+        read: &mut Vec<u8>,
+        kind: ReplyKind,
+    ) -> Result<CollectedReply, ConnectionError> {
         let mut scanner = ResponseScanner::new(kind, self.scan_flags());
         let mut bytes = Vec::new();
         // On the heap: an array here would sit in every future that may ask anything, which is all of them.
-        let mut chunk = vec![0u8; 2048];
+        let mut chunk = std::mem::take(read);
+        let mut filled = chunk.len();
         loop {
-            let read = self.read(&mut chunk).await?;
-            let fed = scanner.feed(&chunk[..read]).map_err(ConnectionError::Scan)?;
+            if filled == 0 {
+                chunk.resize(chunk.len().max(2048), 0);
+                filled = self.read(&mut chunk).await?;
+            }
+            let fed = scanner.feed(&chunk[..filled]).map_err(ConnectionError::Scan)?;
             bytes.extend_from_slice(&chunk[..fed.forward]);
             match fed.event {
-                None => {}
-                Some(ScanEvent::End(end)) if fed.forward == read => return Ok(CollectedReply { bytes, end }),
-                // Meridian itself never loads local files, and sends no second command before the first reply ended.
-                Some(ScanEvent::End(_) | ScanEvent::LocalInfile) => return Err(ConnectionError::Unasked),
+                None => filled = 0,
+                Some(ScanEvent::End(end)) => {
+                    read.extend_from_slice(&chunk[fed.forward..filled]);
+                    return Ok(CollectedReply { bytes, end });
+                }
+                // Meridian itself never loads local files.
+                Some(ScanEvent::LocalInfile) => return Err(ConnectionError::Unasked),
             }
         }
     }

@@ -160,13 +160,18 @@ pub async fn relay(
 /// The expected reply in memory, for the few that are changed before the client sees them.
 pub(super) async fn collected(connection: &mut Connection, expected: Expected) -> Result<CollectedReply, RelayError> {
     let lost = |_| RelayError::Backend { forwarded: false };
+    // What was sent along is answered in one piece with it, as often as not.
+    let mut read = Vec::new();
     for _ in 0..expected.swallow {
-        let reply = connection.collect(ReplyKind::Simple).await.map_err(lost)?;
+        let reply = connection.collect_next(&mut read, ReplyKind::Simple).await.map_err(lost)?;
         if let EndKind::Error { errno } = reply.end.kind {
             return Err(RelayError::Opening { errno });
         }
     }
-    let reply = connection.collect(expected.kind).await.map_err(lost)?;
+    let reply = connection.collect_next(&mut read, expected.kind).await.map_err(lost)?;
+    if !read.is_empty() {
+        return Err(RelayError::Backend { forwarded: false });
+    }
     connection.end_command(&reply.end);
     Ok(reply)
 }

@@ -6,7 +6,7 @@ use meridian::wire::scanner::ReplyKind;
 use tokio::io::AsyncWriteExt;
 
 use super::raw::{Raw, usual};
-use crate::node::{Kind, OneUnit};
+use crate::node::{Kind, NodePlan, OneUnit};
 
 /// The place of BEGIN's reply.
 const BEGIN: usize = 13;
@@ -118,4 +118,40 @@ async fn replies_are_mariadbs_byte_by_byte() {
 #[tokio::test]
 async fn replies_are_mysql9s_byte_by_byte() {
     replies_are_the_servers(Kind::Mysql9).await;
+}
+
+/// Replies that Meridian changes before the client sees them, or keeps until every session knows of them, behind what is set again or begun
+/// in the same write: all of it may be answered in one piece.
+async fn changed_replies_come_behind_what_is_sent_along(kind: Kind) {
+    let one =
+        |plan: &mut NodePlan| plan.backend = "connections_per_instance = 1\nqueue_deadline = \"60s\"\n".to_owned();
+    let Some(unit) = OneUnit::start(kind, one).await else { return };
+    let mut first = Raw::connect(unit.port(), Some("plain"), usual(kind)).await;
+    let mut second = Raw::connect(unit.port(), Some("plain"), usual(kind)).await;
+    assert_eq!(first.query("SET time_zone = '+03:00'").await.errno(), None);
+    for round in 0..25 {
+        for text in [
+            "SHOW STATUS LIKE 'Ssl_cipher'".to_owned(),
+            "SHOW PROCESSLIST".to_owned(),
+            format!("CREATE TABLE behind{round} (id INT)"),
+            format!("DROP TABLE behind{round}"),
+        ] {
+            assert_eq!(second.value("SELECT @@time_zone").await, "SYSTEM");
+            let reply = first.query(&text).await;
+            assert_eq!(reply.errno(), None, "{text}: {}", reply.message());
+        }
+        assert_eq!(second.query("BEGIN").await.errno(), None);
+        assert_eq!(second.query("SHOW STATUS LIKE 'Ssl_cipher'").await.errno(), None);
+        assert_eq!(second.query("COMMIT").await.errno(), None);
+    }
+}
+
+#[tokio::test]
+async fn changed_replies_come_behind_what_is_sent_along_on_mariadb() {
+    changed_replies_come_behind_what_is_sent_along(Kind::MariaDb).await;
+}
+
+#[tokio::test]
+async fn changed_replies_come_behind_what_is_sent_along_on_mysql9() {
+    changed_replies_come_behind_what_is_sent_along(Kind::Mysql9).await;
 }
