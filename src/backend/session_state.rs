@@ -36,8 +36,7 @@ impl Replay {
         let base = present.unwrap_or(&fresh);
         let mut statements = Vec::new();
         // DEFAULT of these is the server's character set, not the login's: only SET NAMES undoes them.
-        let lost_charset =
-            missing(&base.variables, &wanted.variables).any(|name| is_of_character_set(name) && !is_of_schema(name));
+        let lost_charset = missing(&base.variables, &wanted.variables).any(|name| is_of_names(name));
         let sets_names = present.is_none() || lost_charset || wanted.names != base.names;
         if sets_names {
             statements.push(format!("SET {}", wanted.names.as_deref().unwrap_or(login_names)));
@@ -50,12 +49,12 @@ impl Replay {
             .iter()
             .filter(|(name, value)| {
                 base.variables.get(*name) != Some(value)
-                    || (sets_names && is_of_character_set(name))
+                    || (sets_names && is_of_names(name))
                     || (enters && is_of_schema(name))
             })
             .map(|(name, value)| format!("{name}={value}"));
         let undone = missing(&base.variables, &wanted.variables)
-            .filter(|name| !is_of_character_set(name) || (is_of_schema(name) && !enters))
+            .filter(|name| !(is_of_names(name) || (is_of_schema(name) && enters)))
             .map(|name| format!("{name}={}", default_of(name)));
         let user_changed = wanted
             .user_variables
@@ -64,7 +63,8 @@ impl Replay {
             .map(|(name, value)| format!("@{}={value}", quoted(name)));
         let user_undone =
             missing(&base.user_variables, &wanted.user_variables).map(|name| format!("@{}=NULL", quoted(name)));
-        let settings: Vec<String> = changed.chain(undone).chain(user_changed).chain(user_undone).collect();
+        // What is undone first: it may be the other name of what is set.
+        let settings: Vec<String> = undone.chain(changed).chain(user_changed).chain(user_undone).collect();
         if !settings.is_empty() {
             statements.push(format!("SET {}", settings.join(",")));
         }
@@ -91,8 +91,12 @@ fn default_of(name: &str) -> String {
     if CONTRARY.contains(&name) { format!("@@global.{name}") } else { "DEFAULT".to_owned() }
 }
 
-fn is_of_character_set(name: &str) -> bool {
-    name.starts_with("character_set_") || name.starts_with("collation_")
+/// Whether SET NAMES sets it.
+fn is_of_names(name: &str) -> bool {
+    matches!(
+        name,
+        "character_set_client" | "character_set_results" | "character_set_connection" | "collation_connection"
+    )
 }
 
 /// Whether the schema brings the variable along.
@@ -152,6 +156,16 @@ mod tests {
         let wanted = state(&[("collation_connection", "utf8mb4_bin")]);
         let replay = Replay::between(Some(&present), &wanted, "NAMES latin1");
         assert_eq!(replay.statements, ["SET NAMES latin1", "SET collation_connection=utf8mb4_bin"]);
+    }
+
+    #[test]
+    fn the_character_set_of_new_schemas_is_undone_like_anything_else() {
+        let present = state(&[("character_set_server", "latin1")]);
+        let replay = Replay::between(Some(&present), &state(&[]), "NAMES latin1");
+        assert_eq!(replay.statements, ["SET character_set_server=DEFAULT"]);
+        let wanted = state(&[("collation_server", "utf8mb4_bin")]);
+        let replay = Replay::between(Some(&present), &wanted, "NAMES latin1");
+        assert_eq!(replay.statements, ["SET character_set_server=DEFAULT,collation_server=utf8mb4_bin"]);
     }
 
     #[test]

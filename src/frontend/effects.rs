@@ -16,8 +16,10 @@ use crate::model::Snapshot;
 use crate::sql::{Effect, PinReason, Statement, hint_key, hint_level, lock_names};
 
 /// Settings of which each sets the other: only the later one of the two is the session's state.
-const ONE_OF_TWO: [(&str, &str); 3] = [
+const ONE_OF_TWO: [(&str, &str); 5] = [
     ("character_set_connection", "collation_connection"),
+    ("character_set_server", "collation_server"),
+    ("character_set_database", "collation_database"),
     ("tx_isolation", "transaction_isolation"),
     ("tx_read_only", "transaction_read_only"),
 ];

@@ -460,3 +460,13 @@ SELECT LAST_INSERT_ID()
 SELECT COUNT(*) FROM k
 SELECT LAST_INSERT_ID()
 SELECT @a = '{db}', @@autocommit
+
+--- server character set
+SELECT @@character_set_server, @@collation_server
+SET character_set_server = 'latin1'
+SELECT @@character_set_server, @@collation_server
+SET collation_server = 'utf8mb4_bin'
+SELECT @@character_set_server, @@collation_server
+SELECT @@character_set_database, @@collation_database
+SET collation_database = 'latin1_bin'
+SELECT @@character_set_database, @@collation_database
