@@ -74,11 +74,11 @@ enum Withheld {
 }
 
 impl Withheld {
-    fn of(statement: &Statement, request: &Request) -> Option<Withheld> {
+    fn of(statement: &Statement, request: &Request, session: &Session) -> Option<Withheld> {
         match changed_schema(statement) {
             Some(group) if statement.plan.statements.len() == 1 => Some(Withheld::Schema(group)),
             Some(group) => Some(Withheld::EndOfPacket(group)),
-            None => OwnView::of(statement, request).map(Withheld::View),
+            None => OwnView::of(statement, request, session.reading, session.listener.dialect).map(Withheld::View),
         }
     }
 }
@@ -165,7 +165,8 @@ impl Session {
                     return Err(Box::pin(self.not_ready(held, refused, ticket, request)).await);
                 }
             };
-            let sent = Sent { request, opening: &opening, ahead, withheld: Withheld::of(statement, request) };
+            let withheld = Withheld::of(statement, request, self);
+            let sent = Sent { request, opening: &opening, ahead, withheld };
             let exchanged = match self.time_limit(statement) {
                 None => self.exchange(&mut held, sent).await,
                 Some(limit) => Box::pin(self.exchange_within(limit, &mut held, sent)).await,
@@ -312,7 +313,7 @@ impl Session {
         let flags = connection.scan_flags();
         let edited = match withheld {
             Withheld::EndOfPacket(_) => None,
-            Withheld::View(view) => self.as_own(view, connection.instance, &reply.bytes, flags),
+            Withheld::View(view) => self.as_own(view, (connection.instance, connection.thread_id), &reply.bytes, flags),
             Withheld::Schema(group) => {
                 if !matches!(reply.end.kind, EndKind::Error { .. }) {
                     self.worker.node.catalog.refresh(group, held.target.unit).await;

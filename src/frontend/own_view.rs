@@ -1,15 +1,16 @@
-//! Answers in which the server speaks of its connections, told of the clients' own: SHOW PROCESSLIST, and the TLS and compression of SHOW
-//! STATUS.
+//! Answers in which the server speaks of its connections, told of the clients' own: SHOW PROCESSLIST, the TLS and compression of SHOW
+//! STATUS, and CONNECTION_ID() beside other columns.
 //!
 //! A shared connection has another id than the client it serves, and its own encryption. Only texts of exactly these forms are touched;
 //! the tables of the same content are the server's own.
 
 use std::collections::HashMap;
 
+use super::reading::Reading;
 use super::registry::SessionEntry;
 use super::session::{Request, Session, Subject};
 use crate::model::InstanceId;
-use crate::sql::{Statement, StatementClass};
+use crate::sql::{Dialect, Placement, Statement, StatementClass, connection_id_columns};
 use crate::wire::compression::Algorithm;
 use crate::wire::edited_rows::{Row, edited_rows};
 use crate::wire::reply::ScanFlags;
@@ -21,15 +22,23 @@ pub(super) enum OwnView {
     Processes,
     /// SHOW STATUS: encryption and compression are those of the client's connection.
     Transport,
+    /// SELECT without tables: these columns, a bit for each, are CONNECTION_ID().
+    ConnectionId(u64),
 }
 
 impl OwnView {
     /// The view that a statement asks for, if any.
-    pub(super) fn of(statement: &Statement, request: &Request) -> Option<OwnView> {
-        if !matches!(statement.first().class, StatementClass::Show) || !matches!(request.subject, Subject::Text) {
-            return None;
+    pub(super) fn of(statement: &Statement, request: &Request, reading: Reading, dialect: Dialect) -> Option<OwnView> {
+        let facts = statement.first();
+        match (&facts.class, &facts.placement) {
+            _ if !matches!(request.subject, Subject::Text) || statement.plan.statements.len() != 1 => None,
+            (StatementClass::Show, _) => OwnView::of_text(&String::from_utf8_lossy(&request.text())),
+            (StatementClass::Read, Placement::Tableless) => {
+                let columns = connection_id_columns(&request.text(), reading.mode, reading.charset, dialect);
+                (columns != 0).then_some(OwnView::ConnectionId(columns))
+            }
+            _ => None,
         }
-        OwnView::of_text(&String::from_utf8_lossy(&request.text()))
     }
 
     fn of_text(text: &str) -> Option<OwnView> {
@@ -51,7 +60,7 @@ impl Session {
     pub(super) fn as_own(
         &self,
         view: OwnView,
-        instance: InstanceId,
+        (instance, thread): (InstanceId, u32),
         reply: &[u8],
         flags: ScanFlags,
     ) -> Option<Vec<u8>> {
@@ -60,6 +69,18 @@ impl Session {
             OwnView::Transport => {
                 let told = transport(self.client.stream.tls_status(), self.client.stream.compression());
                 edited_rows(reply, flags, |row| tell(row, &told), |_| Vec::new())
+            }
+            OwnView::ConnectionId(columns) => {
+                let (theirs, own) = (thread.to_string(), self.presence.entry.id.to_string());
+                let is_asked = |index: usize| u32::try_from(index).is_ok_and(|bit| columns >> bit & 1 == 1);
+                let edit = |row: &mut Row| {
+                    for (_, value) in row.iter_mut().enumerate().filter(|(index, _)| is_asked(*index)) {
+                        if value.as_deref() == Some(theirs.as_bytes()) {
+                            *value = Some(own.clone().into_bytes());
+                        }
+                    }
+                };
+                edited_rows(reply, flags, edit, |_| Vec::new())
             }
         }
     }

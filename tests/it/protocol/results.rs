@@ -129,6 +129,8 @@ async fn changed_replies_come_behind_what_is_sent_along(kind: Kind) {
     let mut first = Raw::connect(unit.port(), Some("plain"), usual(kind)).await;
     let mut second = Raw::connect(unit.port(), Some("plain"), usual(kind)).await;
     assert_eq!(first.query("SET time_zone = '+03:00'").await.errno(), None);
+    let (alone, beside) = ("SELECT CONNECTION_ID()", "SELECT CONNECTION_ID() AS id, USER() LIMIT 1");
+    assert_eq!(first.value(beside).await, first.value(alone).await);
     for round in 0..25 {
         for text in [
             "SHOW STATUS LIKE 'Ssl_cipher'".to_owned(),
