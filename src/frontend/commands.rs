@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::client::ReceivedCommand;
 use super::error_reply;
 use super::prepared::malformed;
-use super::reading::Reading;
+use super::reading::{Reading, login_names};
 use super::session::{Request, Session, SessionEnd, Subject};
 use super::transaction::Autocommit;
 use crate::backend::SessionState;
@@ -81,6 +81,7 @@ impl Session {
             Command::ChangeUser => self.change_user(&request).await,
             Command::ResetConnection => {
                 self.reset_session().await;
+                self.take_global_character_set();
                 self.send_ok(sequence).await
             }
             Command::Quit => Err(SessionEnd::Left),
@@ -209,6 +210,16 @@ impl Session {
             }
         }
         self.forget_session();
+    }
+
+    /// COM_RESET_CONNECTION leaves the servers' global character set, whatever the login's was.
+    fn take_global_character_set(&mut self) {
+        let catalog = Arc::clone(&self.worker.node.snapshots.load().catalog);
+        if catalog.default_names.is_empty() || catalog.default_names == login_names(self.collation) {
+            return;
+        }
+        Arc::make_mut(&mut self.state).names = Some(catalog.default_names.clone());
+        self.reading = Reading::of(&self.state, self.collation, &catalog.default_sql_mode);
     }
 
     /// What the session itself remembers is as good as new; its schema stays.

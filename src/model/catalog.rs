@@ -46,6 +46,8 @@ pub struct Catalog {
     pub schemas: BTreeMap<String, BTreeMap<String, CatalogTable>>,
     /// The servers' global sql_mode, which a session starts with.
     pub default_sql_mode: String,
+    /// The servers' global character set as SET NAMES takes it, which a session has after COM_RESET_CONNECTION; empty where it cannot be said so.
+    pub default_names: String,
     /// Stored functions and procedures, `(schema, name in lower case)`.
     pub routines: BTreeSet<(String, String)>,
     /// Views that call stored or unknown functions, take locks or numbers: reading them may write. `(schema, name in lower case)`.

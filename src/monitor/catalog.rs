@@ -104,6 +104,7 @@ async fn refresh(group: GroupId, unit: UnitId, snapshots: &Snapshots, account: &
 fn merge(catalog: &mut Catalog, part: Catalog, group: &Group) -> bool {
     let before = catalog.clone();
     catalog.default_sql_mode = part.default_sql_mode;
+    catalog.default_names = part.default_names;
     for schema in &group.schemas {
         catalog.schemas.remove(schema);
         catalog.routines.retain(|(held, _)| held != schema);
@@ -115,11 +116,24 @@ fn merge(catalog: &mut Catalog, part: Catalog, group: &Group) -> bool {
     *catalog != before
 }
 
+/// What a new session begins with.
+const GLOBAL: &str = "SELECT @@global.sql_mode, @@global.character_set_client, \
+                      IFNULL(@@global.character_set_results, ''), @@global.collation_connection";
+
+/// A character set as SET NAMES takes it; empty for one that it cannot set.
+fn names(client: &str, results: &str, collation: &str) -> String {
+    let is_one = client == results && (collation == client || collation.starts_with(&format!("{client}_")));
+    if is_one { format!("NAMES {client} COLLATE {collation}") } else { String::new() }
+}
+
 /// The catalog of a group's schemas as one connection sees it. Errors: the driver's, or a server that takes too long.
 pub async fn read_group(connection: &mut Conn, group: &Group) -> Result<Catalog, ProbeError> {
     let mut catalog = Catalog::default();
-    let mode: Option<String> = in_time(connection.query_first("SELECT @@global.sql_mode")).await?;
-    catalog.default_sql_mode = mode.unwrap_or_default();
+    let global: Option<(String, String, String, String)> = in_time(connection.query_first(GLOBAL)).await?;
+    if let Some((mode, client, results, collation)) = global {
+        catalog.default_sql_mode = mode;
+        catalog.default_names = names(&client, &results, &collation);
+    }
     for schema in &group.schemas {
         let exists = "SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = ?";
         let count: Option<u64> = in_time(connection.exec_first(exists, (schema,))).await?;

@@ -276,6 +276,7 @@ impl WorldFile {
         };
         Catalog {
             default_sql_mode: String::new(),
+            default_names: String::new(),
             version: 1,
             schemas: self
                 .catalog

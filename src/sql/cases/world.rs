@@ -115,6 +115,7 @@ pub(super) fn world() -> World {
         version: 1,
         schemas: BTreeMap::from([("app".to_owned(), app)]),
         default_sql_mode: String::new(),
+        default_names: String::new(),
         routines: [("app".to_owned(), "touch_all".to_owned())].into(),
         active_views: [("app".to_owned(), "touching_view".to_owned())].into(),
     };

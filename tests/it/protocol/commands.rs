@@ -15,6 +15,24 @@ async fn commands_are_answered(kind: Kind) {
     let Some(unit) = OneUnit::start(kind, |_| {}).await else { return };
     let mut direct = Raw::connect(unit.direct_port(), Some("plain"), usual(kind)).await;
     let mut through = Raw::connect(unit.port(), Some("plain"), usual(kind)).await;
+    // The character set after COM_RESET_CONNECTION is the server's, not the login's.
+    for text in ["SET NAMES latin1 COLLATE latin1_bin", "SELECT 1"] {
+        let mut seen = Vec::new();
+        for client in [&mut direct, &mut through] {
+            assert_eq!(client.query(text).await.errno(), None);
+            assert_eq!(client.ask(&[0x1f], ReplyKind::Simple).await.end.kind, EndKind::Ok);
+            seen.push(
+                client
+                    .value(
+                        "SELECT CONCAT_WS(' ', @@character_set_client, @@character_set_results, @@collation_connection, \
+                         @@character_set_connection, @@collation_server, DATABASE())",
+                    )
+                    .await,
+            );
+        }
+        assert_eq!(seen[1], seen[0]);
+        assert!(!seen[0].contains("latin1_bin"), "{seen:?}");
+    }
     // Ping, statistics, an unknown byte, those that servers know by name only, COM_SET_OPTION with nonsense, COM_DEBUG without its grant.
     let alike: [(&[u8], ReplyKind); 9] = [
         (&[0x0e], ReplyKind::Simple),
