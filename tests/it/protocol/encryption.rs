@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use meridian::demo::root_access::RootAccess;
-use mysql_async::Conn;
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, SslOpts};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 
@@ -140,4 +141,42 @@ async fn a_listed_balancer_says_whose_connection_it_passes_on() {
     assert!(error.code == 1045 && error.message.contains("'app'@'192.0.2.7'"), "{error}");
     let silent = balancer(unit.port(), b"GET / HTTP/1.1\r\n\r\n").await;
     assert!(Conn::new(app_options(silent, None)).await.is_err(), "no header, no login");
+}
+
+/// A certificate for 127.0.0.1 and its key, as PEM files in `folder`.
+fn write_certificate(folder: &std::path::Path) {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let parameters = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+    std::fs::write(folder.join("listener.pem"), parameters.self_signed(&key).unwrap().pem()).unwrap();
+    std::fs::write(folder.join("listener-key.pem"), key.serialize_pem()).unwrap();
+}
+
+#[tokio::test]
+async fn reload_shows_new_clients_the_new_certificate_and_keeps_the_old_ones_connections() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path().display();
+    write_certificate(folder.path());
+    let lines = format!("tls_certificate = \"{at}/listener.pem\"\ntls_key = \"{at}/listener-key.pem\"\n");
+    let Some(unit) = OneUnit::start(Kind::MariaDb, |plan| plan.listener.push_str(&lines)).await else { return };
+    let trusting = async |certificate: Vec<u8>| {
+        let roots = vec![certificate.into()];
+        let options = app_options(unit.port(), Some("plain")).ssl_opts(Some(SslOpts::default().with_root_certs(roots)));
+        Conn::new(options).await
+    };
+    let certificate = || std::fs::read(folder.path().join("listener.pem")).unwrap();
+    let console = app_options(unit.node.console_port("hz"), None).user(Some("admin")).pass(Some("adminpw"));
+    let mut console = Conn::new(console).await.unwrap();
+    let old = certificate();
+    let mut before = trusting(old.clone()).await.unwrap();
+
+    // One that cannot be read: nothing changes.
+    std::fs::write(folder.path().join("listener.pem"), "no certificate").unwrap();
+    assert!(console.query_drop("RELOAD").await.is_err());
+    trusting(old.clone()).await.unwrap();
+
+    write_certificate(folder.path());
+    console.query_drop("RELOAD").await.unwrap();
+    trusting(certificate()).await.unwrap();
+    assert!(trusting(old).await.is_err(), "the old certificate is shown");
+    assert_eq!(value(&mut before, "SELECT 1").await, "1");
 }
