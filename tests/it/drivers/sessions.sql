@@ -461,7 +461,7 @@ SELECT COUNT(*) FROM k
 SELECT LAST_INSERT_ID()
 SELECT @a = '{db}', @@autocommit
 
---- server character set
+--- server_charset
 SELECT @@character_set_server, @@collation_server
 SET character_set_server = 'latin1'
 SELECT @@character_set_server, @@collation_server
