@@ -44,11 +44,11 @@ async fn c8_a_standing_applier_is_told_at_once_and_a_late_one_by_the_age_of_what
     })
     .await;
     turn.databases.run("bj", "START SLAVE 'from_hz' SQL_THREAD").await;
-    // It receives a second late from now on.
+    // What it receives it applies a minute late from now on: longer than anybody here waits.
     turn.databases.run("bj", "STOP SLAVE 'from_hz'").await;
-    turn.databases.run("bj", "CHANGE MASTER 'from_hz' TO MASTER_DELAY = 3").await;
+    turn.databases.run("bj", "CHANGE MASTER 'from_hz' TO MASTER_DELAY = 60").await;
     turn.databases.run("bj", "START SLAVE 'from_hz'").await;
-    client.query_drop("INSERT INTO product (name) VALUES ('three seconds late')").await.unwrap();
+    client.query_drop("INSERT INTO product (name) VALUES ('a minute late')").await.unwrap();
     until("its age is told", PATIENCE, async || {
         let found = link(&mut console, "hz-main-1", "bj-main-1").await;
         found.is_some_and(|(state, missing, time)| {
