@@ -141,7 +141,7 @@ impl Lexer<'_> {
                 self.depth = 0;
                 self.values = None;
             }
-            b'.' if scan::is_point(self.text, self.at) => self.number(self.at),
+            b'.' if self.last() != b'.' && scan::is_point(self.text, self.at) => self.number(self.at),
             b'.' | b'-' | b'*' | b'/' => self.symbol(byte),
             // MariaDB's other way to write NULL.
             b'\\'

@@ -100,9 +100,13 @@ impl Template {
     }
 }
 
-/// Whether no other literal of its kind could change how the byte before it is read: digits behind `/*!` are a version, a quote behind `@` is a host.
+/// Whether no other literal of its kind could change how what stands beside it is read: digits behind `/*!` are a version, a quote behind `@` is a
+/// host, and what `@` and `.` begin depends on the byte before them.
 fn stands_alone(text: &[u8], literal: &Literal) -> bool {
     let start = literal.start as usize;
+    if matches!(text.get(literal.end as usize), Some(b'@' | b'.')) {
+        return false;
+    }
     let raw_before = start.checked_sub(1).map_or(b' ', |place| text[place]);
     match literal.kind {
         LiteralKind::Text | LiteralKind::Escaped => matches!(text[start], b'\'' | b'"') && literal.before != b'@',
