@@ -37,6 +37,12 @@ async fn a_frozen_source_is_left_behind_only_when_something_proves_that_nobody_c
     let node = Node::start(setup).await;
     let (mut console, mut client) = (node.console("bj").await, node.client("hz").await);
     client.query_drop("INSERT INTO product (name) VALUES ('before')").await.unwrap();
+    // So that its connection is not kept any more, and the next one seen is that of the write on its way.
+    client.query_drop("SELECT 1").await.unwrap();
+    until("no connection is kept", Duration::from_secs(20), async || {
+        rows(&mut console, "SHOW SESSIONS").await.iter().all(|row| !row["backend"].starts_with("hz-main-1"))
+    })
+    .await;
     kill_process(Pid::from_raw(pid).unwrap(), Signal::STOP).unwrap();
     let on_its_way = tokio::spawn(async move {
         // Whether it was executed nobody can say.
