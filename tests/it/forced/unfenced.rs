@@ -54,6 +54,12 @@ async fn a_source_that_comes_back_is_not_left_behind_and_one_without_proof_only_
     })
     .await;
     databases.converge().await;
+    // So that its connection is not kept any more, and the next one seen is that of the write on its way.
+    client.query_drop("SELECT 1").await.unwrap();
+    until("no connection is kept", PATIENCE, async || {
+        rows(&mut console, "SHOW SESSIONS").await.iter().all(|row| !row["backend"].starts_with("hz-main-1"))
+    })
+    .await;
     let number: i32 = std::fs::read_to_string(directory.join("server.pid")).unwrap().trim().parse().unwrap();
     let frozen = Pid::from_raw(number).unwrap();
     kill_process(frozen, Signal::STOP).unwrap();
