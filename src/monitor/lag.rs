@@ -53,6 +53,10 @@ pub async fn watch_lag(snapshots: Arc<Snapshots>, board: Arc<Board>, account: Pr
         let state = Arc::clone(&snapshots.load().state);
         let mut asked = JoinSet::new();
         for (index, instance) in state.instances.iter().enumerate().take(connections.len()) {
+            // What is alone in its group is behind nobody: its server is left in peace.
+            if !state.instances.iter().any(|other| is_linked(instance, other) || is_linked(other, instance)) {
+                continue;
+            }
             let (instance, account, connection) = (instance.clone(), account.clone(), connections[index].take());
             asked.spawn(async move { (index, ask(&instance, &account, connection).await) });
         }
@@ -107,17 +111,23 @@ fn remember(history: &mut VecDeque<(Instant, Position)>, at: Instant, position: 
     }
 }
 
-/// Each primary's stream at the other units' primaries, and at its own replicas: another unit's replica has it through its own primary.
+/// Whether a primary's stream is looked for at this instance: at the other units' primaries, and at its own replicas. Another unit's replica has
+/// it through its own primary.
+fn is_linked(source: &Instance, follower: &Instance) -> bool {
+    source.role == Role::Primary
+        && source.group == follower.group
+        && source.name != follower.name
+        && (follower.role == Role::Primary || follower.unit == source.unit)
+}
+
 fn links(state: &ControlState, samples: &[Option<Sample>], histories: &[VecDeque<(Instant, Position)>]) -> Vec<Link> {
     let mut found = Vec::new();
     let instances = || (0u16..).map(InstanceId).zip(&state.instances).take(samples.len());
-    for (source, from) in instances().filter(|(_, one)| one.role == Role::Primary) {
-        for (follower, to) in instances().filter(|(id, to)| *id != source && to.group == from.group) {
-            if to.role == Role::Primary || to.unit == from.unit {
-                let (history, here) = (&histories[source.index()], samples[follower.index()].as_ref());
-                let lag = lag_of(samples[source.index()].as_ref(), history, here, to.role);
-                found.push(Link { source, follower, lag });
-            }
+    for (source, from) in instances() {
+        for (follower, to) in instances().filter(|(_, to)| is_linked(from, to)) {
+            let (history, here) = (&histories[source.index()], samples[follower.index()].as_ref());
+            let lag = lag_of(samples[source.index()].as_ref(), history, here, to.role);
+            found.push(Link { source, follower, lag });
         }
     }
     found
