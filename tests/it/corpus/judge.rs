@@ -8,6 +8,7 @@ use meridian::model::{
     TableRule, Unit, UnitId, WrongUnitPolicy, shard::OwnedRange,
 };
 use meridian::monitor::catalog::read_group;
+use meridian::monitor::probe::ProbeError;
 use meridian::sql::{
     CharsetClass, Dialect, Effect, Facts, Family, PinReason, Placement, SqlContext, SqlMode, SqlRefusal, Statement,
     StatementClass, analyze,
@@ -19,6 +20,7 @@ use super::scratch::{Outcome, Scratch};
 
 const WRITES_IN_READ_ONLY: u16 = 1792;
 const SYNTAX: [u16; 2] = [1064, 1149];
+const CATALOG_TRIES: usize = 5;
 
 /// Judges the statements of one file.
 pub struct Judge<'a> {
@@ -175,20 +177,31 @@ impl Judge<'_> {
         }
     }
 
+    /// A machine under load may be late, and by an old catalog statements are called what they are not: so it is tried again.
     async fn read_catalog(&mut self) {
-        self.is_catalog_old = false;
-        let Some(connection) = self.scratch.observer() else { return };
-        let schemas: Vec<String> = connection
+        for _ in 0..CATALOG_TRIES {
+            match self.try_to_read_catalog().await {
+                Ok(()) => {
+                    self.is_catalog_old = false;
+                    return;
+                }
+                Err(error) => println!("the catalog could not be read: {error}"),
+            }
+            self.scratch.observe_anew().await;
+        }
+    }
+
+    async fn try_to_read_catalog(&mut self) -> Result<(), ProbeError> {
+        let Some(connection) = self.scratch.observer() else { return Ok(()) };
+        self.state.groups[0].schemas = connection
             .query(
                 "SELECT schema_name FROM information_schema.schemata \
                  WHERE schema_name NOT IN ('mysql', 'sys', 'information_schema', 'performance_schema')",
             )
             .await
-            .unwrap_or_default();
-        self.state.groups[0].schemas = schemas;
-        if let Ok(catalog) = read_group(connection, &self.state.groups[0]).await {
-            self.catalog = catalog;
-        }
+            .map_err(ProbeError::Query)?;
+        self.catalog = read_group(connection, &self.state.groups[0]).await?;
+        Ok(())
     }
 }
 

@@ -109,6 +109,11 @@ impl Scratch {
         self.observer.as_mut()
     }
 
+    /// A new session to ask besides: what was given up in the middle of an answer is of no use any more.
+    pub async fn observe_anew(&mut self) {
+        self.observer = self.try_connect().await.ok();
+    }
+
     /// The session's id on the server.
     pub fn id(&self) -> Option<u32> {
         self.connection.as_ref().map(Conn::id)
