@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::client::ReceivedCommand;
 use super::error_reply;
 use super::prepared::malformed;
 use super::reading::{Reading, login_names};
@@ -17,40 +16,46 @@ use crate::wire::command::Command;
 use crate::wire::query_attributes::text_of_query;
 use crate::wire::scanner::ReplyKind;
 
+/// What a command is that is no statement to be run.
+pub(super) enum Other {
+    /// It is another kind of command.
+    Command(Command),
+    /// It cannot be read; the client is told this.
+    Refused(ClientText),
+}
+
 impl Session {
-    /// Runs one command to the end of its reply.
-    pub(super) async fn run_command(&mut self, command: ReceivedCommand) -> Result<(), SessionEnd> {
-        let first = command.frame.payload(&command.packet).first().copied();
-        let sequence = command.frame.sequence.wrapping_add(1);
+    /// Reads a command as the statement it is; says what it is if it is none.
+    pub(super) fn read_command(&mut self, request: &mut Request) -> Option<Other> {
+        let first = request.payload().first().copied();
         let dialect = self.listener.dialect;
         // Oracle MySQL 9 has forgotten some: clients say them in SQL.
         let forgotten = |kind: &Command| {
             let by_sql = matches!(kind, Command::Refresh | Command::ProcessKill | Command::ProcessInfo);
             by_sql && dialect.family == Family::MySql && dialect.version >= 90_000
         };
-        let Some(kind) = first.and_then(Command::from_byte).filter(|kind| !forgotten(kind)) else {
-            return self.send(&error_reply::text(&error_reply::unknown_command(), sequence)).await;
+        let read = match first.and_then(Command::from_byte).filter(|kind| !forgotten(kind)) {
+            Some(Command::Query) => self.query(request),
+            Some(Command::StmtExecute) => self.execute(request),
+            Some(kind) => return Some(Other::Command(kind)),
+            None => Err(error_reply::unknown_command()),
         };
-        let mut request = Request::new(command);
-        let read = match kind {
-            Command::Query => self.query(&mut request),
-            Command::StmtExecute => self.execute(&mut request),
-            // Boxed, as everything rare on the way of a statement: what the others need must not weigh on these two.
-            _ => return Box::pin(self.run_rare_command(kind, request)).await,
-        };
-        let ran = match read {
-            Ok(()) => self.run_statement(&mut request).await,
-            Err(refused) => self.send(&error_reply::text(&refused, sequence)).await,
-        };
-        self.worker.give_back(request.command.packet);
-        ran
+        read.err().map(Other::Refused)
+    }
+
+    /// Runs a command that is no statement to the end of its reply.
+    pub(super) async fn run_other(&mut self, other: Other, request: Request) -> Result<(), SessionEnd> {
+        match other {
+            Other::Command(kind) => self.run_rare_command(kind, request).await,
+            Other::Refused(refused) => self.send(&error_reply::text(&refused, request.reply_sequence())).await,
+        }
     }
 
     /// All but COM_QUERY and COM_STMT_EXECUTE.
     async fn run_rare_command(&mut self, kind: Command, mut request: Request) -> Result<(), SessionEnd> {
         let sequence = request.reply_sequence();
         match kind {
-            Command::Query | Command::StmtExecute => unreachable!("these two are not rare"),
+            Command::Query | Command::StmtExecute => unreachable!("these two are statements"),
             // Nobody else knows the command, so nobody else is offered it.
             Command::StmtBulkExecute if !self.capabilities.contains(Capabilities::BULK_OPERATIONS) => {
                 self.send(&error_reply::text(&error_reply::unknown_command(), sequence)).await
@@ -68,7 +73,7 @@ impl Session {
                 let schema = String::from_utf8_lossy(&request.payload()[1..]).into_owned();
                 let group = self.worker.node.snapshots.load().state.group_of_schema(&schema);
                 request.reply = ReplyKind::Simple;
-                request.subject = Subject::Fixed(change_of_schema(schema), group);
+                request.subject = Subject::Fixed(Box::new((change_of_schema(schema), group)));
                 self.run_statement(&mut request).await
             }
             Command::FieldList => self.run_fixed(request, ReplyKind::FieldList).await,
@@ -135,7 +140,7 @@ impl Session {
         }
         let snapshot = self.worker.node.snapshots.load();
         let statement = self.analyze(b"FLUSH STATUS", &snapshot);
-        let (reply, subject) = (ReplyKind::Simple, Subject::Fixed(statement, None));
+        let (reply, subject) = (ReplyKind::Simple, Subject::Fixed(Box::new((statement, None))));
         self.run_statement(&mut Request { reply, subject, ..request }).await
     }
 
@@ -179,7 +184,7 @@ impl Session {
     async fn run_fixed(&mut self, mut request: Request, reply: ReplyKind) -> Result<(), SessionEnd> {
         let group = self.schema_group();
         request.reply = reply;
-        request.subject = Subject::Fixed(fixed(StatementClass::Show, Vec::new()), group);
+        request.subject = Subject::Fixed(Box::new((fixed(StatementClass::Show, Vec::new()), group)));
         self.run_statement(&mut request).await
     }
 

@@ -4,7 +4,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::answer::end_of_release;
 use super::checkout::is_tableless;
 use super::client::ReceivedCommand;
 use super::error_reply;
@@ -12,7 +11,7 @@ use super::held::Held;
 use super::hold::no_lease;
 use super::observe::{changed_schema, observe_cursor};
 use super::own_view::OwnView;
-use super::relay::{ClientState, Ending, Expected, RelayError, Relayed, collected, relay};
+use super::relay::{ClientState, Ending, Expected, Relay, RelayError, Relayed, collected};
 use super::session::{Request, Session, SessionEnd};
 use super::transaction::{Autocommit, Opening};
 use crate::backend::Connection;
@@ -96,24 +95,6 @@ struct Sent<'a> {
 }
 
 impl Session {
-    /// Steps 8 to 13 of a statement's walk.
-    pub(super) async fn carry(
-        &mut self,
-        request: &mut Request,
-        statement: &Statement,
-        route: &Route,
-        ticket: Option<WriteTicket>,
-        snapshot: &Snapshot,
-    ) -> Result<(), SessionEnd> {
-        if let Some(answer) = self.answer_left_behind(request, statement) {
-            return self.send(&answer).await;
-        }
-        match self.carry_to(request, statement, route, ticket, snapshot).await {
-            Ok(()) => end_of_release(statement),
-            Err(not_carried) => self.tell(not_carried).await,
-        }
-    }
-
     /// Tells the client why its statement was not carried.
     pub(super) async fn tell(&mut self, not_carried: NotCarried) -> Result<(), SessionEnd> {
         match not_carried {
@@ -126,14 +107,18 @@ impl Session {
         }
     }
 
-    async fn carry_to(
+    /// Steps 8 to 13 of a statement's walk.
+    pub(super) async fn carry(
         &mut self,
         request: &mut Request,
         statement: &Statement,
         route: &Route,
-        ticket: Option<WriteTicket>,
+        ticket: &mut Option<WriteTicket>,
         snapshot: &Snapshot,
     ) -> Result<(), NotCarried> {
+        if let Some(answer) = self.answer_left_behind(request, statement) {
+            return Box::pin(self.send(&answer)).await.map_err(NotCarried::Over);
+        }
         // What is rare on this way is boxed, so that it weighs on no statement that does not need it.
         if route.transaction == TransactionStep::Rebind {
             Box::pin(self.end_reading_transaction()).await;
@@ -162,14 +147,14 @@ impl Session {
                 Ok(ahead) => ahead,
                 Err(refused) => {
                     self.transaction.put_back(opening);
-                    return Err(Box::pin(self.not_ready(held, refused, ticket, request)).await);
+                    return Err(Box::pin(self.not_ready(held, refused, ticket.take(), request)).await);
                 }
             };
             let withheld = Withheld::of(statement, request, self);
             let sent = Sent { request, opening: &opening, ahead, withheld };
             let exchanged = match self.time_limit(statement) {
-                None => self.exchange(&mut held, sent).await,
-                Some(limit) => Box::pin(self.exchange_within(limit, &mut held, sent)).await,
+                None => self.exchange(&mut held, &sent).await,
+                Some(limit) => Box::pin(self.exchange_within(limit, &mut held, &sent)).await,
             };
             match exchanged {
                 Ok(relayed) => break relayed,
@@ -181,11 +166,11 @@ impl Session {
                         may_have_run: MayHaveRun::of(statement),
                         begun: opening.begun || self.autocommit == Autocommit::Off,
                     };
-                    return Err(self.broken(held, error, loss, ticket, request));
+                    return Err(self.broken(held, error, loss, ticket.take(), request));
                 }
             }
         };
-        self.observe(held, &relayed, statement, route, opening, ticket, (request, snapshot)).await;
+        self.observe(held, &relayed, statement, route, opening, ticket.take(), (request, snapshot)).await;
         match relayed.client {
             ClientState::Present => Ok(()),
             ClientState::Gone => Err(NotCarried::Over(SessionEnd::Left)),
@@ -213,7 +198,7 @@ impl Session {
         let request = Request { reply, ..Request::new(command) };
         let opening = Opening::default();
         let sent = Sent { request: &request, opening: &opening, ahead: None, withheld: None };
-        match self.exchange(&mut held, sent).await {
+        match self.exchange(&mut held, &sent).await {
             Ok(relayed) => {
                 if let Some(holder) = cursor_of {
                     observe_cursor(&mut held, &relayed, request.reply, holder);
@@ -241,7 +226,7 @@ impl Session {
         &mut self,
         limit: Duration,
         held: &mut Held,
-        sent: Sent<'_>,
+        sent: &Sent<'_>,
     ) -> Result<Relayed, RelayError> {
         let (instance, thread) = (held.checkout.connection.instance, held.checkout.connection.thread_id);
         let (killer, session) = (self.killer(instance), self.presence.entry.id);
@@ -259,14 +244,13 @@ impl Session {
     }
 
     /// Sends the statement, with what travels ahead of it and what opens its transaction, and passes the reply on.
-    async fn exchange(&mut self, held: &mut Held, sent: Sent<'_>) -> Result<Relayed, RelayError> {
-        let Sent { request, opening, ahead, withheld } = sent;
+    async fn exchange(&mut self, held: &mut Held, sent: &Sent<'_>) -> Result<Relayed, RelayError> {
         let connection = &mut held.checkout.connection;
         held.shown = held.last_reply.take();
         connection.begin_command();
         // A plain BEGIN travels in the same write. Anything longer is confirmed step by step: a SAVEPOINT that failed
         // must not be followed by the statement it was to protect.
-        let begin = match opening.packets.as_slice() {
+        let begin = match sent.opening.packets.as_slice() {
             [] => None,
             [begin] => Some(begin),
             several => {
@@ -274,28 +258,31 @@ impl Session {
                 None
             }
         };
-        let statement = request.command.packet.as_slice();
-        let swallow = usize::from(ahead.is_some()) + usize::from(begin.is_some());
-        let sent = if swallow == 0 {
+        let swallow = usize::from(sent.ahead.is_some()) + usize::from(begin.is_some());
+        let statement = sent.request.command.packet.as_slice();
+        let went_out = if swallow == 0 {
             connection.stream.send(statement).await
         } else {
-            let along = [ahead.as_deref(), begin.map(Vec::as_slice), Some(statement)];
+            let along = [sent.ahead.as_deref(), begin.map(Vec::as_slice), Some(statement)];
             let packets: Vec<&[u8]> = along.into_iter().flatten().collect();
-            connection.stream.send(&packets.concat()).await
+            Box::pin(connection.stream.send(&packets.concat())).await
         };
         // Even after a failed write the server may have said why (a packet too large for it): so the reply is read.
-        drop(sent);
-        let expected = Expected { swallow, kind: request.reply, ending: Ending::AtOnce };
-        match withheld {
+        drop(went_out);
+        let expected = Expected { swallow, kind: sent.request.reply, ending: Ending::AtOnce };
+        match sent.withheld {
             None => {
-                let (client, at_once) = (&mut self.client, std::future::ready(()));
-                relay(&self.worker, &self.presence.entry, client, connection, expected, at_once).await
+                let mut relay =
+                    Relay::new(&self.worker, &self.presence.entry, &mut self.client, connection, expected);
+                relay.pass_on(std::future::ready(())).await
             }
             Some(Withheld::EndOfPacket(group)) => {
                 let worker = Rc::clone(&self.worker);
                 let known = worker.node.catalog.refresh(group, held.target.unit);
-                let (client, expected) = (&mut self.client, Expected { ending: Ending::Later, ..expected });
-                Box::pin(relay(&self.worker, &self.presence.entry, client, connection, expected, known)).await
+                let expected = Expected { ending: Ending::Later, ..expected };
+                let relay = Relay::new(&self.worker, &self.presence.entry, &mut self.client, connection, expected);
+                let mut relay = Box::new(relay);
+                Box::pin(relay.pass_on(known)).await
             }
             Some(withheld) => Box::pin(self.withhold(withheld, held, expected)).await,
         }

@@ -92,7 +92,7 @@ enum Step {
 }
 
 /// One reply on its way.
-struct Relay<'a> {
+pub(super) struct Relay<'a> {
     worker: &'a Worker,
     entry: &'a SessionEntry,
     client: &'a mut Client,
@@ -104,57 +104,9 @@ struct Relay<'a> {
     /// The end of the reply, where it comes later.
     end: Vec<u8>,
     client_state: ClientState,
+    /// Until when the rest may take that nobody hears.
+    unheard_until: Option<Instant>,
     forwarded: bool,
-}
-
-/// Passes the expected reply on. A client that goes away does not end the reading at once: the outcome at the database is what
-/// tickets and transactions wait for. But as at the servers, nothing goes on for long that nobody hears. One whose session is killed hears nothing more, as at the servers.
-pub async fn relay(
-    worker: &Worker,
-    entry: &SessionEntry,
-    client: &mut Client,
-    connection: &mut Connection,
-    expected: Expected,
-    before_end: impl Future<Output = ()>,
-) -> Result<Relayed, RelayError> {
-    let kind = if expected.swallow > 0 { ReplyKind::Simple } else { expected.kind };
-    let scanner = ResponseScanner::new(kind, connection.scan_flags());
-    let client_state = ClientState::Present;
-    let (unsent, end) = (Vec::new(), Vec::new());
-    let forwarded = false;
-    let mut relay =
-        Relay { worker, entry, client, connection, scanner, expected, unsent, end, client_state, forwarded };
-    let mut gone = None;
-    loop {
-        let step = match relay.client_state {
-            ClientState::Present => poll_fn(|context| relay.poll_step(context)).await?,
-            ClientState::Gone => {
-                let until = *gone.get_or_insert_with(|| Instant::now() + UNHEARD);
-                let read = timeout_at(until, poll_fn(|context| relay.poll_step(context))).await;
-                // A result that always has more at hand never lets the timer speak.
-                read.ok().filter(|_| Instant::now() < until).ok_or(RelayError::Unheard)??
-            }
-        };
-        if !relay.unsent.is_empty() {
-            relay.send_rest().await;
-        }
-        match step {
-            Step::More => {}
-            Step::LocalInfile => Box::pin(relay.carry_local_file()).await?,
-            Step::Ended(end) => {
-                if !relay.end.is_empty() {
-                    before_end.await;
-                    relay.unsent = std::mem::take(&mut relay.end);
-                    relay.send_rest().await;
-                }
-                if relay.client.flush().await.is_err() {
-                    relay.client_state = ClientState::Gone;
-                }
-                relay.connection.end_command(&end);
-                return Ok(Relayed { end, client: relay.client_state });
-            }
-        }
-    }
 }
 
 /// The expected reply in memory, for the few that are changed before the client sees them.
@@ -176,7 +128,61 @@ pub(super) async fn collected(connection: &mut Connection, expected: Expected) -
     Ok(reply)
 }
 
-impl Relay<'_> {
+impl<'a> Relay<'a> {
+    /// A reply of which nothing has come yet.
+    pub fn new(
+        worker: &'a Worker,
+        entry: &'a SessionEntry,
+        client: &'a mut Client,
+        connection: &'a mut Connection,
+        expected: Expected,
+    ) -> Relay<'a> {
+        let kind = if expected.swallow > 0 { ReplyKind::Simple } else { expected.kind };
+        let scanner = ResponseScanner::new(kind, connection.scan_flags());
+        let (unsent, end) = (Vec::new(), Vec::new());
+        let (client_state, unheard_until, forwarded) = (ClientState::Present, None, false);
+        Relay { worker, entry, client, connection, scanner, expected, unsent, end, client_state, unheard_until, forwarded }
+    }
+
+    /// Passes it on to its end, which comes to the client after `before_end` where it comes later. A client that goes away does not end the
+    /// reading at once: the outcome at the database is what tickets and transactions wait for. But as at the servers, nothing goes on for long
+    /// that nobody hears. One whose session is killed hears nothing more, as at the servers.
+    pub async fn pass_on(&mut self, before_end: impl Future<Output = ()>) -> Result<Relayed, RelayError> {
+        loop {
+            let step = match self.client_state {
+                ClientState::Present => poll_fn(|context| self.poll_step(context)).await?,
+                ClientState::Gone => Box::pin(self.unheard_step()).await?,
+            };
+            if !self.unsent.is_empty() {
+                self.send_rest().await;
+            }
+            match step {
+                Step::More => {}
+                Step::LocalInfile => Box::pin(self.carry_local_file()).await?,
+                Step::Ended(end) => {
+                    if !self.end.is_empty() {
+                        before_end.await;
+                        self.unsent = std::mem::take(&mut self.end);
+                        self.send_rest().await;
+                    }
+                    if self.client.flush().await.is_err() {
+                        self.client_state = ClientState::Gone;
+                    }
+                    self.connection.end_command(&end);
+                    return Ok(Relayed { end, client: self.client_state });
+                }
+            }
+        }
+    }
+
+    /// A step while nobody hears.
+    async fn unheard_step(&mut self) -> Result<Step, RelayError> {
+        let until = *self.unheard_until.get_or_insert_with(|| Instant::now() + UNHEARD);
+        let read = timeout_at(until, poll_fn(|context| self.poll_step(context))).await;
+        // A result that always has more at hand never lets the timer speak.
+        read.ok().filter(|_| Instant::now() < until).ok_or(RelayError::Unheard)?
+    }
+
     fn poll_step(&mut self, context: &mut Context<'_>) -> Poll<Result<Step, RelayError>> {
         let worker = self.worker;
         let mut scratch = worker.scratch.borrow_mut();

@@ -1,6 +1,6 @@
 //! A worker: one thread, one runtime, and what its sessions share without locks.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Cache};
@@ -49,6 +49,10 @@ pub struct Node {
 /// How much one read takes from a socket.
 pub const SCRATCH: usize = 64 * 1024;
 
+/// How many buffers of commands a worker keeps at most, and how large one of them may be: a megabyte in all.
+const SPARES: usize = 64;
+const SPARE_CAPACITY: usize = 16 * 1024;
+
 /// What the sessions of one thread share.
 pub struct Worker {
     /// Its number, which is its shelf in the pools.
@@ -61,7 +65,8 @@ pub struct Worker {
     pub plans: RefCell<PlanCache>,
     /// What this thread's sessions have looked up.
     pub mappings: RefCell<Mappings>,
-    spare: Cell<Option<Vec<u8>>>,
+    /// Buffers given back, for the next commands: the last one is still in the processor's cache.
+    spare: RefCell<Vec<Vec<u8>>>,
     snapshots: SnapshotReader,
     limits: RefCell<Cache<Arc<ArcSwap<Limits>>, Arc<Limits>>>,
     /// What goes on after its session.
@@ -75,7 +80,7 @@ impl Worker {
         let scratch = RefCell::new(vec![0; SCRATCH].into_boxed_slice());
         let snapshots = SnapshotReader::new(Arc::clone(&node.snapshots));
         let limits = RefCell::new(Cache::new(Arc::clone(&node.limits)));
-        let (mappings, spare, outliving) = (RefCell::default(), Cell::new(None), RefCell::default());
+        let (mappings, spare, outliving) = (RefCell::default(), RefCell::default(), RefCell::default());
         Worker { number, node, scratch, plans, mappings, spare, snapshots, limits, outliving }
     }
 
@@ -102,14 +107,15 @@ impl Worker {
 
     /// An empty buffer for one command; the one last given back, if it is there.
     pub fn buffer(&self) -> Vec<u8> {
-        self.spare.take().unwrap_or_default()
+        self.spare.borrow_mut().pop().unwrap_or_default()
     }
 
-    /// Gives a buffer back for the next command; a large one is freed.
+    /// Gives a buffer back for the next command; a large one is freed, and so is what more sessions left than are busy at once.
     pub fn give_back(&self, mut buffer: Vec<u8>) {
-        if buffer.capacity() <= SCRATCH {
+        let mut spare = self.spare.borrow_mut();
+        if buffer.capacity() <= SPARE_CAPACITY && spare.len() < SPARES {
             buffer.clear();
-            self.spare.set(Some(buffer));
+            spare.push(buffer);
         }
     }
 }
