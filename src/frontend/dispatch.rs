@@ -272,8 +272,7 @@ impl Session {
         let expected = Expected { swallow, kind: sent.request.reply, ending: Ending::AtOnce };
         match sent.withheld {
             None => {
-                let mut relay =
-                    Relay::new(&self.worker, &self.presence.entry, &mut self.client, connection, expected);
+                let mut relay = Relay::new(&self.worker, &self.presence.entry, &mut self.client, connection, expected);
                 relay.pass_on(std::future::ready(())).await
             }
             Some(Withheld::EndOfPacket(group)) => {

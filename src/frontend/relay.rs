@@ -138,10 +138,19 @@ impl<'a> Relay<'a> {
         expected: Expected,
     ) -> Relay<'a> {
         let kind = if expected.swallow > 0 { ReplyKind::Simple } else { expected.kind };
-        let scanner = ResponseScanner::new(kind, connection.scan_flags());
-        let (unsent, end) = (Vec::new(), Vec::new());
-        let (client_state, unheard_until, forwarded) = (ClientState::Present, None, false);
-        Relay { worker, entry, client, connection, scanner, expected, unsent, end, client_state, unheard_until, forwarded }
+        Relay {
+            worker,
+            entry,
+            client,
+            scanner: ResponseScanner::new(kind, connection.scan_flags()),
+            connection,
+            expected,
+            unsent: Vec::new(),
+            end: Vec::new(),
+            client_state: ClientState::Present,
+            unheard_until: None,
+            forwarded: false,
+        }
     }
 
     /// Passes it on to its end, which comes to the client after `before_end` where it comes later. A client that goes away does not end the
