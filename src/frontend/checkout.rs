@@ -146,10 +146,14 @@ impl Session {
     }
 
     /// Whether the statement can be sent on the connection as it is.
-    pub(super) fn is_ready(&self, held: &mut Held, request: &Request, statement: &Statement) -> bool {
-        held.checkout.connection.is_in_state(&self.state)
-            && !matches!(request.subject, Subject::Execute(_))
+    pub(super) fn is_ready(&self, held: &mut Held, request: &mut Request, statement: &Statement) -> bool {
+        let connection = &mut held.checkout.connection;
+        connection.is_in_state(&self.state)
             && (held.insert_id != InsertId::Foreign || !needs_insert_id(request, statement))
+            && match &request.subject {
+                Subject::Execute(execution) => execution.is_ready(connection, &mut request.command),
+                Subject::Text | Subject::Fixed(..) => true,
+            }
     }
 
     /// Everything that must be true of the connection before the statement is sent on it; gives what has to travel ahead of it in
@@ -173,7 +177,7 @@ impl Session {
             held.insert_id = InsertId::Told;
         }
         if let Subject::Execute(execution) = &mut request.subject {
-            request.command = execution.make_ready(connection).await?;
+            execution.make_ready(connection, &mut request.command).await?;
         }
         Ok(ahead)
     }

@@ -17,6 +17,7 @@ pub mod drain;
 pub mod effects;
 pub mod end_signal;
 pub mod error_reply;
+mod execution;
 pub mod held;
 pub mod hold;
 pub mod listener;

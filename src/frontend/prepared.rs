@@ -3,32 +3,24 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use smallvec::SmallVec;
-
-use super::client::ReceivedCommand;
 use super::dispatch::NotCarried;
 use super::error_reply;
+use super::execution::{Execution, Kinds, STATEMENT_ID, Values, ask_to_prepare, close, framed, remember};
 use super::held::Held;
 use super::session::{CATALOG_TRIES, Request, Session, SessionEnd, Subject, is_about_the_catalog};
-use crate::backend::prepared::{PreparedKey, Wanted};
-use crate::backend::{CollectedReply, Connection, ConnectionError};
+use crate::backend::prepared::PreparedKey;
 use crate::fault::ClientText;
 use crate::model::Role;
 use crate::route::{Decision, Target, decide};
-use crate::sql::{Family, KeyValue, PinReason, Placement, Statement};
-use crate::wire::bulk::{self, BulkParameters};
+use crate::sql::{Family, KeyValue, PinReason, Placement};
+use crate::wire::bulk::BulkParameters;
 use crate::wire::command::Command;
-use crate::wire::command_reader::CommandFrame;
 use crate::wire::execute::{
-    CURSOR_TYPES, ExecuteError, ExecuteForm, ExecuteParameters, ParameterValue, cursor_flags, statement_id, with_types,
+    CURSOR_TYPES, ExecuteError, ExecuteForm, ExecuteParameters, ParameterValue, cursor_flags, statement_id,
 };
-use crate::wire::packet::{HEADER, write_packet};
 use crate::wire::parameter_history::{ParameterHistory, ParameterKind};
 use crate::wire::query_attributes::QueryAttributes;
-use crate::wire::scanner::{EndKind, PREPARED_ID, ReplyKind};
-
-/// ER_MAX_PREPARED_STMT_COUNT_REACHED.
-const TOO_MANY_STATEMENTS: u16 = 1461;
+use crate::wire::scanner::{PREPARED_ID, ReplyKind};
 
 /// MariaDB: the statement prepared last.
 const LAST_PREPARED: u32 = u32::MAX;
@@ -36,14 +28,18 @@ const LAST_PREPARED: u32 = u32::MAX;
 /// One statement as the client prepared it.
 #[derive(Clone, Debug)]
 pub struct Prepared {
-    id: u32,
-    key: Arc<PreparedKey>,
-    parameters: usize,
-    types: Option<Arc<[u8]>>,
+    /// The client's id of it.
+    pub(super) id: u32,
+    /// What makes it the same as another.
+    pub(super) key: Arc<PreparedKey>,
+    /// How many parameters it has.
+    pub(super) parameters: usize,
+    /// Their types, once an execution has told them.
+    pub(super) types: Option<Arc<[u8]>>,
     /// What its executions have shown of its parameters, where the server's answers depend on that.
-    seen: ParameterHistory,
+    pub(super) seen: ParameterHistory,
     /// Pieces of long parameters, `(parameter, bytes)`, sent to the server with the execution.
-    long_data: Vec<(u16, Vec<u8>)>,
+    pub(super) long_data: Vec<(u16, Vec<u8>)>,
     /// Long data that went beyond the packet limit: the execution says so.
     too_long: bool,
 }
@@ -53,133 +49,6 @@ pub struct Prepared {
 pub struct PreparedStatements {
     by_id: HashMap<u32, Prepared>,
     last_id: u32,
-}
-
-/// One execution, ready to be sent on any connection.
-pub(super) struct Execution {
-    /// The statement's text.
-    pub text: Arc<[u8]>,
-    /// The values, as far as routing reads them.
-    pub parameters: Values,
-    payload: Vec<u8>,
-    /// The kinds of the values, where the server's answers depend on those before.
-    kinds: Kinds,
-    statement: Prepared,
-}
-
-type Kinds = SmallVec<[ParameterKind; 8]>;
-
-/// The values of an execution.
-pub(super) enum Values {
-    /// Of COM_STMT_EXECUTE.
-    Row(Vec<KeyValue>),
-    /// Of COM_STMT_BULK_EXECUTE.
-    Rows(Vec<Vec<KeyValue>>),
-}
-
-impl Execution {
-    /// The statement with the keys of all its rows.
-    pub fn bind(&self, statement: &Statement) -> Statement {
-        match &self.parameters {
-            Values::Row(values) => statement.bind(values),
-            Values::Rows(rows) => statement.bind_rows(rows),
-        }
-    }
-
-    /// Prepares the statement on `connection` if it is not, and gives the packet that executes it there.
-    ///
-    /// Errors: the connection's, or the server's refusal to prepare.
-    pub async fn make_ready(&self, connection: &mut Connection) -> Result<ReceivedCommand, ConnectionError> {
-        let id = match connection.prepared.get(&self.statement.key, self.wanted()) {
-            Some(known) => known.id,
-            None => Box::pin(prepare_on(connection, &self.statement.key)).await?,
-        };
-        for (parameter, bytes) in &self.statement.long_data {
-            let mut payload = vec![Command::StmtSendLongData as u8];
-            payload.extend_from_slice(&id.to_le_bytes());
-            payload.extend_from_slice(&parameter.to_le_bytes());
-            payload.extend_from_slice(bytes);
-            connection.send(&payload).await?;
-        }
-        let mut payload = self.payload.clone();
-        let form = ExecuteForm::of(connection.capabilities);
-        if let Some(known) = connection.prepared.get(&self.statement.key, self.wanted()) {
-            if let Some(types) = self.statement.types.as_ref().filter(|types| known.types.as_ref() != Some(types)) {
-                payload = match &self.parameters {
-                    Values::Row(_) => with_types(&payload, self.statement.parameters, form, types).unwrap_or(payload),
-                    Values::Rows(_) => bulk::with_types(&payload, types),
-                };
-            }
-            known.types.clone_from(&self.statement.types);
-            if !self.kinds.is_empty() {
-                known.seen = known.seen.after(&self.kinds);
-            }
-        }
-        if asks_for_cursor(&payload) {
-            connection.prepared.open_cursor(self.statement.id, id);
-        }
-        payload[1..5].copy_from_slice(&id.to_le_bytes());
-        Ok(framed(&payload))
-    }
-
-    /// The client's id of the statement.
-    pub fn holder(&self) -> u32 {
-        self.statement.id
-    }
-
-    fn wanted(&self) -> Wanted<'_> {
-        Wanted { holder: self.statement.id, kinds: &self.kinds, seen: &self.statement.seen }
-    }
-}
-
-/// Prepares a statement on this connection, and gives the server's id of it.
-async fn prepare_on(connection: &mut Connection, key: &Arc<PreparedKey>) -> Result<u32, ConnectionError> {
-    let reply = ask_to_prepare(connection, key).await?;
-    let Some(prepared) = reply.end.prepared.filter(|_| reply.end.kind == EndKind::Ok) else {
-        return Err(ConnectionError::Refused { packet: reply.bytes });
-    };
-    remember(connection, key, prepared.statement_id).await?;
-    Ok(prepared.statement_id)
-}
-
-/// COM_STMT_PREPARE at the server. When all clients of the server together have too many, this connection gives up half of its own and
-/// asks once more.
-async fn ask_to_prepare(connection: &mut Connection, key: &PreparedKey) -> Result<CollectedReply, ConnectionError> {
-    let reply = connection.ask(Command::StmtPrepare, &key.text, ReplyKind::Prepare).await?;
-    if reply.end.kind != (EndKind::Error { errno: TOO_MANY_STATEMENTS }) || connection.prepared.is_empty() {
-        return Ok(reply);
-    }
-    for id in connection.prepared.remove_half() {
-        close(connection, id).await?;
-    }
-    connection.ask(Command::StmtPrepare, &key.text, ReplyKind::Prepare).await
-}
-
-/// Records a statement the server has prepared, and closes the one that is one too many.
-async fn remember(connection: &mut Connection, key: &Arc<PreparedKey>, id: u32) -> Result<(), ConnectionError> {
-    match connection.prepared.insert(Arc::clone(key), id) {
-        Some(superfluous) => close(connection, superfluous).await,
-        None => Ok(()),
-    }
-}
-
-async fn close(connection: &mut Connection, id: u32) -> Result<(), ConnectionError> {
-    let mut payload = vec![Command::StmtClose as u8];
-    payload.extend_from_slice(&id.to_le_bytes());
-    connection.send(&payload).await
-}
-
-fn framed(payload: &[u8]) -> ReceivedCommand {
-    let mut packet = Vec::with_capacity(payload.len() + HEADER);
-    let mut sequence = 0;
-    write_packet(&mut packet, &mut sequence, payload);
-    let frame = CommandFrame {
-        total: packet.len(),
-        parts: usize::from(sequence),
-        length: payload.len(),
-        sequence: sequence.wrapping_sub(1),
-    };
-    ReceivedCommand { packet, frame }
 }
 
 impl Session {
@@ -261,7 +130,7 @@ impl Session {
 
     /// COM_STMT_EXECUTE as a statement, decided anew each time. Errors: what to tell the client.
     pub(super) fn execute(&mut self, request: &mut Request) -> Result<(), ClientText> {
-        let payload = request.payload().into_owned();
+        let payload = request.payload();
         let id = statement_id(&payload).map_err(|_| malformed("COM_STMT_EXECUTE"))?;
         let Some(statement) = self.prepared.find(id) else {
             return Err(error_reply::unknown_statement(id, "execute", self.listener.dialect));
@@ -277,9 +146,10 @@ impl Session {
             return Err(malformed("COM_STMT_EXECUTE"));
         };
         statement.types = types;
+        let asks_for_cursor = asks_for_cursor(&payload);
         match self.listener.dialect.family {
             Family::MySql => {
-                kinds.push(if asks_for_cursor(&payload) { ParameterKind::Cursor } else { ParameterKind::Rows });
+                kinds.push(if asks_for_cursor { ParameterKind::Cursor } else { ParameterKind::Rows });
                 statement.seen = statement.seen.after(&kinds);
             }
             // Reads the types of the values at hand, always.
@@ -290,11 +160,12 @@ impl Session {
         let statement = Prepared { long_data, ..statement.clone() };
         let text = Arc::clone(&statement.key.text);
         // A cursor the statement still has open is closed by executing it anew; the server does that itself.
-        if asks_for_cursor(&payload) {
+        if asks_for_cursor {
             request.reply = ReplyKind::Cursor;
         }
-        let parameters = Values::Row(values);
-        request.subject = Subject::Execute(Box::new(Execution { text, parameters, payload, kinds, statement }));
+        let (parameters, original) = (Values::Row(values), None);
+        let execution = Execution { text, parameters, kinds, asks_for_cursor, statement, original };
+        request.subject = Subject::Execute(Box::new(execution));
         Ok(())
     }
 
@@ -315,8 +186,9 @@ impl Session {
         statement.types = types;
         let (statement, text) = (statement.clone(), Arc::clone(&statement.key.text));
         let parameters = Values::Rows(rows);
-        let kinds = Kinds::new();
-        request.subject = Subject::Execute(Box::new(Execution { text, parameters, payload, kinds, statement }));
+        let (kinds, asks_for_cursor, original) = (Kinds::new(), asks_for_cursor(&payload), None);
+        let execution = Execution { text, parameters, kinds, asks_for_cursor, statement, original };
+        request.subject = Subject::Execute(Box::new(execution));
         self.run_statement(&mut request).await
     }
 
@@ -334,7 +206,7 @@ impl Session {
             return self.unknown_statement(id, "fetch", sequence).await;
         };
         let mut patched = payload;
-        patched[1..5].copy_from_slice(&server_id.to_le_bytes());
+        patched[STATEMENT_ID].copy_from_slice(&server_id.to_le_bytes());
         self.run_on_held(framed(&patched), ReplyKind::Fetch, holder).await
     }
 
@@ -370,7 +242,7 @@ impl Session {
         match (open, &mut self.held) {
             (Some(server_id), Some(held)) => {
                 let mut patched = payload;
-                patched[1..5].copy_from_slice(&server_id.to_le_bytes());
+                patched[STATEMENT_ID].copy_from_slice(&server_id.to_le_bytes());
                 end_cursor(held, holder);
                 self.run_on_held(framed(&patched), ReplyKind::Simple, None).await
             }

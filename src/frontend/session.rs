@@ -16,6 +16,7 @@ use super::attributes;
 use super::client::{Client, ReadError, ReceivedCommand};
 use super::config::ListenerConfig;
 use super::error_reply;
+use super::execution::Execution;
 use super::held::{Held, LeftBehind};
 use super::hold;
 use super::prepared::PreparedStatements;
@@ -162,7 +163,7 @@ pub(super) enum Subject {
     /// The text in the packet, at this place.
     Text,
     /// An execution of a prepared statement.
-    Execute(Box<super::prepared::Execution>),
+    Execute(Box<Execution>),
     /// A command whose facts are fixed (COM_INIT_DB, COM_FIELD_LIST, COM_STATISTICS).
     Fixed(Box<(Statement, Option<GroupId>)>),
 }
