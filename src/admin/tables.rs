@@ -2,12 +2,14 @@
 //!
 //! The last column of every table is the epoch of the snapshot it was made from. No table has a password in it.
 
+use std::time::Duration;
+
 use super::operations::{InstanceRow, MoveRow, NodeRow, PinRow, PoolRow, PreviewRow, SessionRow, TallyRow};
 use crate::control::past;
 use crate::cutover::Difference;
 use crate::model::{
-    ControlState, Denial, DenialCondition, Epoch, Forbid, ForbidKind, ForbidScope, Group, Health, KeyType, Lag, Link,
-    Quarantine, Snapshot, TableClass, Transform, UnitId,
+    ControlState, Denial, DenialCondition, Epoch, Forbid, ForbidKind, ForbidScope, Group, GroupId, Health, KeyType,
+    Lag, LagStanding, Laggard, Link, Quarantine, Snapshot, TableClass, Transform, UnitId, laggard,
 };
 use crate::monitor::precheck::{Finding, Severity};
 use crate::route::Explanation;
@@ -282,8 +284,9 @@ pub fn pins(rows: Vec<PinRow>, epoch: Epoch) -> Table {
     table
 }
 
-/// SHOW FORBIDS.
-pub fn forbids(state: &ControlState) -> Table {
+/// SHOW FORBIDS: what operators forbade, then what a bound of lag keeps from being written at this node.
+pub fn forbids(snapshot: &Snapshot) -> Table {
+    let state = &snapshot.state;
     let mut table = Table::new(&["scope", "forbidden", "reason", "by", "since"]);
     for Forbid { scope, kind, reason, by, at } in &state.forbids {
         let cells = vec![
@@ -295,7 +298,36 @@ pub fn forbids(state: &ControlState) -> Table {
         ];
         table.push(cells, state.epoch);
     }
+    for (group, owner) in owners(state) {
+        if let Some(Laggard { peer, lag }) = laggard(state, &snapshot.observations, group, owner) {
+            let (owner, peer) = (&state.unit(owner).name, &state.unit(peer).name);
+            let (word, missing, time) = lag_words(lag);
+            let missing = missing.map(|missing| format!(", {missing} transactions missing")).unwrap_or_default();
+            let time = time.map(|time| format!(", {} ms behind", time.as_millis())).unwrap_or_default();
+            let cells = vec![
+                format!("what unit '{owner}' owns in group '{}'", state.group(group).name).into(),
+                "writes".into(),
+                format!("unit '{peer}' {word}{missing}{time}").into(),
+                "the group's bound of lag".into(),
+                Cell::Null,
+            ];
+            table.push(cells, state.epoch);
+        }
+    }
     table
+}
+
+/// Each group with each unit that owns anything in it.
+fn owners(state: &ControlState) -> Vec<(GroupId, UnitId)> {
+    let mut found: Vec<(GroupId, UnitId)> = Vec::new();
+    for (id, group) in (0u16..).map(GroupId).zip(&state.groups) {
+        let shards = group.shards.ranges.iter().map(|owned| owned.owner);
+        let zone = has_global_tables(group).then_some(group.global_master);
+        found.extend(shards.chain(zone).map(|owner| (id, owner)));
+    }
+    found.sort();
+    found.dedup();
+    found
 }
 
 /// SHOW DENIALS.
@@ -386,21 +418,37 @@ pub fn moves(rows: Vec<MoveRow>, epoch: Epoch) -> Table {
 /// SHOW LAG.
 pub fn lag(snapshot: &Snapshot) -> Table {
     let state = &snapshot.state;
-    let mut table = Table::new(&["source", "follower", "state", "#missing", "#milliseconds"]);
-    for Link { source, follower, lag } in &snapshot.observations.lag {
-        let (word, missing, time) = match lag {
-            Lag::Unknown => ("unknown", None, None),
-            Lag::Standing { missing } => ("stands", Some(*missing), None),
-            Lag::Behind { missing, time, is_at_least: false } => ("applies", Some(*missing), Some(time)),
-            Lag::Behind { missing, time, is_at_least: true } => ("applies, at least", Some(*missing), Some(time)),
+    let mut table = Table::new(&["source", "follower", "state", "#missing", "#milliseconds", "bound"]);
+    for Link { source, follower, lag, standing } in &snapshot.observations.lag {
+        let (word, missing, time) = lag_words(*lag);
+        let bound = match standing {
+            LagStanding::Unbound => None,
+            LagStanding::Within => Some("within"),
+            LagStanding::Beyond => Some("beyond: writes wait"),
         };
         let milliseconds = time.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
         let (source, follower) = (&state.instance(*source).name, &state.instance(*follower).name);
-        let cells =
-            vec![source.as_str().into(), follower.as_str().into(), word.into(), missing.into(), milliseconds.into()];
+        let cells = vec![
+            source.as_str().into(),
+            follower.as_str().into(),
+            word.into(),
+            missing.into(),
+            milliseconds.into(),
+            bound.into(),
+        ];
         table.push(cells, state.epoch);
     }
     table
+}
+
+/// What is known of a lag: a word, the transactions that are missing, the time.
+fn lag_words(lag: Lag) -> (&'static str, Option<u64>, Option<Duration>) {
+    match lag {
+        Lag::Unknown => ("unknown", None, None),
+        Lag::Standing { missing } => ("stands", Some(missing), None),
+        Lag::Behind { missing, time, is_at_least: false } => ("applies", Some(missing), Some(time)),
+        Lag::Behind { missing, time, is_at_least: true } => ("applies, at least", Some(missing), Some(time)),
+    }
 }
 
 /// SHOW QUARANTINES.

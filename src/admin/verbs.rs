@@ -186,7 +186,7 @@ fn show(subject: Subject, snapshot: &Snapshot, operations: &dyn Operations) -> T
         Subject::Sessions => tables::sessions(operations.sessions(), state.epoch),
         Subject::Pins => tables::pins(operations.pins(), state.epoch),
         Subject::Nodes => tables::nodes(operations.nodes(), state.epoch),
-        Subject::Forbids => tables::forbids(state),
+        Subject::Forbids => tables::forbids(snapshot),
         Subject::Moves => tables::moves(operations.moves(), state.epoch),
         Subject::Lag => tables::lag(snapshot),
         Subject::Quarantines => tables::quarantines(state),

@@ -79,7 +79,7 @@ fn read_group(
     let schema_unit = schema_unit.map(|unit| units.find(&unit, problems));
     let key_types = keys::read(section, problems, count);
     let overrides = keys::read_overrides(section, problems, count, key_types.as_deref());
-    let policy = policy::read(section, problems, routing);
+    let policy = policy::read(section, problems, units, routing);
     let ranges = read_owners(section, problems, units);
     let tables = read_tables(section, problems, key_types.as_deref());
     let places = GroupPlaces {

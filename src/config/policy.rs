@@ -1,9 +1,12 @@
 //! What operators allow beyond placement: groups that are only observed, declared routines, denials.
 
-use super::reader::{Problems, Section};
+use std::time::Duration;
+
+use super::places::ReadUnits;
+use super::reader::{Located, Problems, Section};
 use super::shape;
 use crate::model::policy::DENIED_CLASSES;
-use crate::model::{Denial, DenialCondition, GroupPolicy, RoutineAccess, RoutineRule, Routing};
+use crate::model::{Denial, DenialCondition, GroupPolicy, LagBound, RoutineAccess, RoutineRule, Routing};
 use crate::sql::{Dialect, digest};
 
 /// The words for whether rules are carried out.
@@ -22,7 +25,8 @@ const VERBS: &[&str] = &[
 ];
 
 /// The policy of `group`; `default` is the file's routing.
-pub fn read(group: &Section<'_>, problems: &mut Problems, default: Routing) -> Option<GroupPolicy> {
+pub fn read(group: &Section<'_>, problems: &mut Problems, units: &ReadUnits, default: Routing) -> Option<GroupPolicy> {
+    let lag_bound = read_lag(group, problems, units);
     let routing = group.or(problems, "routing", shape::word(ROUTINGS), default);
     let mut routines: Vec<RoutineRule> = Vec::new();
     let mut complete = true;
@@ -47,7 +51,63 @@ pub fn read(group: &Section<'_>, problems: &mut Problems, default: Routing) -> O
             access,
         });
     }
-    complete.then_some(GroupPolicy { routing, routines })
+    complete.then_some(GroupPolicy { routing, routines, lag_bound: lag_bound? })
+}
+
+/// What becomes of writes beyond the bound of lag.
+#[derive(Clone, Copy)]
+enum LagPolicy {
+    ForbidWrites,
+    ForbidUpdates,
+    Skip,
+}
+
+const LAG_POLICIES: &[(&str, LagPolicy)] = &[
+    ("forbid_writes", LagPolicy::ForbidWrites),
+    ("forbid_updates", LagPolicy::ForbidUpdates),
+    ("skip", LagPolicy::Skip),
+];
+
+/// Lag is measured twice a second, so that a smaller bound would be exceeded by one probe that is late.
+const LEAST_LAG_BOUND: Duration = Duration::from_secs(2);
+
+/// The group's bound of lag; the inner `None` where it has none, the outer one after a fault.
+fn read_lag(group: &Section<'_>, problems: &mut Problems, units: &ReadUnits) -> Option<Option<LagBound>> {
+    let Some(section) = group.section(problems, "lag") else { return Some(None) };
+    let bound = section.required(problems, "bound", shape::duration());
+    let missing = section.optional(problems, "missing", shape::whole_number(1, i128::from(u64::MAX)));
+    let peers = section.optional(problems, "peers", shape::texts());
+    let policy = section.optional(problems, "policy", shape::word(LAG_POLICIES));
+    section.finish(problems);
+    let mut complete = true;
+    if let Some(policy) = &policy {
+        let word = match policy.value {
+            LagPolicy::ForbidWrites => None,
+            LagPolicy::ForbidUpdates => Some("forbid_updates"),
+            LagPolicy::Skip => Some("skip"),
+        };
+        if let Some(word) = word {
+            let expected = "\"forbid_writes\": a standing policy that lets writes through would lose them unseen when the unit is lost; \
+                raise the bound, name fewer peers, or leave a lost unit behind by FORCE, which records what is lost";
+            problems.add(&policy.place, format!("\"{word}\""), expected);
+            complete = false;
+        }
+    }
+    if let Some(short) = bound.as_ref().filter(|bound| bound.value < LEAST_LAG_BOUND) {
+        problems.add(&short.place, format!("{:?}", short.value), format!("at least {LEAST_LAG_BOUND:?}"));
+        complete = false;
+    }
+    let peers = match peers {
+        Some(names) => {
+            let find =
+                |name: &String| units.find(&Located { value: name.clone(), place: names.place.clone() }, problems);
+            Some(names.value.iter().map(find).collect::<Option<Vec<_>>>()?)
+        }
+        None => None,
+    };
+    let missing = missing.and_then(|most| u64::try_from(most.value).ok());
+    let bound = bound.filter(|_| complete)?;
+    Some(Some(LagBound { age: bound.value, missing, peers }))
 }
 
 /// The denials of the file. `dialect` is that of the servers that read the statements.

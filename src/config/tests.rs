@@ -223,7 +223,7 @@ fn every_key_is_documented_in_the_readme() {
             rows.take_while(|(row, line)| *row == 0 || !line.starts_with("| **")).map(|(_, line)| line).collect();
         let sections = [
             "unit", "group", "instance", "listener", "console", "node", "backend", "limits", "moves", "log", "control",
-            "key_type", "owner", "table", "override", "routine", "deny",
+            "key_type", "owner", "table", "override", "routine", "lag", "deny",
         ];
         for key in known_keys(&told[0]).iter().filter(|key| !sections.contains(key)) {
             assert!(
@@ -525,6 +525,34 @@ access = "read"
     assert!(told[0].contains("deny.statements: found \"udpate\", expected first words such as select"), "{told:?}");
     let told = faults(&[("[node]", "routing = \"dry-run\"\n[node]")]);
     assert!(told[0].contains("routing: found \"dry-run\", expected \"enforce\" or \"observe\""), "{told:?}");
+}
+
+#[test]
+fn a_bound_of_lag_is_read_and_policies_that_would_lose_writes_unseen_are_refused_by_name() {
+    let with = |lag: &str| format!("[group.lag]\n{lag}\n[[group.owner]]");
+    let (_folder, config) = world(|text| {
+        text.replacen(
+            "[[group.owner]]",
+            &with("bound = \"5s\"\nmissing = 9\npeers = [\"bj\"]\npolicy = \"forbid_writes\""),
+            1,
+        )
+    });
+    let state = config.unwrap().state;
+    let bound = state.groups[0].policy.lag_bound.as_ref().unwrap();
+    assert_eq!((bound.age.as_secs(), bound.missing), (5, Some(9)));
+    assert_eq!(bound.peers.as_deref(), state.unit_named("bj").as_slice().into());
+    let told = |lag: &str| faults(&[("[[group.owner]]", &with(lag))]);
+    for policy in ["skip", "forbid_updates"] {
+        let told = told(&format!("bound = \"5s\"\npolicy = \"{policy}\""));
+        assert!(
+            told[0].contains(&format!("found \"{policy}\", expected \"forbid_writes\": a standing policy")),
+            "{told:?}"
+        );
+        assert!(told[0].contains("FORCE"), "{told:?}");
+    }
+    assert!(told("bound = \"1s\"")[0].contains("found 1s, expected at least 2s"));
+    assert!(told("bound = \"5s\"\npeers = [\"sz\"]")[0].contains("expected a unit"));
+    assert!(told("missing = 5")[0].contains("bound"));
 }
 
 #[test]

@@ -297,7 +297,7 @@ impl GroupEntry {
             global_master: unit(group.global_master),
             global_epoch: group.global_epoch.0,
             schema_unit: group.schema_unit.map(unit),
-            policy: PolicyEntry::of(&group.policy),
+            policy: PolicyEntry::of(&group.policy, unit),
         }
     }
 
@@ -326,7 +326,7 @@ impl GroupEntry {
             global_master: names.unit(&self.global_master)?,
             global_epoch: Epoch(self.global_epoch),
             schema_unit: self.schema_unit.map(|name| names.unit(&name)).transpose()?,
-            policy: self.policy.into_policy(),
+            policy: self.policy.into_policy(names)?,
         })
     }
 }

@@ -1,9 +1,11 @@
-//! The control document's part about what operators allow: denials, declared routines, groups that are only observed.
+//! The control document's part about what operators allow: denials, declared routines, groups that are only observed, bounds of lag.
+
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::document::DocumentError;
-use crate::model::{Denial, DenialCondition, GroupPolicy, RoutineAccess, RoutineRule, Routing};
+use super::document::{DocumentError, Names};
+use crate::model::{Denial, DenialCondition, GroupPolicy, LagBound, RoutineAccess, RoutineRule, Routing, UnitId};
 
 /// A group's policy.
 #[derive(Default, Serialize, Deserialize)]
@@ -11,6 +13,17 @@ use crate::model::{Denial, DenialCondition, GroupPolicy, RoutineAccess, RoutineR
 pub(super) struct PolicyEntry {
     routing: RoutingEntry,
     routines: Vec<RoutineEntry>,
+    // Left out where there is none, so that nodes of before it was known read what concerns them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    lag_bound: Option<LagBoundEntry>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LagBoundEntry {
+    milliseconds: u64,
+    missing: Option<u64>,
+    peers: Option<Vec<String>>,
 }
 
 #[derive(Default, Serialize, Deserialize)]
@@ -57,8 +70,8 @@ enum ConditionEntry {
 }
 
 impl PolicyEntry {
-    /// `policy` as an entry.
-    pub(super) fn of(policy: &GroupPolicy) -> PolicyEntry {
+    /// `policy` as an entry, with units by their names.
+    pub(super) fn of(policy: &GroupPolicy, name: impl Fn(UnitId) -> String + Copy) -> PolicyEntry {
         let routine = |rule: &RoutineRule| RoutineEntry {
             name: rule.name.clone(),
             tables: rule.tables.clone(),
@@ -74,11 +87,16 @@ impl PolicyEntry {
                 Routing::Observe => RoutingEntry::Observe,
             },
             routines: policy.routines.iter().map(routine).collect(),
+            lag_bound: policy.lag_bound.as_ref().map(|bound| LagBoundEntry {
+                milliseconds: u64::try_from(bound.age.as_millis()).unwrap_or(u64::MAX),
+                missing: bound.missing,
+                peers: bound.peers.as_ref().map(|peers| peers.iter().map(|peer| name(*peer)).collect()),
+            }),
         }
     }
 
-    /// The policy.
-    pub(super) fn into_policy(self) -> GroupPolicy {
+    /// The policy. Errors: a unit that does not exist.
+    pub(super) fn into_policy(self, names: &Names) -> Result<GroupPolicy, DocumentError> {
         let routine = |entry: RoutineEntry| RoutineRule {
             name: entry.name,
             tables: entry.tables,
@@ -88,13 +106,22 @@ impl PolicyEntry {
                 AccessEntry::Write => RoutineAccess::Write,
             },
         };
-        GroupPolicy {
+        let bound = |entry: LagBoundEntry| {
+            let units = |peers: Vec<String>| peers.iter().map(|name| names.unit(name)).collect::<Result<_, _>>();
+            Ok::<_, DocumentError>(LagBound {
+                age: Duration::from_millis(entry.milliseconds),
+                missing: entry.missing,
+                peers: entry.peers.map(units).transpose()?,
+            })
+        };
+        Ok(GroupPolicy {
             routing: match self.routing {
                 RoutingEntry::Enforce => Routing::Enforce,
                 RoutingEntry::Observe => Routing::Observe,
             },
             routines: self.routines.into_iter().map(routine).collect(),
-        }
+            lag_bound: self.lag_bound.map(bound).transpose()?,
+        })
     }
 }
 

@@ -1,12 +1,14 @@
 //! States for the tests of this folder.
 
+use std::time::Duration;
+
 use crate::model::control_state::InstanceAddress;
 use crate::model::shard::OwnedRange;
 use crate::model::{
     ControlState, Denial, DenialCondition, Epoch, Extent, FencePosition, Forbid, ForbidKind, ForbidScope, ForbiddenKey,
-    Group, GroupId, GroupPolicy, HistoryEntry, Instance, KeyOverride, KeyStep, KeyType, MoveId, MovePart, MovePhase,
-    MoveRecord, PlainKey, ReadPolicy, Role, RoutineAccess, RoutineRule, Routing, Shard, ShardMap, ShardRange,
-    TableClass, TableRule, Transform, Unit, UnitId, WrongUnitPolicy,
+    Group, GroupId, GroupPolicy, HistoryEntry, Instance, KeyOverride, KeyStep, KeyType, LagBound, MoveId, MovePart,
+    MovePhase, MoveRecord, PlainKey, ReadPolicy, Role, RoutineAccess, RoutineRule, Routing, Shard, ShardMap,
+    ShardRange, TableClass, TableRule, Transform, Unit, UnitId, WrongUnitPolicy,
 };
 
 /// Two units, one group: hz owns 0-4999 and the Global Zone, bj 5000-9999.
@@ -84,6 +86,7 @@ pub(crate) fn rich_state() -> ControlState {
                 access,
             })
             .into(),
+        lag_bound: Some(LagBound { age: Duration::from_millis(5500), missing: Some(7), peers: Some(vec![UnitId(1)]) }),
     };
     for condition in [DenialCondition::Always, DenialCondition::Unrestricted] {
         state.denials.push(Denial {

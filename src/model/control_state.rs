@@ -277,6 +277,9 @@ impl ControlState {
         if let Some(unit) = group.schema_unit {
             self.check_unit(unit)?;
         }
+        for peer in group.policy.lag_bound.iter().flat_map(|bound| bound.peers.iter().flatten()) {
+            self.check_unit(*peer)?;
+        }
         let mut next = 0;
         for owned in &group.shards.ranges {
             self.check_unit(owned.owner)?;

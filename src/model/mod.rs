@@ -34,7 +34,7 @@ pub use gtid::Position;
 pub use history::HistoryEntry;
 pub use id::{Epoch, GroupId, InstanceId, UnitId};
 pub use key_type::{KeyFault, KeyOverride, KeyStep, KeyType, Lookup, PlainKey, Transform};
-pub use lag::{Lag, Link};
+pub use lag::{Lag, LagBound, LagStanding, Laggard, Link, laggard};
 pub use left_out::LeftOut;
 pub use member::{About, Claim, Incarnation, Life, Member, Picture, Question, Report, Standing};
 pub use move_record::{FencePosition, MoveId, MovePart, MovePhase, MoveRecord};

@@ -1,4 +1,7 @@
-//! What the operators allow beyond placement: whether a group's rules are carried out, which statements are denied, what routines touch.
+//! What the operators allow beyond placement: whether a group's rules are carried out, which statements are denied, what routines touch, how
+//! far replication may be behind.
+
+use super::LagBound;
 
 /// Whether the rules of a group are carried out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,6 +54,8 @@ pub struct GroupPolicy {
     pub routing: Routing,
     /// Its declared routines; the first rule that covers a name counts.
     pub routines: Vec<RoutineRule>,
+    /// How far other units may be behind before a unit's writes in it wait for them.
+    pub lag_bound: Option<LagBound>,
 }
 
 /// Statements that are refused whatever they touch. All that a denial names must fit; what it leaves empty fits everything.

@@ -22,6 +22,15 @@ pub enum Extent {
     GlobalZone(GroupId),
 }
 
+impl Scope {
+    /// The group it lies in.
+    pub fn group(self) -> GroupId {
+        match self {
+            Scope::Shard(group, _) | Scope::GlobalZone(group) | Scope::Group(group) => group,
+        }
+    }
+}
+
 impl Extent {
     /// The group it lies in.
     pub fn group(self) -> GroupId {

@@ -3,23 +3,27 @@
 //! Never from what a server says of its own seconds: that is 0 when its source is frozen, and nothing when its channel stands. An idle source
 //! writes nothing that could be late; whether its channel would bring it is asked as well.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Row};
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::health::{Board, is_mariadb, replicates};
+use super::lag_judge::LagJudge;
 use super::probe::{ProbeAccount, ProbeError, connect, in_time};
 use crate::control::Snapshots;
-use crate::model::{ControlState, Instance, InstanceId, Lag, Link, Position, Role};
+use crate::model::{ControlState, Instance, InstanceId, Lag, LagStanding, Link, Position, Role};
 use crate::shutdown::Shutdown;
 
 /// How often every server is asked.
 const INTERVAL: Duration = Duration::from_millis(500);
+
+/// How long a server may take to answer one round: a frozen one must not keep the others' lag from being known.
+const ROUND: Duration = Duration::from_secs(1);
 
 /// How many positions of a source are remembered: two minutes of them.
 const REMEMBERED: usize = 240;
@@ -43,6 +47,7 @@ pub async fn watch_lag(snapshots: Arc<Snapshots>, board: Arc<Board>, account: Pr
     let state = Arc::clone(&snapshots.load().state);
     let mut connections: Vec<Option<Conn>> = state.instances.iter().map(|_| None).collect();
     let mut histories: Vec<VecDeque<(Instant, Position)>> = vec![VecDeque::new(); state.instances.len()];
+    let mut judges = Judges::default();
     let mut tick = tokio::time::interval(INTERVAL);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -58,15 +63,51 @@ pub async fn watch_lag(snapshots: Arc<Snapshots>, board: Arc<Board>, account: Pr
                 continue;
             }
             let (instance, account, connection) = (instance.clone(), account.clone(), connections[index].take());
-            asked.spawn(async move { (index, ask(&instance, &account, connection).await) });
+            asked.spawn(async move { (index, timeout(ROUND, ask(&instance, &account, connection)).await) });
         }
         let mut samples: Vec<Option<Sample>> = vec![None; connections.len()];
         while let Some(answered) = asked.join_next().await {
-            let Ok((index, Ok((connection, sample)))) = answered else { continue };
+            let Ok((index, Ok(Ok((connection, sample))))) = answered else { continue };
             remember(&mut histories[index], sample.at, &sample.written);
             (connections[index], samples[index]) = (Some(connection), Some(sample));
         }
-        board.post_lag(links(&state, &samples, &histories), &snapshots);
+        let mut measured = links(&state, &samples, &histories);
+        judges.judge(&state, &mut measured);
+        board.post_lag(measured, &snapshots);
+    }
+}
+
+/// What the groups' bounds make of each link, source before follower.
+#[derive(Default)]
+struct Judges(HashMap<(InstanceId, InstanceId), (LagJudge, LagStanding)>);
+
+impl Judges {
+    fn judge(&mut self, state: &ControlState, links: &mut [Link]) {
+        let now = Instant::now();
+        for link in links {
+            let (source, follower) = (state.instance(link.source), state.instance(link.follower));
+            let bound = state.group(source.group).policy.lag_bound.as_ref();
+            let asked = bound.filter(|bound| follower.role == Role::Primary && bound.asks(source.unit, follower.unit));
+            let Some(bound) = asked else {
+                self.0.remove(&(link.source, link.follower));
+                continue;
+            };
+            let known = self.0.entry((link.source, link.follower));
+            let (judge, standing) = known.or_insert_with(|| (LagJudge::default(), LagStanding::Unbound));
+            let before = std::mem::replace(standing, judge.after(now, link.lag, bound));
+            link.standing = *standing;
+            if before != *standing {
+                let (source, follower) = (&source.name, &follower.name);
+                match *standing {
+                    LagStanding::Beyond => {
+                        tracing::warn!(source, follower, lag = ?link.lag, "beyond the group's bound of lag: writes wait for it");
+                    }
+                    LagStanding::Within | LagStanding::Unbound => {
+                        tracing::info!(source, follower, "within the group's bound of lag");
+                    }
+                }
+            }
+        }
     }
 }
 
@@ -127,7 +168,7 @@ fn links(state: &ControlState, samples: &[Option<Sample>], histories: &[VecDeque
         for (follower, to) in instances().filter(|(_, to)| is_linked(from, to)) {
             let (history, here) = (&histories[source.index()], samples[follower.index()].as_ref());
             let lag = lag_of(samples[source.index()].as_ref(), history, here, to.role);
-            found.push(Link { source, follower, lag });
+            found.push(Link { source, follower, lag, standing: LagStanding::Unbound });
         }
     }
     found

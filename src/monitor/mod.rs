@@ -6,6 +6,7 @@
 pub mod catalog;
 pub mod health;
 pub mod lag;
+mod lag_judge;
 pub mod mappings;
 pub mod precheck;
 pub mod probe;

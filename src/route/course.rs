@@ -5,7 +5,7 @@
 use smallvec::{SmallVec, smallvec};
 
 use super::{Route, Rule, SessionView, Target, TransactionStep};
-use crate::model::{ControlState, GroupId, Scope, Shard, TableRule, UnitId};
+use crate::model::{ControlState, GroupId, Observations, Scope, Shard, TableRule, UnitId};
 use crate::sql::{BoundKey, Facts, KeyValue, Statement, StatementClass, WriteKind};
 
 /// What one rule looks at: one statement of the packet, in its session, under one state.
@@ -13,6 +13,8 @@ use crate::sql::{BoundKey, Facts, KeyValue, Statement, StatementClass, WriteKind
 pub(super) struct Query<'a> {
     /// What people decided.
     pub state: &'a ControlState,
+    /// What we measured.
+    pub measured: &'a Observations,
     /// The session.
     pub session: &'a SessionView<'a>,
     /// The packet.

@@ -4,32 +4,33 @@ use super::course::{Access, Course, Query};
 use super::keys::ShardedRule;
 use super::{Decision, Rejection, SessionView};
 use super::{
-    after_ddl, answer, ddl, deny, escape, forbid, global, hint, hold, local_table, multi, observe, pin, refused,
-    sharded, tableless,
+    after_ddl, answer, ddl, deny, escape, forbid, global, hint, hold, lagging, local_table, multi, observe, pin,
+    refused, sharded, tableless,
 };
 use super::{transaction, wrong_unit};
-use crate::model::{ControlState, GroupId, Snapshot};
+use crate::model::{GroupId, Snapshot};
 use crate::sql::{Placement, Statement};
 
 /// What is to be done with `statement` in `session` under `snapshot`.
 pub fn decide(snapshot: &Snapshot, session: &SessionView<'_>, statement: &Statement) -> Decision {
     let state = &snapshot.state;
     match observe::group(state, session, statement) {
-        None => decided(state, session, statement).unwrap_or_else(Decision::Reject),
+        None => decided(snapshot, session, statement).unwrap_or_else(Decision::Reject),
         Some(group) => {
-            let would = decided(state, &observe::as_if(session), statement).unwrap_or_else(Decision::Reject);
+            let would = decided(snapshot, &observe::as_if(session), statement).unwrap_or_else(Decision::Reject);
             observe::instead(state, session, statement, group, would)
         }
     }
 }
 
-fn decided(state: &ControlState, session: &SessionView<'_>, statement: &Statement) -> Result<Decision, Rejection> {
+fn decided(snapshot: &Snapshot, session: &SessionView<'_>, statement: &Statement) -> Result<Decision, Rejection> {
+    let (state, measured) = (&*snapshot.state, &*snapshot.observations);
     deny::check_length(session)?;
     if let Some(answer) = answer::of(session, statement) {
         return Ok(Decision::Answer(answer));
     }
     let hint = hint::wanted(state, session, statement)?;
-    let query = |position, facts| Query { state, session, statement, position, facts, hint };
+    let query = |position, facts| Query { state, measured, session, statement, position, facts, hint };
     let mut course = match statement.plan.statements.as_slice() {
         [facts] => permitted(&query(0, facts))?,
         several => multi::combined(
@@ -53,6 +54,7 @@ fn permitted<'a>(query: &Query<'a>) -> Result<Course<'a>, Rejection> {
     deny::check(query)?;
     let course = course_of(query)?;
     forbid::check(query, &course)?;
+    lagging::check(query, &course)?;
     wrong_unit::check(query, &course)?;
     Ok(course)
 }

@@ -39,17 +39,11 @@ fn covers(query: &Query<'_>, course: &Course<'_>, scope: &ForbidScope) -> bool {
         ForbidScope::Group(group) => match &course.reach {
             Reach::Nothing => false,
             Reach::AllShards(reached) => reached == group,
-            Reach::Scopes(scopes) => scopes.iter().any(|scope| group_of(*scope) == *group),
+            Reach::Scopes(scopes) => scopes.iter().any(|scope| scope.group() == *group),
         },
         ForbidScope::Shards(group, range) => reaches(&course.reach, Extent::Shards(*group, *range)),
         ForbidScope::GlobalZone(group) => reaches(&course.reach, Extent::GlobalZone(*group)),
         ForbidScope::Key(group, key) => covers_key(query, course, *group, key),
-    }
-}
-
-fn group_of(scope: Scope) -> GroupId {
-    match scope {
-        Scope::Shard(group, _) | Scope::GlobalZone(group) | Scope::Group(group) => group,
     }
 }
 

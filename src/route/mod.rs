@@ -20,6 +20,7 @@ mod global;
 mod hint;
 mod hold;
 mod keys;
+mod lagging;
 mod local_table;
 mod lookup;
 mod multi;

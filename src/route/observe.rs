@@ -139,6 +139,7 @@ fn is_of_placement(rejection: &Rejection) -> bool {
             SqlRefusal::Escape { .. } | SqlRefusal::Xa => false,
         },
         Rejection::WrongUnit { .. }
+        | Rejection::Lagging { .. }
         | Rejection::KeyMissing { .. }
         | Rejection::KeyRequired { .. }
         | Rejection::StrongWithoutKey { .. }

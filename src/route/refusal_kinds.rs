@@ -27,6 +27,10 @@ kinds! {
     "forbidden": Rejection::Forbidden { .. } => Rejection::Forbidden {
         what: "writes owned by unit 'bj'".to_owned(), reason: "drill".to_owned(), key: key(), epoch: Epoch(7),
     };
+    "lagging": Rejection::Lagging { .. } => Rejection::Lagging {
+        owner: bj(), group: "main".to_owned(), peer: hz(), lag: "is 12 s behind (31 transactions)".to_owned(),
+        bound: "5 s behind".to_owned(), key: key(), epoch: Epoch(7),
+    };
     "wrong-unit": Rejection::WrongUnit { .. } => Rejection::WrongUnit {
         table: orders(), key: key(), here: hz(), owner: bj(), epoch: Epoch(7),
     };

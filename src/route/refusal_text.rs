@@ -1,6 +1,8 @@
 //! The wording of refusals: what the SQL itself causes, forbids, and pins. No decision is made here.
 
-use crate::model::{ControlState, Extent, Forbid, ForbidKind, ForbidScope, MovePart, MoveRecord};
+use std::time::Duration;
+
+use crate::model::{ControlState, Extent, Forbid, ForbidKind, ForbidScope, Lag, LagBound, MovePart, MoveRecord};
 use crate::sql::{PinReason, SqlRefusal};
 
 /// The sentence for a refusal the text itself causes.
@@ -78,6 +80,29 @@ pub(super) fn forbidden(state: &ControlState, forbid: &Forbid) -> String {
         ForbidScope::Key(_, key) => format!("{what} of key {}", key.text),
         ForbidScope::GlobalZone(group) => format!("{what} of {}", extent(state, Extent::GlobalZone(*group))),
     }
+}
+
+/// How far a unit is behind, as the end of a sentence about it.
+pub(super) fn lag(lag: Lag) -> String {
+    match lag {
+        Lag::Unknown => "does not tell how far it is behind".to_owned(),
+        Lag::Standing { missing } => format!("does not replicate ({missing} transactions are missing)"),
+        Lag::Behind { missing, time, is_at_least } => {
+            let least = if is_at_least { "at least " } else { "" };
+            format!("is {least}{} behind ({missing} transactions)", seconds(time))
+        }
+    }
+}
+
+/// How far a unit may be behind.
+pub(super) fn lag_bound(bound: &LagBound) -> String {
+    let missing = bound.missing.map(|most| format!(" and {most} transactions")).unwrap_or_default();
+    format!("{}{missing} behind", seconds(bound.age))
+}
+
+fn seconds(time: Duration) -> String {
+    let tenths = time.as_millis() / 100;
+    if tenths.is_multiple_of(10) { format!("{} s", tenths / 10) } else { format!("{}.{} s", tenths / 10, tenths % 10) }
 }
 
 /// A move under way, as far as a client is concerned.

@@ -35,6 +35,24 @@ pub enum Rejection {
         /// The epoch it was decided at.
         epoch: Epoch,
     },
+    /// A unit that has to keep up with the owner's writes is too far behind.
+    #[error("writes owned by unit '{owner}' in group '{group}' are blocked{} at epoch {epoch}: unit '{peer}' {lag}, and may be at most {bound}; nothing was sent, try again when replication has caught up", refusal_text::with_key(.key.as_deref()))]
+    Lagging {
+        /// Who owns what would have been written.
+        owner: String,
+        /// The group.
+        group: String,
+        /// Who is behind.
+        peer: String,
+        /// How far.
+        lag: String,
+        /// How far it may be.
+        bound: String,
+        /// The statement's first key.
+        key: Option<String>,
+        /// The epoch it was decided at.
+        epoch: Epoch,
+    },
     /// The table's policy refuses writes at a unit that does not own the key.
     #[error("a write of '{table}'{} belongs to unit '{owner}' at epoch {epoch}, this is unit '{here}' and the table's policy does not forward; connect to '{owner}'", refusal_text::with_key(.key.as_deref()))]
     WrongUnit {
@@ -280,7 +298,7 @@ impl Rejection {
         match self {
             Rejection::Sql(refusal) => refusal_text::errno(refusal),
             // ER_OPTION_PREVENTS_STATEMENT: what a read-only server answers, so drivers know it.
-            Rejection::Forbidden { .. } | Rejection::WrongUnit { .. } => 1290,
+            Rejection::Forbidden { .. } | Rejection::Lagging { .. } | Rejection::WrongUnit { .. } => 1290,
             // ER_LOCK_WAIT_TIMEOUT: what drivers and frameworks try again.
             Rejection::Moving { .. } | Rejection::KeyNotLookedUp { .. } => 1205,
             // ER_SPECIFIC_ACCESS_DENIED_ERROR.
@@ -328,6 +346,7 @@ impl Rejection {
     pub fn epoch(&self) -> Option<Epoch> {
         match self {
             Rejection::Forbidden { epoch, .. }
+            | Rejection::Lagging { epoch, .. }
             | Rejection::WrongUnit { epoch, .. }
             | Rejection::KeyUnplaced { epoch, .. }
             | Rejection::SeveralOwners { epoch, .. }

@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::sync::Arc;
+use std::time::Duration;
 
 use meridian::model::control_state::InstanceAddress;
 use meridian::model::shard::OwnedRange;
 use meridian::model::{
     Catalog, CatalogColumn, CatalogTable, ClosureProof, ColumnDescription, ColumnValues, ControlState, Denial,
     DenialCondition, Epoch, Extent, Forbid, ForbidKind, ForbidScope, ForbiddenKey, Group, GroupId, GroupPolicy,
-    Instance, KeyOverride, KeyStep, KeyType, Lookup, MoveId, MovePart, MovePhase, MoveRecord, PlainKey, Quarantine,
-    ReadPolicy, Role, RoutineAccess, RoutineRule, Routing, Shard, ShardMap, ShardRange, Snapshot, TableClass,
-    TableKind, TableRule, Transform, Unit, UnitId, WrongUnitPolicy,
+    Instance, KeyOverride, KeyStep, KeyType, LagBound, Lookup, MoveId, MovePart, MovePhase, MoveRecord, PlainKey,
+    Quarantine, ReadPolicy, Role, RoutineAccess, RoutineRule, Routing, Shard, ShardMap, ShardRange, Snapshot,
+    TableClass, TableKind, TableRule, Transform, Unit, UnitId, WrongUnitPolicy,
 };
 use meridian::sql::{Dialect, Family, digest};
 use serde::Deserialize;
@@ -89,6 +90,8 @@ struct GroupFile {
     /// Its rules are only looked at.
     #[serde(default)]
     observe: bool,
+    /// How far other units may be behind, in seconds; nothing was measured in a fixture, so that each is beyond.
+    lag_bound: Option<u64>,
     #[serde(default)]
     routines: Vec<RoutineFile>,
     #[serde(default)]
@@ -390,6 +393,11 @@ impl GroupFile {
             policy: GroupPolicy {
                 routing: if self.observe { Routing::Observe } else { Routing::Enforce },
                 routines: self.routines.iter().map(RoutineFile::rule).collect(),
+                lag_bound: self.lag_bound.map(|seconds| LagBound {
+                    age: Duration::from_secs(seconds),
+                    missing: None,
+                    peers: None,
+                }),
             },
         }
     }

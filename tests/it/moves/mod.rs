@@ -6,6 +6,7 @@
 mod broken;
 mod journal;
 mod lag;
+mod lag_bound;
 mod mysql9;
 mod operated;
 mod prechecks;
