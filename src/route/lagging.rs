@@ -15,13 +15,10 @@ pub(super) fn check(query: &Query<'_>, course: &Course<'_>) -> Result<(), Reject
     }
     for (group, owner) in owners(query.state, &course.reach) {
         if let Some(found) = laggard(query.state, query.measured, group, owner) {
-            let held = query.state.group(group);
+            let group = query.state.group(group);
             return Err(Rejection::Lagging {
-                owner: query.unit_name(owner),
-                group: held.name.clone(),
-                peer: query.unit_name(found.peer),
-                lag: refusal_text::lag(found.lag),
-                bound: held.policy.lag_bound.as_ref().map(refusal_text::lag_bound).unwrap_or_default(),
+                what: format!("writes owned by unit '{}' in group '{}'", query.unit_name(owner), group.name),
+                lag: refusal_text::lag(&query.unit_name(found.peer), found.lag, group.policy.lag_bound.as_ref()),
                 key: course.key_text(),
                 epoch: query.state.epoch,
             });

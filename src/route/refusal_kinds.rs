@@ -28,8 +28,9 @@ kinds! {
         what: "writes owned by unit 'bj'".to_owned(), reason: "drill".to_owned(), key: key(), epoch: Epoch(7),
     };
     "lagging": Rejection::Lagging { .. } => Rejection::Lagging {
-        owner: bj(), group: "main".to_owned(), peer: hz(), lag: "is 12 s behind (31 transactions)".to_owned(),
-        bound: "5 s behind".to_owned(), key: key(), epoch: Epoch(7),
+        what: "writes owned by unit 'bj' in group 'main'".to_owned(),
+        lag: "unit 'hz' is 12 s behind (31 transactions), and may be at most 5 s behind".to_owned(),
+        key: key(), epoch: Epoch(7),
     };
     "wrong-unit": Rejection::WrongUnit { .. } => Rejection::WrongUnit {
         table: orders(), key: key(), here: hz(), owner: bj(), epoch: Epoch(7),

@@ -82,22 +82,21 @@ pub(super) fn forbidden(state: &ControlState, forbid: &Forbid) -> String {
     }
 }
 
-/// How far a unit is behind, as the end of a sentence about it.
-pub(super) fn lag(lag: Lag) -> String {
-    match lag {
+/// How far `peer` is behind, and how far it may be.
+pub(super) fn lag(peer: &str, lag: Lag, bound: Option<&LagBound>) -> String {
+    let found = match lag {
         Lag::Unknown => "does not tell how far it is behind".to_owned(),
         Lag::Standing { missing } => format!("does not replicate ({missing} transactions are missing)"),
         Lag::Behind { missing, time, is_at_least } => {
             let least = if is_at_least { "at least " } else { "" };
             format!("is {least}{} behind ({missing} transactions)", seconds(time))
         }
-    }
-}
-
-/// How far a unit may be behind.
-pub(super) fn lag_bound(bound: &LagBound) -> String {
-    let missing = bound.missing.map(|most| format!(" and {most} transactions")).unwrap_or_default();
-    format!("{}{missing} behind", seconds(bound.age))
+    };
+    let may = bound.map(|bound| {
+        let missing = bound.missing.map(|most| format!(" and {most} transactions")).unwrap_or_default();
+        format!(", and may be at most {}{missing} behind", seconds(bound.age))
+    });
+    format!("unit '{peer}' {found}{}", may.unwrap_or_default())
 }
 
 fn seconds(time: Duration) -> String {

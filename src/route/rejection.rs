@@ -36,18 +36,12 @@ pub enum Rejection {
         epoch: Epoch,
     },
     /// A unit that has to keep up with the owner's writes is too far behind.
-    #[error("writes owned by unit '{owner}' in group '{group}' are blocked{} at epoch {epoch}: unit '{peer}' {lag}, and may be at most {bound}; nothing was sent, try again when replication has caught up", refusal_text::with_key(.key.as_deref()))]
+    #[error("{what} are blocked{} at epoch {epoch}: {lag}; nothing was sent, try again when replication has caught up", refusal_text::with_key(.key.as_deref()))]
     Lagging {
-        /// Who owns what would have been written.
-        owner: String,
-        /// The group.
-        group: String,
-        /// Who is behind.
-        peer: String,
-        /// How far.
+        /// What is blocked, for example `writes owned by unit 'bj' in group 'main'`.
+        what: String,
+        /// Who is behind, how far, and how far it may be.
         lag: String,
-        /// How far it may be.
-        bound: String,
         /// The statement's first key.
         key: Option<String>,
         /// The epoch it was decided at.
