@@ -20,7 +20,7 @@ use super::{ports, schema};
 use crate::ctl::accounts::{Wish, statements};
 
 /// How many nodes there may be.
-const NODES: u8 = 4;
+const NODES: u8 = 8;
 
 /// How long replication may take to carry the world's few rows.
 const CATCH_UP: Duration = Duration::from_secs(60);

@@ -1,0 +1,197 @@
+//! Real faults: three units with two nodes each, an etcd of three members, load, moves, and everything that breaks, from a seed. At the end the
+//! binlogs of all units, the clients' histories, the rows and the control state are judged, and the judges themselves are put to the test.
+//!
+//! `scripts/faults` runs it. It needs root, `ip` and `nft` for the nodes' network namespaces.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod binlog;
+mod load;
+mod network;
+mod operator;
+mod oracle;
+mod schedule;
+mod world;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use meridian::demo::template::Servers;
+
+use load::{Histories, Load, Outcome};
+use network::Network;
+use operator::{History, Operator, read_history};
+use world::{NODES, World};
+
+/// Real faults under load.
+#[derive(Debug, Parser)]
+struct Options {
+    /// How long faults are made
+    #[arg(long, default_value_t = 30)]
+    seconds: u64,
+    /// What the faults are drawn from; drawn itself where it is not given
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Oracle MySQL instead of MariaDB
+    #[arg(long)]
+    mysql: bool,
+    /// Keep the files, and tell where they are
+    #[arg(long)]
+    keep: bool,
+    /// Names of tests, as cargo hands them to every test program: this one runs when one of them is in `faults`, or when there is none
+    #[arg(hide = true)]
+    names: Vec<String>,
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    if !options.names.is_empty() && !options.names.iter().any(|name| "faults".contains(name.as_str())) {
+        return ExitCode::SUCCESS;
+    }
+    let network = match Network::new(NODES) {
+        Ok(network) => network,
+        Err(reason) => {
+            println!("NOT CHECKED: real faults: no network namespaces here ({reason})");
+            return ExitCode::SUCCESS;
+        }
+    };
+    if meridian::demo::etcd::Etcd::program().is_none() {
+        println!("NOT CHECKED: real faults: etcd is not installed");
+        return ExitCode::SUCCESS;
+    }
+    let seed = options.seed.unwrap_or_else(|| rand::random_range(1..1_000_000));
+    println!("faults for {} s from seed {seed}", options.seconds);
+    let place = tempfile::Builder::new().prefix("meridian-faults-").tempdir().unwrap();
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o711);
+    std::fs::set_permissions(place.path(), open).unwrap();
+    let directory = place.path().canonicalize().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let servers = if options.mysql { Servers::Mysql(None) } else { Servers::MariaDb };
+    let faults = runtime.block_on(async {
+        let running = async {
+            let world = Arc::new(World::start(network, &directory, servers).await?);
+            Ok::<_, String>(run(&world, seed, options.seconds).await)
+        };
+        // What was made is removed in any case.
+        tokio::select! {
+            ended = running => ended,
+            _ = tokio::signal::ctrl_c() => Err("interrupted".to_owned()),
+        }
+    });
+    if options.keep {
+        println!("the files are in {}", place.keep().display());
+    }
+    match faults {
+        Ok(faults) if faults.is_empty() => {
+            println!(
+                "nothing was lost, doubled, written in two places or left behind; the judges found what was put before them"
+            );
+            ExitCode::SUCCESS
+        }
+        Ok(faults) => {
+            faults.iter().take(40).for_each(|fault| println!("FAULT: {fault}"));
+            println!(
+                "{} faults; the same faults are made by --seed {seed} --seconds {}",
+                faults.len(),
+                options.seconds
+            );
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            println!("the run came to nothing: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(world: &Arc<World>, seed: u64, seconds: u64) -> Vec<String> {
+    let planned = schedule::draw(seed, seconds);
+    let load = Load::start(world, seed);
+    let operator = Operator::start(world, seed);
+    schedule::carry_out(world, &planned).await;
+    let (mut history, changes_made) = operator.end().await;
+    let mut faults = settle(world, &mut history).await;
+    let histories = load.end().await;
+    tell(&histories, changes_made, planned.len());
+    faults.extend(histories.faults.clone());
+    if let Err(error) = world.databases.wait_until_equal().await {
+        faults.push(format!("replication does not catch up: {error}"));
+    }
+    faults.extend(judge(world, &histories, &history).await);
+    if faults.is_empty() {
+        faults.extend(judge_the_judges(world, &histories, &history).await);
+    }
+    faults
+}
+
+/// Waits until everything works again. What is left over after a minute is a fault.
+async fn settle(world: &World, history: &mut History) -> Vec<String> {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let mut left = Vec::new();
+    for node in 0..NODES {
+        left.extend(world.wait_for_node(node).await.err());
+    }
+    loop {
+        let found = oracle::leftovers(world).await;
+        if found.is_empty() || Instant::now() > deadline {
+            left.extend(found);
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    for node in 0..NODES {
+        read_history(world, node, history).await;
+    }
+    left
+}
+
+async fn judge(world: &World, histories: &Histories, history: &History) -> Vec<String> {
+    let mut faults = oracle::convergence(world).await;
+    match binlog::changes(world).await {
+        Ok(changes) => {
+            faults.extend(oracle::one_writer(&changes, history, world.is_mariadb));
+            faults.extend(oracle::histories(world, &histories.written, &changes).await);
+        }
+        Err(error) => faults.push(format!("binlogs: {error}")),
+    }
+    faults
+}
+
+/// A row that is lost, and a write past Meridian at a unit that does not own its scope: both must be found.
+async fn judge_the_judges(world: &World, histories: &Histories, history: &History) -> Vec<String> {
+    let lost = "DELETE FROM shop.appends ORDER BY id LIMIT 1";
+    world.run("bj", &["SET SESSION sql_log_bin = 0", lost]).await.unwrap();
+    let mut faults = Vec::new();
+    let found = judge(world, histories, history).await;
+    if !found.iter().any(|fault| fault.contains("acknowledged rows that are not there"))
+        || !found.iter().any(|fault| fault.contains("differ"))
+    {
+        faults.push(format!("a row that was deleted behind Meridian was not missed: {found:?}"));
+    }
+    // Nobody can own all scopes at all times: one of three units writing in each of them is a stranger in most.
+    for unit in ["bj", "sh"] {
+        world.run(unit, &["UPDATE shop.spine SET version = version + 1, last = 'stranger'"]).await.unwrap();
+    }
+    if let Err(error) = world.databases.wait_until_equal().await {
+        faults.push(format!("replication of the strangers' writes: {error}"));
+    }
+    let found = judge(world, histories, history).await;
+    if !found.iter().any(|fault| fault.contains("when that was not its own any more")) {
+        faults.push(format!("writes of strangers were not noticed: {found:?}"));
+    }
+    faults
+}
+
+fn tell(histories: &Histories, changes_made: u64, planned: usize) {
+    let count = |outcome| histories.written.iter().filter(|one| one.outcome == outcome).count();
+    println!(
+        "{planned} faults, {changes_made} changes by operators; {} writes acknowledged, {} refused, {} of unknown outcome",
+        count(Outcome::Acknowledged),
+        count(Outcome::Refused),
+        count(Outcome::Unknown)
+    );
+    for (text, times) in &histories.told {
+        println!("{times:6} x {text}");
+    }
+}

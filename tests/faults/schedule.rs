@@ -1,0 +1,182 @@
+//! The faults of a run: drawn from a seed before it begins, so that the same seed gives the same faults at the same moments.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
+use rand::{Rng, SeedableRng};
+use rustix::process::Signal;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::network::Direction;
+use super::world::{NODES, UNITS, World};
+
+/// Something that breaks.
+#[derive(Clone, Copy, Debug)]
+pub enum Fault {
+    /// A node is killed, and started again.
+    KillNode(usize),
+    /// A node is paused.
+    PauseNode(usize),
+    /// A member of etcd is killed, and started again; `None` is the one that leads.
+    KillEtcd(Option<usize>),
+    /// A member of etcd is paused.
+    PauseEtcd(Option<usize>),
+    /// A node and etcd do not hear each other.
+    CutEtcd(usize, Direction),
+    /// A node and the servers of a unit do not hear each other.
+    CutUnit(usize, &'static str, Direction),
+    /// A node hears nobody and is heard by nobody.
+    Isolate(usize),
+    /// A unit's primary receives, or applies, nothing of another.
+    StopReplication { at: &'static str, from: &'static str, thread: &'static str },
+}
+
+/// A fault, when it begins, and how long it lasts.
+#[derive(Clone, Copy, Debug)]
+pub struct Planned {
+    pub at: Duration,
+    pub fault: Fault,
+    pub lasts: Duration,
+}
+
+impl fmt::Display for Planned {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{:6.1} s  {:?} for {:.1} s", self.at.as_secs_f64(), self.fault, self.lasts.as_secs_f64())
+    }
+}
+
+/// The faults of a run of `seconds`.
+pub fn draw(seed: u64, seconds: u64) -> Vec<Planned> {
+    let mut chance = StdRng::seed_from_u64(seed);
+    let mut planned = Vec::new();
+    let mut at = Duration::from_secs(3);
+    while at + Duration::from_secs(6) < Duration::from_secs(seconds) {
+        let node = chance.random_range(0..NODES);
+        let direction = *[Direction::Out, Direction::In, Direction::Both].choose(&mut chance).unwrap();
+        let member = chance.random_bool(0.5).then(|| chance.random_range(0..3));
+        let unit = *UNITS.choose(&mut chance).unwrap();
+        let fault = match chance.random_range(0..9) {
+            0 => Fault::KillNode(node),
+            1 | 2 => Fault::PauseNode(node),
+            3 => Fault::KillEtcd(member),
+            4 => Fault::PauseEtcd(member),
+            5 => Fault::CutEtcd(node, direction),
+            6 => Fault::CutUnit(node, unit, direction),
+            7 => Fault::Isolate(node),
+            _ => {
+                let others: Vec<&str> = UNITS.into_iter().filter(|other| *other != unit).collect();
+                let thread = *["SQL_THREAD", "IO_THREAD"].choose(&mut chance).unwrap();
+                Fault::StopReplication { at: unit, from: others.choose(&mut chance).unwrap(), thread }
+            }
+        };
+        let lasts = Duration::from_millis(chance.random_range(500..6000));
+        planned.push(Planned { at, fault, lasts });
+        // They may overlap: the next begins while this one lasts, as often as not.
+        at += Duration::from_millis(chance.random_range(1500..5000));
+    }
+    planned
+}
+
+/// Carries the faults out; when it returns all are healed. Faults that touch what another still has in hand wait for it.
+pub async fn carry_out(world: &Arc<World>, planned: &[Planned]) {
+    let began = Instant::now();
+    let mut running = JoinSet::new();
+    let busy = Arc::new(Places::default());
+    for one in planned.iter().copied() {
+        tokio::time::sleep_until(began + one.at).await;
+        let (world, busy) = (Arc::clone(world), Arc::clone(&busy));
+        running.spawn(async move {
+            let _held = busy.of(one.fault).lock().await;
+            println!("{one}");
+            break_and_heal(&world, one).await;
+        });
+    }
+    while running.join_next().await.is_some() {}
+}
+
+/// One at a time in each node, in etcd (whose majority must be able to come back), in each unit's replication.
+#[derive(Default)]
+struct Places {
+    nodes: [tokio::sync::Mutex<()>; NODES],
+    etcd: tokio::sync::Mutex<()>,
+    replication: tokio::sync::Mutex<()>,
+}
+
+impl Places {
+    fn of(&self, fault: Fault) -> &tokio::sync::Mutex<()> {
+        match fault {
+            Fault::KillNode(node)
+            | Fault::PauseNode(node)
+            | Fault::CutEtcd(node, _)
+            | Fault::CutUnit(node, ..)
+            | Fault::Isolate(node) => &self.nodes[node],
+            Fault::KillEtcd(_) | Fault::PauseEtcd(_) => &self.etcd,
+            Fault::StopReplication { .. } => &self.replication,
+        }
+    }
+}
+
+async fn break_and_heal(world: &World, Planned { fault, lasts, .. }: Planned) {
+    match fault {
+        Fault::KillNode(node) => {
+            world.kill_node(node);
+            tokio::time::sleep(lasts).await;
+            world.start_node(node);
+        }
+        Fault::PauseNode(node) => {
+            world.signal_node(node, Signal::STOP);
+            tokio::time::sleep(lasts).await;
+            world.signal_node(node, Signal::CONT);
+        }
+        Fault::KillEtcd(member) => {
+            let member = member_of(world, member).await;
+            world.etcd.lock().await.kill(member);
+            tokio::time::sleep(lasts).await;
+            world.etcd.lock().await.restart(member).unwrap();
+        }
+        Fault::PauseEtcd(member) => {
+            let member = member_of(world, member).await;
+            world.signal_etcd(member, Signal::STOP);
+            tokio::time::sleep(lasts).await;
+            world.signal_etcd(member, Signal::CONT);
+        }
+        Fault::CutEtcd(node, direction) => {
+            world.network.cut(node, world.etcd_ports(), direction).unwrap();
+            tokio::time::sleep(lasts).await;
+            world.network.heal(node).unwrap();
+        }
+        Fault::CutUnit(node, unit, direction) => {
+            world.network.cut(node, &world.ports_of(unit), direction).unwrap();
+            tokio::time::sleep(lasts).await;
+            world.network.heal(node).unwrap();
+        }
+        Fault::Isolate(node) => {
+            world.network.isolate(node).unwrap();
+            tokio::time::sleep(lasts).await;
+            world.network.heal(node).unwrap();
+        }
+        Fault::StopReplication { at, from, thread } => {
+            let (stop, start) = match world.is_mariadb {
+                true => (format!("STOP SLAVE 'from_{from}' {thread}"), format!("START SLAVE 'from_{from}'")),
+                false => (
+                    format!("STOP REPLICA {thread} FOR CHANNEL 'from_{from}'"),
+                    format!("START REPLICA FOR CHANNEL 'from_{from}'"),
+                ),
+            };
+            world.run(at, &[&stop]).await.unwrap();
+            tokio::time::sleep(lasts).await;
+            world.run(at, &[&start]).await.unwrap();
+        }
+    }
+}
+
+async fn member_of(world: &World, member: Option<usize>) -> usize {
+    match member {
+        Some(member) => member,
+        None => world.etcd.lock().await.leader().await.unwrap_or(0),
+    }
+}

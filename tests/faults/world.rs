@@ -1,0 +1,307 @@
+//! Three units with two nodes each, an etcd of three members, and the databases: everything real, each node in its own network namespace.
+
+use std::fmt::Write;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use meridian::demo::etcd::Etcd;
+use meridian::demo::layout::{Accounts, Layout, UnitLayout};
+use meridian::demo::schema::{MONITOR_PASSWORD, MONITOR_USER};
+use meridian::demo::state_file::{Files, State};
+use meridian::demo::template::Servers;
+use meridian::demo::world::World as Databases;
+use meridian::model::Role;
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, OptsBuilder, Row, Value};
+use rustix::process::{Pid, Signal};
+use tokio::sync::Mutex;
+
+use super::network::Network;
+
+/// The units, the center first.
+pub const UNITS: [&str; 3] = ["hz", "bj", "sh"];
+
+/// Nodes; two serve each unit.
+pub const NODES: usize = 6;
+
+/// Shards of one scope of the workload; there are five such scopes and the Global Zone.
+pub const SHARDS_PER_SCOPE: u32 = 2000;
+
+/// Where applications and operators connect, in each node's namespace.
+const PORTS: (u16, u16) = (4406, 4407);
+
+const TABLES: [&str; 4] = [
+    "CREATE TABLE shop.spine (user_id BIGINT PRIMARY KEY, version BIGINT NOT NULL, last VARCHAR(40) NOT NULL)",
+    "CREATE TABLE shop.zone (id BIGINT PRIMARY KEY, version BIGINT NOT NULL, last VARCHAR(40) NOT NULL)",
+    "CREATE TABLE shop.appends (id VARCHAR(40) PRIMARY KEY, user_id BIGINT NOT NULL)",
+    "CREATE TABLE shop.bank (user_id BIGINT, slot INT, balance BIGINT NOT NULL, PRIMARY KEY (user_id, slot))",
+];
+
+/// The workload's tables, in which all units must be equal.
+pub const CHECKED: [&str; 4] = ["spine", "zone", "appends", "bank"];
+
+/// The running world.
+pub struct World {
+    pub network: Network,
+    pub databases: Databases,
+    pub etcd: Mutex<Etcd>,
+    nodes: std::sync::Mutex<Vec<Option<Child>>>,
+    directory: PathBuf,
+    ports: Vec<(String, u16)>,
+    etcd_ports: Vec<u16>,
+    pub is_mariadb: bool,
+}
+
+impl World {
+    /// Starts everything in `directory`. Errors: what did not start.
+    pub async fn start(network: Network, directory: &Path, servers: Servers) -> Result<World, String> {
+        let told = |error: meridian::demo::DemoError| error.to_string();
+        let is_mariadb = servers == Servers::MariaDb;
+        let unit = |(number, name)| UnitLayout { name, number, mysql_port: 0, console_port: 0 };
+        let accounts = Accounts { app_user: "app".into(), app_password: "apppw".into(), schema: "shop".into() };
+        let layout = Layout { units: (1..).zip(UNITS).map(unit).collect(), accounts, servers };
+        let mut state = State::new(&layout, Files::Remove);
+        let databases = Databases::start(&layout, directory, &mut state, |_| {}).await.map_err(told)?;
+        let center = databases.instance(UNITS[0], Role::Primary).unwrap().root();
+        center.run(&TABLES.map(str::to_owned)).await.map_err(told)?;
+        center.run(&rows()).await.map_err(told)?;
+        databases.wait_until_equal().await.map_err(told)?;
+        let etcd = Etcd::start(directory, 3).await.map_err(told)?;
+        let etcd_ports = etcd.members().map(|(_, port)| port).collect();
+        let ports = state.instances.iter().map(|instance| (instance.unit.clone(), instance.port)).collect();
+        let world = World {
+            network,
+            databases,
+            etcd: Mutex::new(etcd),
+            nodes: std::sync::Mutex::new((0..NODES).map(|_| None).collect()),
+            directory: directory.to_owned(),
+            ports,
+            etcd_ports,
+            is_mariadb,
+        };
+        for node in 0..NODES {
+            world.write_config(node, &state);
+            world.start_node(node);
+        }
+        for node in 0..NODES {
+            world.wait_for_node(node).await?;
+        }
+        Ok(world)
+    }
+
+    /// Starts a node that does not run.
+    pub fn start_node(&self, node: usize) {
+        let log = File::options().append(true).create(true).open(self.log_of(node)).unwrap();
+        let child = Command::new("ip")
+            .args(["netns", "exec", &self.network.namespace(node), env!("CARGO_BIN_EXE_meridian"), "serve", "--config"])
+            .arg(self.directory.join(format!("n{node}")).join("meridian.toml"))
+            .env("MERIDIAN_LOG", "info")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        self.nodes.lock().unwrap()[node] = Some(child);
+    }
+
+    /// Kills a node as a crash would.
+    pub fn kill_node(&self, node: usize) {
+        if let Some(mut child) = self.nodes.lock().unwrap()[node].take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    /// Sends a node a signal.
+    pub fn signal_node(&self, node: usize, signal: Signal) {
+        if let Some(child) = &self.nodes.lock().unwrap()[node] {
+            let _ = rustix::process::kill_process(Pid::from_raw(child.id().cast_signed()).unwrap(), signal);
+        }
+    }
+
+    /// Sends a member of etcd a signal.
+    pub fn signal_etcd(&self, member: usize, signal: Signal) {
+        let data = self.directory.join(format!("etcd-{}", member + 1)).display().to_string();
+        if let Some(pid) = meridian::demo::process::find("etcd", &data) {
+            let _ = rustix::process::kill_process(pid, signal);
+        }
+    }
+
+    /// Waits until a node lets operators in. Errors: it does not within a minute, with the end of its log.
+    pub async fn wait_for_node(&self, node: usize) -> Result<(), String> {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while self.console(node).await.is_err() {
+            if Instant::now() > deadline {
+                let log = std::fs::read_to_string(self.log_of(node)).unwrap_or_default();
+                let tail: Vec<&str> = log.lines().rev().take(15).collect();
+                return Err(format!(
+                    "node {node} lets nobody in: {}",
+                    tail.into_iter().rev().collect::<Vec<_>>().join("\n")
+                ));
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Ok(())
+    }
+
+    /// An operator's session. Errors: the driver's.
+    pub async fn console(&self, node: usize) -> Result<Conn, mysql_async::Error> {
+        connect(&self.network.address(node), PORTS.1, ("admin", "adminpw"), None).await
+    }
+
+    /// An application's session. Errors: the driver's.
+    pub async fn client(&self, node: usize) -> Result<Conn, mysql_async::Error> {
+        connect(&self.network.address(node), PORTS.0, ("app", "apppw"), Some("shop")).await
+    }
+
+    /// Runs `meridian ctl` at a node; what it says, and whether it was done.
+    pub async fn ctl(&self, node: usize, words: &[&str]) -> (bool, String) {
+        let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_meridian"))
+            .args(["ctl", "--console", &format!("{}:{}", self.network.address(node), PORTS.1), "--password", "adminpw"])
+            .args(words)
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .output();
+        match tokio::time::timeout(Duration::from_secs(90), output).await {
+            Ok(Ok(output)) => {
+                let said =
+                    [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned());
+                (output.status.success(), said.join(" "))
+            }
+            Ok(Err(error)) => (false, error.to_string()),
+            Err(_) => (false, "no answer within 90 s".to_owned()),
+        }
+    }
+
+    /// The unit a node serves.
+    pub fn unit_of(node: usize) -> &'static str {
+        UNITS[node / 2]
+    }
+
+    /// The ports of a unit's servers.
+    pub fn ports_of(&self, unit: &str) -> Vec<u16> {
+        self.ports.iter().filter(|(of, _)| of == unit).map(|(_, port)| *port).collect()
+    }
+
+    /// The ports of etcd's members.
+    pub fn etcd_ports(&self) -> &[u16] {
+        &self.etcd_ports
+    }
+
+    /// The directory of a unit's primary's data.
+    pub fn data_of(&self, unit: &str) -> PathBuf {
+        let log = self.databases.instance(unit, Role::Primary).unwrap().general_log();
+        log.parent().unwrap().join("data")
+    }
+
+    /// Runs statements as root at a unit's primary, past Meridian. Errors: the server's.
+    pub async fn run(&self, unit: &str, statements: &[&str]) -> Result<(), String> {
+        let statements: Vec<String> = statements.iter().map(|one| (*one).to_owned()).collect();
+        let root = self.databases.instance(unit, Role::Primary).unwrap().root();
+        root.run(&statements).await.map_err(|error| format!("{error} ({:?})", std::error::Error::source(&error)))
+    }
+
+    fn log_of(&self, node: usize) -> PathBuf {
+        self.directory.join(format!("n{node}.log"))
+    }
+
+    fn write_config(&self, node: usize, state: &State) {
+        let place = self.directory.join(format!("n{node}"));
+        std::fs::create_dir_all(&place).unwrap();
+        let gateway = self.network.gateway();
+        let endpoints: Vec<String> = self.etcd_ports.iter().map(|port| format!("http://{gateway}:{port}")).collect();
+        let (version, unit) = (self.databases.version(), World::unit_of(node));
+        let family = if self.is_mariadb { "mariadb" } else { "mysql" };
+        let mut text = format!(
+            "users_file = \"users.toml\"\n[node]\nname = \"n{number}\"\nnumber = {number}\nstate_file = \"state\"\nworkers = 1\n\
+             [control]\nstore = \"etcd\"\nendpoints = {endpoints:?}\nlease = \"3s\"\n\
+             [backend]\nmonitor_user = \"{MONITOR_USER}\"\nmonitor_password = \"{MONITOR_PASSWORD}\"\n\
+             [moves]\nacknowledge_deadline = \"1s\"\ndrain_deadline = \"2s\"\nend_deadline = \"5s\"\ncatch_up_deadline = \"8s\"\n",
+            number = node + 1
+        );
+        for unit in UNITS {
+            write!(text, "[[unit]]\nname = \"{unit}\"\n").unwrap();
+        }
+        write!(
+            text,
+            "[[group]]\nname = \"main\"\nschemas = [\"shop\"]\nglobal_master = \"hz\"\nfence = \"connection\"\nshards = 10000\n\
+             [[group.key_type]]\nname = \"user\"\ntransform = \"mod\"\nmodulus = 10000\n"
+        )
+        .unwrap();
+        for (shards, unit) in [("0-3999", "hz"), ("4000-7999", "bj"), ("8000-9999", "sh")] {
+            write!(text, "[[group.owner]]\nshards = \"{shards}\"\nunit = \"{unit}\"\n").unwrap();
+        }
+        for table in ["spine", "appends", "bank", "orders"] {
+            write!(text, "[[group.table]]\nname = \"{table}\"\nclass = \"sharded\"\nkey = \"user_id\"\n").unwrap();
+        }
+        for (table, class) in [("zone", "global"), ("product", "global"), ("account", "global"), ("audit_log", "local")]
+        {
+            write!(text, "[[group.table]]\nname = \"{table}\"\nclass = \"{class}\"\n").unwrap();
+        }
+        for instance in &state.instances {
+            write!(
+                text,
+                "[[instance]]\nname = \"{}\"\nunit = \"{}\"\ngroup = \"main\"\nrole = \"{}\"\naddress = \"{gateway}:{}\"\n",
+                instance.name, instance.unit, instance.role, instance.port
+            )
+            .unwrap();
+        }
+        write!(
+            text,
+            "[[listener]]\nunit = \"{unit}\"\naddress = \"0.0.0.0:{}\"\nfamily = \"{family}\"\nserver_version = \"{version}\"\n\
+             [[console]]\nunit = \"{unit}\"\naddress = \"0.0.0.0:{}\"\n\
+             accounts = [{{ name = \"admin\", password = \"adminpw\", role = \"admin\" }}]\n",
+            PORTS.0, PORTS.1
+        )
+        .unwrap();
+        std::fs::write(place.join("meridian.toml"), text).unwrap();
+        std::fs::write(place.join("users.toml"), "[[user]]\nname = \"app\"\npassword = \"apppw\"\n").unwrap();
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        (0..NODES).for_each(|node| self.kill_node(node));
+    }
+}
+
+/// The rows of a table as text, by column.
+pub async fn rows_of(connection: &mut Conn, query: &str) -> Result<Vec<Vec<String>>, mysql_async::Error> {
+    let rows: Vec<Row> = connection.query(query).await?;
+    let text = |value: Value| match value {
+        Value::NULL => "NULL".to_owned(),
+        Value::Bytes(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        other => other.as_sql(true).trim_matches('\'').to_owned(),
+    };
+    Ok(rows.into_iter().map(|row| row.unwrap().into_iter().map(text).collect()).collect())
+}
+
+async fn connect(
+    address: &str,
+    port: u16,
+    (user, password): (&str, &str),
+    schema: Option<&str>,
+) -> Result<Conn, mysql_async::Error> {
+    let options = OptsBuilder::default().ip_or_hostname(address).tcp_port(port).prefer_socket(Some(false));
+    // No statement behind the harness's back.
+    let options = options.stmt_cache_size(Some(0)).max_allowed_packet(Some(64 << 20)).wait_timeout(Some(28_800));
+    let connecting = Conn::new(options.user(Some(user)).pass(Some(password)).db_name(schema));
+    match tokio::time::timeout(Duration::from_secs(5), connecting).await {
+        Ok(connected) => connected,
+        Err(_) => Err(mysql_async::Error::Io(std::io::Error::from(std::io::ErrorKind::TimedOut).into())),
+    }
+}
+
+/// One spine and ten accounts of 100 in each scope.
+fn rows() -> Vec<String> {
+    let mut statements = vec!["INSERT INTO shop.zone VALUES (1, 0, '')".to_owned()];
+    for scope in 0..5 {
+        let user = scope * SHARDS_PER_SCOPE;
+        statements.push(format!("INSERT INTO shop.spine VALUES ({user}, 0, '')"));
+        let accounts: Vec<String> = (0..10).map(|slot| format!("({user}, {slot}, 100)")).collect();
+        statements.push(format!("INSERT INTO shop.bank VALUES {}", accounts.join(", ")));
+    }
+    statements
+}
