@@ -55,6 +55,17 @@ impl Program {
         spawn(self.directory.path(), &self.setup, &["--takeover"])
     }
 
+    /// Has a further program take this one's place, and waits until it serves and this one has ended by itself.
+    pub async fn replace(&mut self) {
+        let served = |log: String| log.matches("serving clients").count();
+        let before = served(self.log());
+        let successor = self.successor();
+        until("the predecessor ends", Duration::from_secs(60), async || self.exit_status().is_some()).await;
+        assert!(self.exit_status().unwrap().success(), "{}", self.log());
+        self.child = successor;
+        until("the successor serves", Duration::from_secs(60), async || served(self.log()) > before).await;
+    }
+
     /// How it ended, if it has.
     pub fn exit_status(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().unwrap()
