@@ -31,6 +31,8 @@ pub enum Fault {
     CutUnit(usize, &'static str, Direction),
     /// A node hears nobody and is heard by nobody.
     Isolate(usize),
+    /// A unit is cut off from all others and from etcd, its nodes and its replication: both sides live, and neither hears the other.
+    Split(&'static str),
     /// A unit's primary receives, or applies, nothing of another.
     StopReplication { at: &'static str, from: &'static str, thread: &'static str },
 }
@@ -59,7 +61,7 @@ pub fn draw(seed: u64, seconds: u64) -> Vec<Planned> {
         let direction = *[Direction::Out, Direction::In, Direction::Both].choose(&mut chance).unwrap();
         let member = chance.random_bool(0.5).then(|| chance.random_range(0..3));
         let unit = *UNITS.choose(&mut chance).unwrap();
-        let fault = match chance.random_range(0..9) {
+        let fault = match chance.random_range(0..10) {
             0 => Fault::KillNode(node),
             1 | 2 => Fault::PauseNode(node),
             3 => Fault::KillEtcd(member),
@@ -67,6 +69,7 @@ pub fn draw(seed: u64, seconds: u64) -> Vec<Planned> {
             5 => Fault::CutEtcd(node, direction),
             6 => Fault::CutUnit(node, unit, direction),
             7 => Fault::Isolate(node),
+            8 => Fault::Split(unit),
             _ => {
                 let others: Vec<&str> = UNITS.into_iter().filter(|other| *other != unit).collect();
                 let thread = *["SQL_THREAD", "IO_THREAD"].choose(&mut chance).unwrap();
@@ -90,7 +93,7 @@ pub async fn carry_out(world: &Arc<World>, planned: &[Planned]) {
         tokio::time::sleep_until(began + one.at).await;
         let (world, busy) = (Arc::clone(world), Arc::clone(&busy));
         running.spawn(async move {
-            let _held = busy.of(one.fault).lock().await;
+            let _held = busy.hold(one.fault).await;
             println!("{one}");
             break_and_heal(&world, one).await;
         });
@@ -107,16 +110,24 @@ struct Places {
 }
 
 impl Places {
-    fn of(&self, fault: Fault) -> &tokio::sync::Mutex<()> {
-        match fault {
+    /// What a fault has in hand for as long as it lasts; always in the same order, so that none waits for another in a circle.
+    async fn hold(&self, fault: Fault) -> Vec<tokio::sync::MutexGuard<'_, ()>> {
+        let places = match fault {
             Fault::KillNode(node)
             | Fault::PauseNode(node)
             | Fault::CutEtcd(node, _)
             | Fault::CutUnit(node, ..)
-            | Fault::Isolate(node) => &self.nodes[node],
-            Fault::KillEtcd(_) | Fault::PauseEtcd(_) => &self.etcd,
-            Fault::StopReplication { .. } => &self.replication,
+            | Fault::Isolate(node) => vec![&self.nodes[node]],
+            Fault::KillEtcd(_) | Fault::PauseEtcd(_) => vec![&self.etcd],
+            Fault::StopReplication { .. } => vec![&self.replication],
+            // Every node is on one of its sides.
+            Fault::Split(_) => self.nodes.iter().chain([&self.replication]).collect(),
+        };
+        let mut held = Vec::new();
+        for place in places {
+            held.push(place.lock().await);
         }
+        held
     }
 }
 
@@ -160,18 +171,49 @@ async fn break_and_heal(world: &World, Planned { fault, lasts, .. }: Planned) {
             world.network.heal(node).unwrap();
         }
         Fault::StopReplication { at, from, thread } => {
-            let (stop, start) = match world.is_mariadb {
-                true => (format!("STOP SLAVE 'from_{from}' {thread}"), format!("START SLAVE 'from_{from}'")),
-                false => (
-                    format!("STOP REPLICA {thread} FOR CHANNEL 'from_{from}'"),
-                    format!("START REPLICA FOR CHANNEL 'from_{from}'"),
-                ),
-            };
-            world.run(at, &[&stop]).await.unwrap();
+            stop_channel(world, at, from, thread).await;
             tokio::time::sleep(lasts).await;
-            world.run(at, &[&start]).await.unwrap();
+            start_channel(world, at, from).await;
+        }
+        Fault::Split(unit) => {
+            let others: Vec<&str> = UNITS.into_iter().filter(|other| *other != unit).collect();
+            let mut far: Vec<u16> = others.iter().flat_map(|other| world.ports_of(other)).collect();
+            far.extend(world.etcd_ports());
+            let inside: Vec<usize> = (0..NODES).filter(|node| World::unit_of(*node) == unit).collect();
+            for node in 0..NODES {
+                let lost = if inside.contains(&node) { far.clone() } else { world.ports_of(unit) };
+                world.network.cut(node, &lost, Direction::Both).unwrap();
+            }
+            let channels: Vec<(&str, &str)> =
+                others.iter().flat_map(|other| [(unit, *other), (*other, unit)]).collect();
+            for (at, from) in &channels {
+                stop_channel(world, at, from, "IO_THREAD").await;
+            }
+            tokio::time::sleep(lasts).await;
+            for node in 0..NODES {
+                world.network.heal(node).unwrap();
+            }
+            for (at, from) in &channels {
+                start_channel(world, at, from).await;
+            }
         }
     }
+}
+
+async fn stop_channel(world: &World, at: &str, from: &str, thread: &str) {
+    let stop = match world.is_mariadb {
+        true => format!("STOP SLAVE 'from_{from}' {thread}"),
+        false => format!("STOP REPLICA {thread} FOR CHANNEL 'from_{from}'"),
+    };
+    world.run(at, &[&stop]).await.unwrap();
+}
+
+async fn start_channel(world: &World, at: &str, from: &str) {
+    let start = match world.is_mariadb {
+        true => format!("START SLAVE 'from_{from}'"),
+        false => format!("START REPLICA FOR CHANNEL 'from_{from}'"),
+    };
+    world.run(at, &[&start]).await.unwrap();
 }
 
 async fn member_of(world: &World, member: Option<usize>) -> usize {
