@@ -70,6 +70,8 @@
 //!   has a connection to write on, so ending every connection that no living node claims, after its lease has ended, ends all it can write on ([`cutover::peers`]).
 //! - Where they have (`fence = "connection"`), everything at a primary goes by them, reads and local tables too: a transaction that began with the one may write the
 //!   other, and nobody changes an account in the middle ([`cutover::node_accounts`]).
+//! - The rows of the fence (`fence = "row"`) are one for each shard rather than for buckets of them: a move waits for nobody who writes in another shard, and no epoch of one shard
+//!   disturbs another. What no transaction can stand around keeps a user lock in place of its row ([`cutover::fence_rows`]).
 //! - Session state that a session never set is undone by DEFAULT on the next checkout rather than by COM_RESET_CONNECTION, which would throw the
 //!   connection's prepared statements away.
 

@@ -12,8 +12,8 @@ use crate::control::{Controller, Former, Nodes, past};
 use crate::cutover::event;
 use crate::cutover::server::ControlTls;
 use crate::cutover::{
-    Board, ControlAccount, EndSession, EndSessions, Goal, KillTarget, Leftovers, MoveEnd, MoveError, MoveInbox,
-    MoveOutcome, MoveRequests, Mover, Peers, Preview, Tools, requests,
+    Board, ControlAccount, EndSession, EndSessions, FenceRows, Goal, KillTarget, Leftovers, MoveEnd, MoveError,
+    MoveInbox, MoveOutcome, MoveRequests, Mover, Peers, Preview, Tools, requests,
 };
 use crate::frontend::registry::SessionEntry;
 use crate::frontend::worker::Node;
@@ -42,7 +42,7 @@ impl Moving {
         controller: &Arc<Controller>,
         node: &Arc<Node>,
         former: Former,
-        peers: Option<Arc<Peers>>,
+        (peers, rows): (Option<Arc<Peers>>, Arc<FenceRows>),
         (tasks, stopped): (&mut JoinSet<()>, &Shutdown),
     ) -> (Moving, MoveInbox) {
         let tls = ProbeTls::of(&config.backend).map(|tls| tls.options());
@@ -63,7 +63,7 @@ impl Moving {
         let sessions = Arc::new(Sessions { node: Arc::clone(node), tls });
         let nodes = peers.as_ref().map(|peers| Arc::clone(peers.nodes()));
         let controller = Arc::clone(controller);
-        let tools = Tools { controller, account, administrator, applications, sessions, leftovers, peers };
+        let tools = Tools { controller, account, administrator, applications, sessions, leftovers, peers, rows };
         let board = Arc::new(Board::default());
         let (events, told) = event::events();
         tasks.spawn(event::deliver(config.webhook.clone(), config.node.name.clone(), told, stopped.clone()));

@@ -34,8 +34,8 @@ use crate::backend::{self, BackendTls, Pools};
 use crate::config::Config;
 use crate::control::catalog_requests::{CatalogRequest, CatalogRequests};
 use crate::control::mapping_requests::{MappingRequest, MappingRequests};
-use crate::control::{Controller, StartError, StoreError};
-use crate::cutover::Peers;
+use crate::control::{Controller, RowFences, StartError, StoreError};
+use crate::cutover::{FenceRows, Peers};
 use crate::frontend::listener::{Listener, WorkerHandle, WorkerInbox, accept_clients, run_worker, worker_channel};
 use crate::frontend::registry::Registry;
 use crate::frontend::tally::Tally;
@@ -164,13 +164,16 @@ impl Server {
         let mut tasks = JoinSet::new();
         let among = home.enter(&config, &controller, &node, &mut tasks, &stopped).await?;
         let accounts = home::backend_accounts(&config);
+        let rows = Arc::new(FenceRows::new(Arc::clone(&node.row_fences), home::control_account(&config)));
+        tasks.spawn(Arc::clone(&rows).keep(Arc::clone(&node.snapshots), stopped.clone()));
         let peers = among.as_ref().map(|among| {
             let control = home::control_account(&config);
-            Arc::new(Peers::new(Arc::clone(&among.nodes), accounts.clone(), control, config.moves))
+            let rows = Arc::clone(&rows);
+            Arc::new(Peers::new(Arc::clone(&among.nodes), accounts.clone(), control, config.moves, rows))
         });
         let tasks_of_moves = (&mut tasks, &stopped);
         let (moving, inbox_of_moves) =
-            Moving::begin(&config, &controller, &node, former, peers.clone(), tasks_of_moves).await;
+            Moving::begin(&config, &controller, &node, former, (peers.clone(), rows), tasks_of_moves).await;
         if let (Some(among), Some(peers)) = (&among, &peers) {
             among.take_part(&moving.mover, peers, &node, &mut tasks, &stopped);
         }
@@ -373,6 +376,7 @@ fn build_node(
         catalog,
         mappings,
         tally: Tally::default(),
+        row_fences: Arc::new(RowFences::new(&config.fences)),
         rsa: RsaKey::generate()?,
     })
 }

@@ -97,7 +97,7 @@ impl HoldingRoom {
     /// Waits for the end of move `id` with a statement of `bytes`. At once, when it has ended already.
     /// Errors: the room is full; the wait was too long.
     pub async fn wait(self: &Arc<Self>, id: MoveId, bytes: usize) -> Result<HeldPlace, NotHeld> {
-        let mut place = self.enter(id, bytes)?;
+        let mut place = self.enter(Some(id), bytes)?;
         if let Some(told) = place.told.as_mut() {
             place.leaving = timeout(self.limits.patience, told).await.map_err(|_| NotHeld::Expired)?.is_ok();
             place.told = None;
@@ -110,12 +110,22 @@ impl HoldingRoom {
         self.inside().writes
     }
 
-    fn enter(self: &Arc<Self>, id: MoveId, bytes: usize) -> Result<HeldPlace, NotHeld> {
+    /// A place for a statement of `bytes` that waits for something other than a move's end. Errors: the room is full.
+    pub fn place(self: &Arc<Self>, bytes: usize) -> Result<HeldPlace, NotHeld> {
+        self.enter(None, bytes)
+    }
+
+    /// How long one write waits at most.
+    pub fn patience(&self) -> Duration {
+        self.limits.patience
+    }
+
+    fn enter(self: &Arc<Self>, id: Option<MoveId>, bytes: usize) -> Result<HeldPlace, NotHeld> {
         let mut inside = self.inside();
         if inside.writes >= self.limits.writes || inside.bytes.saturating_add(bytes) > self.limits.bytes {
             return Err(NotHeld::Full);
         }
-        let told = inside.waiting.get_mut(&id).map(|waiting| {
+        let told = id.and_then(|id| inside.waiting.get_mut(&id)).map(|waiting| {
             let (sender, told) = oneshot::channel();
             waiting.push_back(sender);
             told
@@ -225,7 +235,7 @@ mod tests {
         while full.writes() == 0 {
             tokio::task::yield_now().await;
         }
-        assert!(matches!(full.enter(ID, 1), Err(NotHeld::Full)));
+        assert!(matches!(full.enter(Some(ID), 1), Err(NotHeld::Full)));
         assert_eq!(first.await.unwrap(), Err(NotHeld::Expired));
         assert_eq!(room(9, 100).wait(ID, 101).await.unwrap_err(), NotHeld::Full);
         assert_eq!(full.writes(), 0);

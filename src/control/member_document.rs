@@ -26,6 +26,8 @@ struct MemberEntry {
     #[serde(default)]
     own_accounts: Vec<String>,
     #[serde(default)]
+    compares_rows: Vec<String>,
+    #[serde(default)]
     seen: u64,
     #[serde(default)]
     settled: u64,
@@ -57,6 +59,7 @@ pub fn write(about: &About, report: &Report) -> Result<Vec<u8>, EntryError> {
         accounts: about.accounts.clone(),
         number: about.number,
         own_accounts: about.own_accounts.clone(),
+        compares_rows: about.compares_rows.clone(),
         seen: report.seen.0,
         settled: report.settled.0,
         drained: report.drained.iter().map(|id| id.0).collect(),
@@ -81,6 +84,7 @@ pub fn read(bytes: &[u8]) -> Result<(About, Report), EntryError> {
         accounts: entry.accounts,
         number: entry.number,
         own_accounts: entry.own_accounts,
+        compares_rows: entry.compares_rows,
     };
     Ok((about, report))
 }
@@ -110,6 +114,7 @@ mod tests {
             accounts: vec!["app".to_owned()],
             number: 7,
             own_accounts: vec!["main".to_owned()],
+            compares_rows: vec!["other".to_owned()],
         };
         let claims = vec![Claim { question: 3, threads: vec![7, 9] }];
         let report = Report { seen: Epoch(4), settled: Epoch(3), drained: vec![MoveId(4)], claims };

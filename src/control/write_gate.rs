@@ -149,6 +149,19 @@ impl WriteGate {
         self.shared.changed.notify_waiters();
     }
 
+    /// Resolves when the gate has advanced beyond `epoch`.
+    pub async fn advanced_beyond(&self, epoch: Epoch) {
+        loop {
+            let changed = self.shared.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            if self.epoch() > epoch {
+                return;
+            }
+            changed.await;
+        }
+    }
+
     /// The writes in flight that were decided before `epoch` and touch `extents`.
     pub fn hindering(&self, extents: &[Extent], epoch: Epoch) -> Vec<InFlight> {
         let mut found = Vec::new();

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::accounts::AccountsFlags;
+use super::fence_schema::FenceSchemaFlags;
 
 /// Asks a node's console.
 #[derive(Clone, Debug, Args)]
@@ -57,6 +58,8 @@ pub enum Verb {
     Observed,
     /// The accounts that nodes have for themselves at the primaries, for fence = "connection": prints the SQL, or runs it; asks no console
     Accounts(AccountsFlags),
+    /// The table and procedures of the row fence at the primaries, for fence = "row": prints the SQL, or runs it; asks no console
+    FenceSchema(FenceSchemaFlags),
     /// The epoch
     Epoch,
     /// Where a statement would go, and why; sends nothing
@@ -299,8 +302,8 @@ impl Verb {
         let show = |name: &'static str| (name, format!("SHOW {}", name.to_uppercase()));
         match self {
             Verb::Status => ["epoch", "units", "instances", "forbids", "moves"].map(show).to_vec(),
-            // It asks no console.
-            Verb::Accounts(_) => Vec::new(),
+            // They ask no console.
+            Verb::Accounts(_) | Verb::FenceSchema(_) => Vec::new(),
             Verb::Units => vec![show("units")],
             Verb::Groups => vec![show("groups")],
             Verb::Instances => vec![show("instances")],

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::ask::{Answered, AskError, Asker, Shown};
 use super::options::{Options, Verb};
-use super::{accounts, progress, show};
+use super::{accounts, fence_schema, progress, show};
 use crate::config;
 
 /// How a call ended; the exit code for scripts.
@@ -41,6 +41,9 @@ impl Outcome {
 pub async fn run(options: &Options, out: &mut impl Write, errors: &mut impl Write) -> std::io::Result<Outcome> {
     if let Verb::Accounts(flags) = &options.verb {
         return accounts::run(flags, out, errors).await;
+    }
+    if let Verb::FenceSchema(flags) = &options.verb {
+        return fence_schema::run(flags, out, errors).await;
     }
     let password = match config::reveal(&options.password, Path::new("")) {
         Ok(password) => password,
@@ -136,6 +139,7 @@ fn as_text(verb: &Verb, epoch: Option<u64>, answers: &Answers) -> String {
         Verb::Units
         | Verb::Groups
         | Verb::Accounts(_)
+        | Verb::FenceSchema(_)
         | Verb::Instances
         | Verb::Pools
         | Verb::Sessions

@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::checks::{Check, Finding};
 use super::closing::{AtSource, Closing, Unheard, next_closing};
+use super::fence_rows::{FenceRows, Guards};
 use super::node_accounts;
 use super::plan::Deadlines;
 use super::server::{ControlAccount, Server, ServerError};
@@ -44,6 +45,7 @@ pub struct Peers {
     accounts: Vec<ControlAccount>,
     control: ControlAccount,
     deadlines: Deadlines,
+    rows: Arc<FenceRows>,
     /// By move under way here: who is known to be unable to write at its sources.
     ended: Mutex<BTreeMap<MoveId, Ended>>,
 }
@@ -84,8 +86,9 @@ impl Peers {
         accounts: Vec<ControlAccount>,
         control: ControlAccount,
         deadlines: Deadlines,
+        rows: Arc<FenceRows>,
     ) -> Peers {
-        Peers { nodes, accounts, control, deadlines, ended: Mutex::default() }
+        Peers { nodes, accounts, control, deadlines, rows, ended: Mutex::default() }
     }
 
     /// Which incarnation this node is now; empty while it has no lease.
@@ -106,6 +109,9 @@ impl Peers {
     /// Who could not be shut out at the primaries of `sources`, so that a move would have to wait for its lease.
     pub fn fences(&self, state: &ControlState, group: GroupId, sources: &[UnitId]) -> Vec<Finding> {
         let (picture, name) = (self.picture(), &state.group(group).name);
+        if self.rows.covers(group) {
+            return self.without_rows(state, group, sources);
+        }
         let without = picture.members.iter().filter(|member| !has_own_accounts(&member.about, name));
         let without: Vec<String> = without.map(|member| member.incarnation.to_string()).collect();
         let note = (!without.is_empty()).then(|| {
@@ -121,6 +127,27 @@ impl Peers {
             instance: instance.name.clone(),
             fault: None,
             note: note.clone(),
+        };
+        of_sources.map(finding).collect()
+    }
+
+    /// Who writes past the rows of the fence.
+    fn without_rows(&self, state: &ControlState, group: GroupId, sources: &[UnitId]) -> Vec<Finding> {
+        let (picture, name) = (self.picture(), &state.group(group).name);
+        let without = picture.members.iter().filter(|member| !compares_rows(&member.about, name));
+        let without: Vec<String> = without.map(|member| member.incarnation.to_string()).collect();
+        if without.is_empty() {
+            return Vec::new();
+        }
+        let who = without.join(", ");
+        let note = format!("{who} without fence = \"row\": when it is not heard, a move waits for its lease");
+        let of_sources =
+            node_accounts::primaries(state, group).filter(|(_, instance)| sources.contains(&instance.unit));
+        let finding = |(_, instance): (InstanceId, &Instance)| Finding {
+            check: Check::Fence,
+            instance: instance.name.clone(),
+            fault: None,
+            note: Some(note.clone()),
         };
         of_sources.map(finding).collect()
     }
@@ -184,7 +211,10 @@ impl Peers {
     fn due(&self, state: &ControlState, record: &MoveRecord, left: &[&Member], waited: Duration) -> Vec<Incarnation> {
         let own = self.nodes.own();
         let shuts = |member: &Member| {
-            record.sources().iter().all(|(group, _)| has_own_accounts(&member.about, &state.group(*group).name))
+            let groups = record.sources();
+            let mut names = groups.iter().map(|(group, _)| (*group, &state.group(*group).name));
+            names
+                .all(|(group, name)| has_own_accounts(&member.about, name) || self.is_held_by_rows(member, group, name))
         };
         let late = |member: &Member| {
             let deadline = if member.report.seen >= record.id.fence() {
@@ -231,13 +261,32 @@ impl Peers {
         let mut ended: Option<Vec<Incarnation>> = None;
         for (group, source) in record.sources() {
             let Some(primary) = state.primary_of(source, group) else { continue };
-            let here = self.end(state, primary, due).await?;
+            let by_rows = self.held_by_rows(state, group, due);
+            if !by_rows.is_empty() {
+                tracing::warn!(r#move = record.id.0, nodes = ?names(&by_rows), "rows are closed over nodes that are not heard");
+                self.rows.close_at(state, record, (group, source), Guards::Taken).await?;
+            }
+            let others: Vec<Incarnation> = due.iter().filter(|one| !by_rows.contains(one)).cloned().collect();
+            let mut here = if others.is_empty() { Vec::new() } else { self.end(state, primary, &others).await? };
+            here.extend(by_rows);
             ended = Some(match ended {
                 None => here,
                 Some(before) => before.into_iter().filter(|one| here.contains(one)).collect(),
             });
         }
         Ok(ended.unwrap_or_default())
+    }
+
+    /// Those of `due` that write nothing of the group past its rows.
+    fn held_by_rows(&self, state: &ControlState, group: GroupId, due: &[Incarnation]) -> Vec<Incarnation> {
+        let (picture, name) = (self.picture(), &state.group(group).name);
+        let held =
+            |one: &&Incarnation| picture.member(one).is_some_and(|member| self.is_held_by_rows(member, group, name));
+        due.iter().filter(held).cloned().collect()
+    }
+
+    fn is_held_by_rows(&self, member: &Member, group: GroupId, name: &str) -> bool {
+        self.rows.covers(group) && compares_rows(&member.about, name)
     }
 
     /// Sees to it that silent incarnations can write no more at `instance`. Which these are.
@@ -432,6 +481,11 @@ fn names(incarnations: &[Incarnation]) -> Vec<String> {
 /// Whether it logs in at the group's primaries with accounts of its own alone.
 fn has_own_accounts(about: &About, group: &str) -> bool {
     about.own_accounts.iter().any(|own| own == group)
+}
+
+/// Whether it sends no write of the group without comparing the row of its scope.
+fn compares_rows(about: &About, group: &str) -> bool {
+    about.compares_rows.iter().any(|own| own == group)
 }
 
 /// Waits until there is another picture, or until `deadline`. Whether there is.

@@ -7,6 +7,7 @@ use thiserror::Error;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use super::fence_rows::{FenceRows, Guards};
 use super::followers;
 use super::leftovers::Leftovers;
 use super::peers::Peers;
@@ -55,6 +56,8 @@ pub struct Tools {
     pub leftovers: Leftovers,
     /// The other nodes, where the store is shared.
     pub peers: Option<Arc<Peers>>,
+    /// The rows of the fence.
+    pub rows: Arc<FenceRows>,
 }
 
 /// The scopes of a move.
@@ -135,10 +138,11 @@ pub enum NotRecorded {
     },
 }
 
-/// What the sources have written. To be read when nothing older is in flight. Errors: a source does not answer, somebody else's threads
-/// at a source are not gone, or something is prepared there that could be committed later.
+/// What the sources have written. To be read when nothing older is in flight; where rows fence, they are closed first. Errors: a source does
+/// not answer, somebody else's threads at a source are not gone, or something is prepared there that could be committed later.
 pub async fn positions(tools: &Tools, record: &MoveRecord) -> Result<Vec<FencePosition>, NotRecorded> {
     let state = Arc::clone(&tools.controller.snapshots().load().state);
+    tools.rows.close(&state, record, Guards::AllHeard).await?;
     for (group, source) in record.sources() {
         let Some(primary) = state.primary_of(source, group) else { continue };
         tools.leftovers.clear(&state, primary).await?;

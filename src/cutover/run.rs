@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep};
 
 use super::checks::{self, Finding};
 use super::event::{self, Events, MoveEvent};
+use super::fence_rows;
 use super::force::{ForceConfig, ForceError, ForceWish};
 use super::goal::{Goal, GoalError, parts_of};
 use super::perform::{self, Tools};
@@ -377,6 +378,7 @@ impl Mover {
         let place = Command::PlaceAlone { group, key_type: 0, key: PlainKey::of(key), from };
         self.tools.controller.change(&place, author, if_epoch).await?;
         let state = self.state();
+        self.tools.rows.open(&state).await;
         let shard = shard_in(&state).ok_or_else(missing)?;
         let shards = &state.group(group).shards;
         let placed = shards.range_of(shard).map_or(state.epoch, |owned| owned.epoch);
@@ -408,11 +410,27 @@ impl Mover {
             let (found, without) = checks::of_group(state, group, &sources, target, account, applications).await;
             findings.extend(found);
             left_out.extend(without);
+            findings.extend(self.rows_at(state, group, &sources, target).await);
             if let Some(peers) = &self.tools.peers {
                 findings.extend(peers.fences(state, group, &sources));
             }
         }
         (findings, left_out)
+    }
+
+    /// What the row fence lacks at the sources and the target.
+    async fn rows_at(&self, state: &ControlState, group: GroupId, sources: &[UnitId], target: UnitId) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        if !self.tools.rows.covers(group) {
+            return findings;
+        }
+        for unit in sources.iter().chain([&target]) {
+            let Some(primary) = state.primary_of(*unit, group) else { continue };
+            let instance = state.instance(primary);
+            let fault = fence_rows::missing_at(instance, &self.tools.account).await;
+            findings.push(Finding { check: checks::Check::Fence, instance: instance.name.clone(), fault, note: None });
+        }
+        findings
     }
 
     /// How long it takes until all have what the sources have written by now; or who has not within the deadline.
@@ -444,6 +462,8 @@ impl Mover {
             let (Some(record), false) = (record, step == Step::Done) else {
                 self.board.remove(id);
                 self.running().remove(&id);
+                // A rollback has given the sources another epoch.
+                self.tools.rows.open(&state).await;
                 return self.ended(id, &state, last.as_ref(), reason, began.elapsed());
             };
             last = Some(record.clone());
@@ -495,7 +515,7 @@ impl Mover {
                     Err(closed) => self.trouble(id, closed, seen).await,
                 }
             }
-            Step::Publish => self.change(&Command::PublishMove { id }, record, seen).await,
+            Step::Publish => self.publish(record, seen).await,
             Step::RollBack(why) => {
                 let reason = why.to_string();
                 self.change(&Command::RollBackMove { id, reason }, record, seen).await;
@@ -504,10 +524,32 @@ impl Mover {
         }
     }
 
+    /// The targets' rows are open before anybody can know that it owns them, so that its first write passes.
+    async fn publish(&self, record: &MoveRecord, seen: &mut Seen) {
+        let (state, id) = (self.state(), record.id);
+        let publish = Command::PublishMove { id };
+        if !record.sources().iter().any(|(group, _)| self.tools.rows.covers(*group)) {
+            return self.change(&publish, record, seen).await;
+        }
+        if state.epoch != seen.decided_on {
+            return;
+        }
+        let epoch = state.epoch.next();
+        match self.tools.rows.open_targets(&state, record, epoch).await {
+            // Published at that epoch or, if something else took it, once more.
+            Ok(()) => self.change_on(&publish, record, Some(state.epoch), seen).await,
+            Err(error) => self.trouble(id, error.to_string(), seen).await,
+        }
+    }
+
     /// A step's result goes into the record. Whatever the store says, what it holds counts: it may have taken a change it could not confirm.
     async fn change(&self, command: &Command, record: &MoveRecord, seen: &mut Seen) {
         // Where others may have taken the move over, a step is written only on the state it was decided on.
         let decided_on = self.tools.peers.as_ref().map(|_| seen.decided_on);
+        self.change_on(command, record, decided_on, seen).await;
+    }
+
+    async fn change_on(&self, command: &Command, record: &MoveRecord, decided_on: Option<Epoch>, seen: &mut Seen) {
         match self.tools.controller.change(command, &author_of(record), decided_on).await {
             Ok(_) => {}
             Err(ChangeError::EpochMoved { .. }) => {}

@@ -218,8 +218,12 @@ impl Server {
 
     /// Calls a procedure of the nodes' accounts, which tells how many threads are left.
     pub async fn call(&mut self, procedure: &str) -> Result<u64, ServerError> {
-        let row: Option<Row> =
-            in_time(&self.name, PROCEDURE, self.conn.query_first(format!("CALL {procedure}"))).await?;
+        self.call_within(procedure, PROCEDURE).await
+    }
+
+    /// As [`Self::call`], for a procedure that may take its time.
+    pub async fn call_within(&mut self, procedure: &str, at_most: Duration) -> Result<u64, ServerError> {
+        let row: Option<Row> = in_time(&self.name, at_most, self.conn.query_first(format!("CALL {procedure}"))).await?;
         let missing = || ServerError::Missing { name: self.name.clone(), what: "how many threads are left" };
         row.and_then(|mut row| row.take::<u64, _>(0)).ok_or_else(missing)
     }

@@ -18,6 +18,7 @@ use super::state_file::{InstanceEntry, State};
 use super::template::{Family, Template};
 use super::{ports, schema};
 use crate::ctl::accounts::{Wish, statements};
+use crate::ctl::fence_schema;
 
 /// How many nodes there may be.
 const NODES: u8 = 8;
@@ -151,15 +152,14 @@ impl World {
     }
 }
 
-/// The nodes' own accounts, as `meridian ctl accounts --apply` makes them.
+/// The nodes' own accounts and the rows of the fence, as `meridian ctl accounts --apply` and `fence-schema --apply` make them.
 async fn prepare_nodes(root: &RootAccess, application: &str) -> Result<(), DemoError> {
-    let wish = Wish {
-        applications: vec![application.to_owned()],
-        nodes: (1..=NODES).collect(),
-        caller: schema::MONITOR_USER.to_owned(),
-    };
+    let (applications, caller) = (vec![application.to_owned()], schema::MONITOR_USER.to_owned());
     let mut conn = root.connect().await?;
-    let found = statements(&mut conn, &wish).await;
+    let fence = fence_schema::Wish { applications: applications.clone(), caller: caller.clone() };
+    let found = fence_schema::statements(&mut conn, &fence).await;
+    root.run(&found.map_err(DemoError::sql("preparing the rows of the fence", root.name()))?).await?;
+    let found = statements(&mut conn, &Wish { applications, nodes: (1..=NODES).collect(), caller }).await;
     root.run(&found.map_err(DemoError::sql("preparing the nodes' accounts", root.name()))?).await
 }
 

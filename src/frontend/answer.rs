@@ -157,7 +157,11 @@ impl Session {
 
     /// What the client asks of a reply whose connection had to be given back; `None` when the server has to be asked.
     pub(super) fn answer_left_behind(&mut self, request: &Request, statement: &Statement) -> Option<Vec<u8>> {
-        if !statement.first().asks_previous || self.held.is_some() || self.transaction.is_open() {
+        let is_read = match &self.held {
+            Some(held) => held.read_ahead.is_some(),
+            None => !self.transaction.is_open(),
+        };
+        if !statement.first().asks_previous || !is_read {
             return None;
         }
         if let Some(found) = self.found_rows

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::checkout::is_tableless;
 use super::client::ReceivedCommand;
 use super::error_reply;
+use super::fenced::FencedWrite;
 use super::held::Held;
 use super::hold::no_lease;
 use super::observe::{changed_schema, observe_cursor};
@@ -31,6 +32,15 @@ pub(super) enum NotCarried {
     Last(Vec<u8>),
     /// The session ends.
     Over(SessionEnd),
+}
+
+/// How far a statement was carried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Carried {
+    /// To its end, whatever that was.
+    ToItsEnd,
+    /// Nowhere: the row of its scope does not let it in as it was decided. It was not sent.
+    NotLetIn,
 }
 
 /// Whether a statement whose reply was lost may have had an effect.
@@ -59,21 +69,28 @@ impl Loss {
     fn of(may_have_run: MayHaveRun) -> Loss {
         Loss { may_have_run, begun: false }
     }
+
+    /// Of a statement that was not sent.
+    pub(super) fn none(begun: bool) -> Loss {
+        Loss { may_have_run: MayHaveRun::No, begun }
+    }
 }
 
 /// A reply that the client does not get as it comes.
 #[derive(Clone, Copy, Debug)]
-enum Withheld {
+pub(super) enum Withheld {
     /// It is told of the client's own.
     View(OwnView),
     /// Every session of the process knows the new schema first: what reads keys by it must not be behind whoever was told.
     Schema(GroupId),
     /// The same of a packet of several statements: their replies come as they come, but for the end of the last one.
     EndOfPacket(GroupId),
+    /// Its last packet alone, which says how it ended: that is not decided yet. It stays with the connection ([`Held::end`]).
+    End,
 }
 
 impl Withheld {
-    fn of(statement: &Statement, request: &Request, session: &Session) -> Option<Withheld> {
+    pub(super) fn of(statement: &Statement, request: &Request, session: &Session) -> Option<Withheld> {
         match changed_schema(statement) {
             Some(group) if statement.plan.statements.len() == 1 => Some(Withheld::Schema(group)),
             Some(group) => Some(Withheld::EndOfPacket(group)),
@@ -83,15 +100,15 @@ impl Withheld {
 }
 
 /// What one exchange with the instance sends, and how its reply is passed on.
-struct Sent<'a> {
+pub(super) struct Sent<'a> {
     /// The command.
-    request: &'a Request,
+    pub request: &'a Request,
     /// What opens its transaction.
-    opening: &'a Opening,
+    pub opening: &'a Opening,
     /// A packet that travels ahead of both.
-    ahead: Option<Vec<u8>>,
+    pub ahead: Option<Vec<u8>>,
     /// What happens to the reply before the client gets it.
-    withheld: Option<Withheld>,
+    pub withheld: Option<Withheld>,
 }
 
 impl Session {
@@ -115,9 +132,9 @@ impl Session {
         route: &Route,
         ticket: &mut Option<WriteTicket>,
         snapshot: &Snapshot,
-    ) -> Result<(), NotCarried> {
+    ) -> Result<Carried, NotCarried> {
         if let Some(answer) = self.answer_left_behind(request, statement) {
-            return Box::pin(self.send(&answer)).await.map_err(NotCarried::Over);
+            return Box::pin(self.send(&answer)).await.map(|()| Carried::ToItsEnd).map_err(NotCarried::Over);
         }
         // What is rare on this way is boxed, so that it weighs on no statement that does not need it.
         if route.transaction == TransactionStep::Rebind {
@@ -138,6 +155,10 @@ impl Session {
             TransactionStep::Open | TransactionStep::Rebind => self.transaction.take_opening(),
             TransactionStep::Autocommit | TransactionStep::Continue => Opening::default(),
         };
+        if self.is_fenced(route) {
+            let write = FencedWrite { request, statement, route, snapshot, opening, ticket };
+            return Box::pin(self.carry_fenced(held, write)).await;
+        }
         let relayed = loop {
             let prepared = match self.is_ready(&mut held, request, statement) {
                 true => Ok(None),
@@ -152,29 +173,28 @@ impl Session {
             };
             let withheld = Withheld::of(statement, request, self);
             let sent = Sent { request, opening: &opening, ahead, withheld };
-            let exchanged = match self.time_limit(statement) {
-                None => self.exchange(&mut held, &sent).await,
-                Some(limit) => Box::pin(self.exchange_within(limit, &mut held, &sent)).await,
-            };
-            match exchanged {
+            match self.exchange_in_time(&mut held, statement, &sent).await {
                 Ok(relayed) => break relayed,
                 Err(RelayError::Backend { forwarded: false }) if self.may_send_again(&held, statement, route) => {
                     held = Box::pin(self.fresh_connection(held, snapshot, request)).await?;
                 }
                 Err(error) => {
-                    let loss = Loss {
-                        may_have_run: MayHaveRun::of(statement),
-                        begun: opening.begun || self.autocommit == Autocommit::Off,
-                    };
+                    let loss = self.loss(statement, &opening);
                     return Err(self.broken(held, error, loss, ticket.take(), request));
                 }
             }
         };
         self.observe(held, &relayed, statement, route, opening, ticket.take(), (request, snapshot)).await;
         match relayed.client {
-            ClientState::Present => Ok(()),
+            ClientState::Present => Ok(Carried::ToItsEnd),
             ClientState::Gone => Err(NotCarried::Over(SessionEnd::Left)),
         }
+    }
+
+    /// What goes with the connection when it breaks under `statement`.
+    pub(super) fn loss(&self, statement: &Statement, opening: &Opening) -> Loss {
+        let begun = opening.begun || self.autocommit == Autocommit::Off;
+        Loss { may_have_run: MayHaveRun::of(statement), begun }
     }
 
     /// Where it goes: what asks for the last reply's leavings goes where they are.
@@ -220,6 +240,19 @@ impl Session {
         limit.filter(|_| may_be_cut_short(statement))
     }
 
+    /// As [`Self::exchange`], for as long as the statement may run.
+    pub(super) async fn exchange_in_time(
+        &mut self,
+        held: &mut Held,
+        statement: &Statement,
+        sent: &Sent<'_>,
+    ) -> Result<Relayed, RelayError> {
+        match self.time_limit(statement) {
+            None => self.exchange(held, sent).await,
+            Some(limit) => Box::pin(self.exchange_within(limit, held, sent)).await,
+        }
+    }
+
     /// As [`Self::exchange`]. A statement that runs for longer than its user may let it is ended by KILL QUERY; the client gets the server's own
     /// error, or the rest of the reply. The connection is this session's until the KILL is answered, so that it hits nobody else's statement.
     async fn exchange_within(
@@ -247,6 +280,7 @@ impl Session {
     async fn exchange(&mut self, held: &mut Held, sent: &Sent<'_>) -> Result<Relayed, RelayError> {
         let connection = &mut held.checkout.connection;
         held.shown = held.last_reply.take();
+        held.read_ahead = None;
         connection.begin_command();
         // A plain BEGIN travels in the same write. Anything longer is confirmed step by step: a SAVEPOINT that failed
         // must not be followed by the statement it was to protect.
@@ -283,6 +317,14 @@ impl Session {
                 let mut relay = Box::new(relay);
                 Box::pin(relay.pass_on(known)).await
             }
+            Some(Withheld::End) => {
+                let expected = Expected { ending: Ending::Kept, ..expected };
+                let relay = Relay::new(&self.worker, &self.presence.entry, &mut self.client, connection, expected);
+                let mut relay = Box::new(relay);
+                let relayed = Box::pin(relay.pass_on(std::future::ready(()))).await?;
+                held.end = relay.into_end();
+                Ok(relayed)
+            }
             Some(withheld) => Box::pin(self.withhold(withheld, held, expected)).await,
         }
     }
@@ -298,7 +340,7 @@ impl Session {
         let reply = collected(connection, expected).await?;
         let flags = connection.scan_flags();
         let edited = match withheld {
-            Withheld::EndOfPacket(_) => None,
+            Withheld::EndOfPacket(_) | Withheld::End => None,
             Withheld::View(view) => self.as_own(view, (connection.instance, connection.thread_id), &reply.bytes, flags),
             Withheld::Schema(group) => {
                 if !matches!(reply.end.kind, EndKind::Error { .. }) {
@@ -323,7 +365,7 @@ impl Session {
 
     /// The backend broke: the transaction is lost, a write's outcome unknown, and its ticket kept until its connection is
     /// known dead.
-    fn broken(
+    pub(super) fn broken(
         &mut self,
         held: Box<Held>,
         error: RelayError,
@@ -378,7 +420,7 @@ impl Session {
 }
 
 /// Sends what opens a transaction packet by packet, each one confirmed.
-async fn confirm_each(connection: &mut Connection, packets: &[Vec<u8>]) -> Result<(), RelayError> {
+pub(super) async fn confirm_each(connection: &mut Connection, packets: &[Vec<u8>]) -> Result<(), RelayError> {
     let lost = RelayError::Backend { forwarded: false };
     for packet in packets {
         if connection.stream.send(packet).await.is_err() {

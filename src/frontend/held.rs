@@ -69,6 +69,18 @@ pub struct Held {
     pub shown: Option<LastReply>,
     /// What its LAST_INSERT_ID() is to this session.
     pub insert_id: InsertId,
+    /// The warnings of the last reply, read before Meridian said something of its own behind it: what the reply left is not to be asked
+    /// for here, but for its insert id.
+    pub read_ahead: Option<ReadAhead>,
+    /// The last packet of a reply whose outcome is not decided yet.
+    pub end: Vec<u8>,
+}
+
+/// What was read behind a reply before something of Meridian's own went over it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReadAhead {
+    /// The reply to SHOW WARNINGS, if there were any.
+    pub warnings: Option<Vec<u8>>,
 }
 
 /// Whose the LAST_INSERT_ID() of a kept connection is.
@@ -86,7 +98,16 @@ impl Held {
     /// A connection that is kept for no reason yet. Boxed, because it changes hands several times per statement.
     pub fn boxed(checkout: Checkout, target: Target) -> Box<Held> {
         let (pins, insert_id) = (Pins::default(), InsertId::Foreign);
-        Box::new(Held { checkout, target, pins, last_reply: None, shown: None, insert_id })
+        Box::new(Held {
+            checkout,
+            target,
+            pins,
+            last_reply: None,
+            shown: None,
+            insert_id,
+            read_ahead: None,
+            end: Vec::new(),
+        })
     }
 
     /// As a decision sees it.
@@ -160,7 +181,7 @@ impl Session {
 
     /// Gives back a connection that is kept for comfort: others wait for it, and the client may still ask.
     pub(super) async fn let_go_early(&mut self, mut held: Box<Held>) {
-        if let Some(last_reply) = held.last_reply {
+        if let Some(last_reply) = held.last_reply.filter(|_| held.read_ahead.is_none()) {
             let warnings = if last_reply.warnings { Box::pin(read_warnings(&mut held)).await } else { None };
             self.left_behind = Some(LeftBehind { row_count: last_reply.row_count, warnings });
         }

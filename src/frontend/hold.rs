@@ -1,12 +1,15 @@
 //! Writes of scopes that are moving: they wait, and are decided anew when the move has ended. The client sees a pause and no error.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
 
 use super::error_reply;
 use super::session::{Request, Session, SessionEnd};
 use crate::control::{HeldPlace, NotEntered, NotHeld, WriteTicket};
 use crate::fault::ClientText;
-use crate::model::{MoveId, Snapshot};
+use crate::model::{Epoch, MoveId, Snapshot};
 use crate::route::Route;
 
 /// What became of a write that had to wait.
@@ -17,7 +20,64 @@ pub(super) enum Held {
     Refused,
 }
 
+/// What became of a write that the row of its scope did not let in.
+pub(super) enum Row {
+    /// Something has changed, or some time has passed: decide again.
+    AskAgain,
+    /// The client was told that it waited for nothing; the statement was not sent.
+    Refused,
+}
+
+/// A write that waits before a row: its place among those that wait, and until when.
+pub(super) struct BeforeRow {
+    _place: HeldPlace,
+    until: Instant,
+}
+
+/// Between two looks at whether a row lets a write in, where nothing else tells that it may.
+const LOOK: Duration = Duration::from_millis(20);
+
 impl Session {
+    /// Waits for a newer state than that of `epoch`, or for a moment: the row may be ahead of this node, or behind it. Errors: the session was
+    /// ended meanwhile.
+    pub(super) async fn hold_for_row(
+        &mut self,
+        before: &mut Option<Box<BeforeRow>>,
+        epoch: Epoch,
+        request: &Request,
+    ) -> Result<Row, SessionEnd> {
+        let (room, entry) = (Arc::clone(&self.worker.node.room), Arc::clone(&self.presence.entry));
+        if before.is_none() {
+            match room.place(request.command.packet.len()) {
+                Ok(place) => {
+                    *before = Some(Box::new(BeforeRow { _place: place, until: Instant::now() + room.patience() }))
+                }
+                Err(why) => return self.not_let_in_time(why, request).await,
+            }
+        }
+        let waited = before.as_ref().is_none_or(|before| Instant::now() >= before.until);
+        if waited {
+            return self.not_let_in_time(NotHeld::Expired, request).await;
+        }
+        let gate = Arc::clone(&self.worker.node.gate);
+        tokio::select! {
+            biased;
+            () = entry.killed() => Err(SessionEnd::Killed),
+            () = gate.advanced_beyond(epoch) => Ok(Row::AskAgain),
+            () = sleep(LOOK) => Ok(Row::AskAgain),
+        }
+    }
+
+    async fn not_let_in_time(&mut self, why: NotHeld, request: &Request) -> Result<Row, SessionEnd> {
+        tracing::warn!(
+            session = self.presence.entry.id,
+            ?why,
+            "a write that the fence's row did not let in was refused"
+        );
+        self.send(&error_reply::text(&not_held(why), request.reply_sequence())).await?;
+        Ok(Row::Refused)
+    }
+
     /// Waits for the end of move `id`. Errors: the session was ended meanwhile, or the client is gone.
     pub(super) async fn hold(&mut self, id: MoveId, request: &Request) -> Result<Held, SessionEnd> {
         let room = Arc::clone(&self.worker.node.room);

@@ -18,6 +18,7 @@ pub mod effects;
 pub mod end_signal;
 pub mod error_reply;
 mod execution;
+mod fenced;
 pub mod held;
 pub mod hold;
 pub mod listener;

@@ -95,6 +95,9 @@ impl Session {
         let access = if touched { TransactionAccess::Touched } else { TransactionAccess::OnlyRead };
         match &mut self.transaction {
             Transaction::Open(open) => {
+                if !keeps_locks(statement) {
+                    open.compared.clear();
+                }
                 open.keep(ticket, &route.scopes);
                 if touched {
                     open.access = TransactionAccess::Touched;
@@ -104,8 +107,8 @@ impl Session {
             }
             Transaction::None | Transaction::Queued(_) => {
                 let opening = self.opening_with_isolation(opening, statement);
-                let (tickets, written) = (SmallVec::new(), SmallVec::new());
-                let mut open = OpenTransaction { target: route.target, access, opening, tickets, written };
+                let (tickets, written, compared) = (SmallVec::new(), SmallVec::new(), SmallVec::new());
+                let mut open = OpenTransaction { target: route.target, access, opening, tickets, written, compared };
                 open.keep(ticket, &route.scopes);
                 self.transaction = Transaction::Open(Box::new(open));
             }
@@ -152,7 +155,9 @@ impl Session {
             // The values were asked for since: what was left is read already.
             return;
         }
-        self.left_behind = Some(LeftBehind { row_count: left.row_count, warnings: None });
+        let (row_count, read_ahead) = (left.row_count, held.read_ahead.clone());
+        let left = if read_ahead.is_some() { LastReply { warnings: false, row_count: 0, ..left } } else { left };
+        self.left_behind = Some(LeftBehind { row_count, warnings: read_ahead.and_then(|read| read.warnings) });
         held.last_reply = left.is_askable().then_some(left);
     }
 
@@ -229,6 +234,34 @@ fn sets_global(statement: &Statement) -> bool {
 
 fn asks_diagnostics(facts: &Facts) -> bool {
     facts.class == StatementClass::Show && facts.asks_previous
+}
+
+/// Whether the transaction behind a statement is for certain the one that was before it, with all its locks.
+fn keeps_locks(statement: &Statement) -> bool {
+    let [alone] = statement.plan.statements.as_slice() else { return false };
+    // What a routine does in between does not show.
+    if alone.effects.iter().any(|effect| effect.pins().is_some()) {
+        return false;
+    }
+    match alone.class {
+        StatementClass::Read
+        | StatementClass::LockingRead
+        | StatementClass::Write(_)
+        | StatementClass::Savepoint
+        | StatementClass::Set
+        | StatementClass::Use
+        | StatementClass::Show
+        | StatementClass::ConnectionId { .. } => true,
+        StatementClass::Ddl
+        | StatementClass::Begin(_)
+        | StatementClass::Commit(_)
+        | StatementClass::Rollback(_)
+        | StatementClass::SetTransaction
+        | StatementClass::Kill { .. }
+        | StatementClass::TableLocks
+        | StatementClass::Xa
+        | StatementClass::Admin => false,
+    }
 }
 
 fn only_reads(class: &StatementClass) -> bool {

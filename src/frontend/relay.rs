@@ -19,6 +19,7 @@ use super::registry::SessionEntry;
 use super::worker::Worker;
 use crate::backend::{CollectedReply, Connection};
 use crate::wire::infile_scanner::InfileScanner;
+use crate::wire::last_packet::{LastPacket, RowsEnd};
 use crate::wire::scanner::{EndKind, ReplyEnd, ReplyKind, ResponseScanner, ScanError, ScanEvent};
 
 /// A reply that was read to its end.
@@ -83,6 +84,8 @@ pub enum Ending {
     AtOnce,
     /// When something else is done: until then it sends nothing that could depend on it.
     Later,
+    /// When and as the caller says.
+    Kept,
 }
 
 enum Step {
@@ -103,6 +106,8 @@ pub(super) struct Relay<'a> {
     unsent: Vec<u8>,
     /// The end of the reply, where it comes later.
     end: Vec<u8>,
+    /// Where the end is kept: what may be it.
+    last: Option<Box<LastPacket>>,
     client_state: ClientState,
     /// Until when the rest may take that nobody hears.
     unheard_until: Option<Instant>,
@@ -138,6 +143,8 @@ impl<'a> Relay<'a> {
         expected: Expected,
     ) -> Relay<'a> {
         let kind = if expected.swallow > 0 { ReplyKind::Simple } else { expected.kind };
+        let rows_end = if connection.scan_flags().deprecate_eof { RowsEnd::Ok } else { RowsEnd::Eof };
+        let last = (expected.ending == Ending::Kept).then(|| Box::new(LastPacket::new(rows_end)));
         Relay {
             worker,
             entry,
@@ -147,6 +154,7 @@ impl<'a> Relay<'a> {
             expected,
             unsent: Vec::new(),
             end: Vec::new(),
+            last,
             client_state: ClientState::Present,
             unheard_until: None,
             forwarded: false,
@@ -167,7 +175,13 @@ impl<'a> Relay<'a> {
             }
             match step {
                 Step::More => {}
-                Step::LocalInfile => Box::pin(self.carry_local_file()).await?,
+                Step::LocalInfile => {
+                    if let Some(last) = &mut self.last {
+                        self.unsent = last.take();
+                        Box::pin(self.send_rest()).await;
+                    }
+                    Box::pin(self.carry_local_file()).await?;
+                }
                 Step::Ended(end) => {
                     if !self.end.is_empty() {
                         before_end.await;
@@ -182,6 +196,11 @@ impl<'a> Relay<'a> {
                 }
             }
         }
+    }
+
+    /// The last packet, where it was kept; it tells of no transaction.
+    pub fn into_end(self) -> Vec<u8> {
+        self.last.map(|last| last.into_end()).unwrap_or_default()
     }
 
     /// A step while nobody hears.
@@ -206,10 +225,15 @@ impl<'a> Relay<'a> {
             let (mine, rest) = bytes.split_at(fed.forward);
             bytes = rest;
             let is_end = matches!(fed.event, Some(ScanEvent::End(_)));
-            if self.expected.swallow == 0 && is_end && self.expected.ending == Ending::Later {
-                self.end.extend_from_slice(mine);
-            } else if self.expected.swallow == 0 {
-                self.forward(context, mine);
+            match &mut self.last {
+                _ if self.expected.swallow > 0 => {}
+                Some(last) => {
+                    let mut onward = Vec::new();
+                    last.feed(mine, &mut onward);
+                    self.forward(context, &onward);
+                }
+                None if is_end && self.expected.ending == Ending::Later => self.end.extend_from_slice(mine),
+                None => self.forward(context, mine),
             }
             match fed.event {
                 None => {}

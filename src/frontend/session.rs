@@ -15,6 +15,7 @@ use super::answer::end_of_release;
 use super::attributes;
 use super::client::{Client, ReadError, ReceivedCommand};
 use super::config::ListenerConfig;
+use super::dispatch::Carried;
 use super::error_reply;
 use super::execution::Execution;
 use super::held::{Held, LeftBehind};
@@ -107,6 +108,8 @@ struct Tries {
     lookups: usize,
     /// Its place among those that were held, until it is on its way.
     place: Option<Box<HeldPlace>>,
+    /// Its place among those that wait before a row that does not let them in.
+    before_row: Option<Box<hold::BeforeRow>>,
 }
 
 /// How a statement goes on that could not be sent.
@@ -316,7 +319,14 @@ impl Session {
             tries.place = None;
             self.count_observed(&snapshot.state, &route, &statement, request);
             return match self.carry(request, &statement, &route, &mut ticket, &snapshot).await {
-                Ok(()) => end_of_release(&statement),
+                Ok(Carried::ToItsEnd) => end_of_release(&statement),
+                Ok(Carried::NotLetIn) => {
+                    drop(ticket);
+                    match Box::pin(self.hold_for_row(&mut tries.before_row, snapshot.state.epoch, request)).await? {
+                        hold::Row::AskAgain => continue,
+                        hold::Row::Refused => Ok(()),
+                    }
+                }
                 Err(not_carried) => Box::pin(self.tell(not_carried)).await,
             };
         }

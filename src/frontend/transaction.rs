@@ -32,6 +32,8 @@ pub struct OpenTransaction {
     pub tickets: SmallVec<[WriteTicket; 1]>,
     /// The scopes those tickets are for.
     pub written: SmallVec<[Scope; 2]>,
+    /// The scopes whose rows of the fence it holds: they let it in, and nobody raises them before it has ended.
+    pub compared: SmallVec<[Scope; 2]>,
 }
 
 impl OpenTransaction {
@@ -77,6 +79,14 @@ impl Transaction {
         match self {
             Transaction::None | Transaction::Queued(_) => &[],
             Transaction::Open(open) => &open.written,
+        }
+    }
+
+    /// The scopes whose rows of the fence it holds.
+    pub fn compared(&self) -> &[Scope] {
+        match self {
+            Transaction::None | Transaction::Queued(_) => &[],
+            Transaction::Open(open) => &open.compared,
         }
     }
 

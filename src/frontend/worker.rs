@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use crate::backend::Pools;
 use crate::control::catalog_requests::CatalogRequests;
 use crate::control::mapping_requests::MappingRequests;
-use crate::control::{HoldingRoom, SeenSnapshot, SnapshotReader, Snapshots, WriteGate};
+use crate::control::{HoldingRoom, RowFences, SeenSnapshot, SnapshotReader, Snapshots, WriteGate};
 use crate::net::rsa_key::RsaKey;
 use crate::sql::PlanCache;
 
@@ -40,6 +40,8 @@ pub struct Node {
     pub catalog: CatalogRequests,
     /// Who looks up keys that tables map.
     pub mappings: MappingRequests,
+    /// Whose writes compare rows.
+    pub row_fences: Arc<RowFences>,
     /// What was refused, and what would have been.
     pub tally: Tally,
     /// The key for caching_sha2_password on plain TCP.

@@ -13,6 +13,8 @@ pub enum Fence {
     None,
     /// Its accounts: they are shut and their connections ended, at any moment.
     Connection,
+    /// A row for each scope at the primaries: every write locks and compares it, and a move raises it ([`super::fence_row`]).
+    Row,
 }
 
 /// What an instance knows of one node's account.

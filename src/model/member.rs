@@ -33,6 +33,8 @@ pub struct About {
     pub number: u8,
     /// The groups, by name, at whose primaries it logs in with accounts of its own and no others.
     pub own_accounts: Vec<String>,
+    /// The groups, by name, of which it sends no write without comparing the row of its scope.
+    pub compares_rows: Vec<String>,
 }
 
 /// How far a node has got.
@@ -180,6 +182,7 @@ mod tests {
             accounts: Vec::new(),
             number: 1,
             own_accounts: Vec::new(),
+            compares_rows: Vec::new(),
         };
         Member { incarnation, about, fence: 1, life, is_shut_out: false, report }
     }

@@ -175,7 +175,9 @@ fn about(config: &Config, own: &NodeAccounts) -> About {
     accounts.dedup();
     let own_accounts = own.groups().iter().map(|group| config.state.group(*group).name.clone()).collect();
     let version = env!("CARGO_PKG_VERSION").to_owned();
-    About { units, version, accounts, number: config.node.number, own_accounts }
+    let with_rows = config.state.groups.iter().zip(&config.fences).filter(|(_, fence)| **fence == Fence::Row);
+    let compares_rows = with_rows.map(|(group, _)| group.name.clone()).collect();
+    About { units, version, accounts, number: config.node.number, own_accounts, compares_rows }
 }
 
 /// The connections of this node's pools.

@@ -14,6 +14,7 @@ pub mod error_packet;
 pub mod execute;
 pub mod greeting;
 pub mod infile_scanner;
+pub mod last_packet;
 pub mod login_request;
 pub mod ok_packet;
 pub mod packet;

@@ -8,6 +8,7 @@ mod forced;
 mod gate;
 mod mutants;
 mod planned;
+mod row;
 mod world;
 
 use std::collections::BTreeSet;
@@ -16,6 +17,7 @@ use forced::{ForceMutant, Forced, NEWER_ROWS_STAY, RECEIVED_IS_KEPT};
 use meridian::model;
 use mutants::Mutant;
 use planned::{NOTHING_LOST, ONE_OWNER, Planned, SAME_ORDER};
+use row::{RowFence, RowMutant};
 use stateright::{Checker, HasDiscoveries, Model};
 use world::Budget;
 
@@ -137,6 +139,37 @@ fn a_newer_incarnation_leaves_the_older_one_s_threads() {
 fn an_older_incarnation_opens_its_account_again() {
     let budget = Budget { leases: 1, replacements: 1, deadlines: 0, ..CALM };
     caught(Planned { budget, ..small(Mutant::NonMonotoneFence) }, ONE_OWNER);
+}
+
+#[test]
+fn rows_alone_keep_the_law_without_anybody_s_acknowledgement() {
+    let model = RowFence { moves: 2, writes: 2, mutant: RowMutant::Product };
+    let checker = model.checker().threads(2).spawn_bfs().join();
+    println!("{} states, {} steps deep: the row fence", checker.unique_state_count(), checker.max_depth());
+    checker.assert_properties();
+}
+
+fn row_caught(mutant: RowMutant, law: &'static str) {
+    let model = RowFence { moves: 2, writes: 2, mutant };
+    let checker =
+        model.checker().finish_when(HasDiscoveries::AnyOf(BTreeSet::from([law]))).threads(2).spawn_bfs().join();
+    let path = checker.discovery(law).unwrap_or_else(|| panic!("{mutant:?} does not break '{law}'"));
+    println!("{mutant:?} is caught after {} states: {law}: {:?}", checker.unique_state_count(), path.into_actions());
+}
+
+#[test]
+fn a_row_is_set_however_late() {
+    row_caught(RowMutant::NotMonotone, row::ONE_OWNER);
+}
+
+#[test]
+fn a_row_is_compared_and_not_locked() {
+    row_caught(RowMutant::NotLocked, row::ONE_OWNER);
+}
+
+#[test]
+fn a_position_is_read_before_the_row_is_closed() {
+    row_caught(RowMutant::ReadBeforeClosed, row::NOTHING_LOST);
 }
 
 fn force_caught(mutant: ForceMutant, law: &'static str) {

@@ -3,11 +3,10 @@
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Error};
 
+use crate::ctl::definer::{self, hosts_of, quoted, random};
+
 /// The procedures, which the definer's privileges carry out.
 const PROCEDURES: &str = include_str!("procedures.sql");
-
-/// Whom the procedures act as: nobody can log in with it.
-const DEFINER: &str = "'meridian_fence'@'localhost'";
 
 /// What is wanted at an instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,8 +21,7 @@ pub struct Wish {
 
 /// The statements for the instance behind `conn`, whose session must be able to see the accounts' grants. Errors: the server's.
 pub async fn statements(conn: &mut Conn, wish: &Wish) -> Result<Vec<String>, Error> {
-    let version: Option<String> = conn.query_first("SELECT VERSION()").await?;
-    let is_mariadb = version.is_some_and(|version| version.contains("MariaDB"));
+    let is_mariadb = definer::is_mariadb(conn).await?;
     let mut wanted = vec![
         // Each instance has them for itself: they are opened and shut there alone.
         "SET SESSION sql_log_bin = 0".to_owned(),
@@ -34,15 +32,9 @@ pub async fn statements(conn: &mut Conn, wish: &Wish) -> Result<Vec<String>, Err
         "CREATE TABLE IF NOT EXISTS meridian.slot (node INT UNSIGNED NOT NULL, user VARCHAR(80) COLLATE utf8mb4_bin NOT NULL, \
          host VARCHAR(255) COLLATE utf8mb4_bin NOT NULL, PRIMARY KEY (node, user, host)) ENGINE=InnoDB"
             .to_owned(),
-        format!("CREATE USER IF NOT EXISTS {DEFINER} IDENTIFIED BY '{}' ACCOUNT LOCK", random()),
-        format!("GRANT {} ON *.* TO {DEFINER}", definer_grants(is_mariadb)),
-        format!("GRANT SELECT, INSERT, UPDATE, DELETE, EXECUTE ON meridian.* TO {DEFINER}"),
     ];
-    for procedure in PROCEDURES.split("//").map(without_comments).filter(|text| !text.is_empty()) {
-        let name = procedure.split_once("PROCEDURE ").and_then(|(_, rest)| rest.split_once('('));
-        wanted.extend(name.map(|(name, _)| format!("DROP PROCEDURE IF EXISTS {name}")));
-        wanted.push(procedure);
-    }
+    wanted.extend(definer::made(is_mariadb));
+    wanted.extend(definer::procedures(PROCEDURES));
     for host in hosts_of(conn, &wish.caller).await? {
         let caller = format!("{}@{}", quoted(&wish.caller), quoted(&host));
         for procedure in ["open_accounts", "close_accounts"] {
@@ -59,15 +51,6 @@ pub async fn statements(conn: &mut Conn, wish: &Wish) -> Result<Vec<String>, Err
         }
     }
     Ok(wanted)
-}
-
-/// What the definer may do: change accounts, see and end threads, keep it out of the binlog, also where nobody else may write.
-fn definer_grants(is_mariadb: bool) -> &'static str {
-    if is_mariadb {
-        "CREATE USER, PROCESS, CONNECTION ADMIN, BINLOG ADMIN, READ_ONLY ADMIN"
-    } else {
-        "CREATE USER, PROCESS, CONNECTION_ADMIN, SYSTEM_VARIABLES_ADMIN"
-    }
 }
 
 /// An application's account as one instance knows it.
@@ -111,24 +94,6 @@ impl Account {
     }
 }
 
-async fn hosts_of(conn: &mut Conn, user: &str) -> Result<Vec<String>, Error> {
-    conn.query(format!("SELECT Host FROM mysql.user WHERE User = {} ORDER BY Host", quoted(user))).await
-}
-
-fn without_comments(text: &str) -> String {
-    let lines = text.lines().filter(|line| !line.trim_start().starts_with("--"));
-    lines.collect::<Vec<_>>().join("\n").trim().to_owned()
-}
-
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
-}
-
-/// A password that nobody is told, of an account that is locked.
-fn random() -> String {
-    format!("{:032x}", rand::random::<u128>())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -162,11 +127,10 @@ mod tests {
 
     #[test]
     fn the_procedures_are_three() {
-        let procedures: Vec<String> =
-            PROCEDURES.split("//").map(without_comments).filter(|text| !text.is_empty()).collect();
-        assert_eq!(procedures.len(), 3);
-        assert!(
-            procedures.iter().all(|text| text.starts_with("CREATE DEFINER='meridian_fence'@'localhost' PROCEDURE "))
-        );
+        let statements = definer::procedures(PROCEDURES);
+        let (dropped, made): (Vec<String>, Vec<String>) =
+            statements.into_iter().partition(|text| text.starts_with("DROP PROCEDURE IF EXISTS meridian."));
+        assert_eq!((dropped.len(), made.len()), (3, 3));
+        assert!(made.iter().all(|text| text.starts_with("CREATE DEFINER='meridian_fence'@'localhost' PROCEDURE ")));
     }
 }

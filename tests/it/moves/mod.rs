@@ -12,6 +12,7 @@ mod operated;
 mod prechecks;
 mod prepared;
 mod replicas;
+pub mod rows;
 mod under_load;
 
 use std::time::Duration;

@@ -8,9 +8,9 @@ use crate::scenarios::expect::{rows, value};
 use crate::scenarios::node::{Database, Node, Setup};
 use crate::servers::{Mysql9, Mysql9Tree};
 
-async fn primary(tree: &Mysql9Tree, number: u32) -> Mysql9 {
+pub async fn primary(tree: &Mysql9Tree, number: u32, setting: &str) -> Mysql9 {
     let (offset, uuid) = (format!("--auto-increment-offset={number}"), "--auto-increment-increment=4");
-    let server = Mysql9::start(tree, number * 10 + 1, &[&offset, uuid]).await;
+    let server = Mysql9::start(tree, number * 10 + 1, &[&offset, uuid, setting]).await;
     let accounts = [
         "SET SESSION sql_log_bin = 0",
         "CREATE USER app@'%' IDENTIFIED BY 'apppw' REQUIRE SSL",
@@ -24,7 +24,7 @@ async fn primary(tree: &Mysql9Tree, number: u32) -> Mysql9 {
     server
 }
 
-async fn follow(replica: &Mysql9, source: &Mysql9) {
+pub async fn follow(replica: &Mysql9, source: &Mysql9) {
     let change = format!(
         "CHANGE REPLICATION SOURCE TO SOURCE_HOST='127.0.0.1', SOURCE_PORT={}, SOURCE_USER='repl', \
          SOURCE_PASSWORD='replpw', SOURCE_AUTO_POSITION=1, GET_SOURCE_PUBLIC_KEY=1, SOURCE_CONNECT_RETRY=1",
@@ -36,7 +36,8 @@ async fn follow(replica: &Mysql9, source: &Mysql9) {
 #[tokio::test]
 async fn a_global_zone_and_shards_move_to_and_fro_on_mysql_9() {
     let Some(tree) = Mysql9Tree::find().await else { return };
-    let (hz, bj) = (primary(&tree, 1).await, primary(&tree, 2).await);
+    let none = "--performance-schema=OFF";
+    let (hz, bj) = (primary(&tree, 1, none).await, primary(&tree, 2, none).await);
     follow(&bj, &hz).await;
     follow(&hz, &bj).await;
     let tables = [

@@ -4,6 +4,7 @@ mod agreeing;
 mod failing;
 mod fenced;
 mod procedures;
+mod rows;
 mod upgraded;
 
 use std::time::Duration;
@@ -46,6 +47,7 @@ impl Cluster {
         for unit in UNITS {
             // Numbers are the store's revisions, and each test has a store of its own.
             turn.databases.run_unlogged(unit, "DELETE FROM meridian.account").await;
+            turn.databases.run_unlogged(unit, "DELETE FROM meridian.fence").await;
         }
         let mut cluster = Cluster { turn, servers, nodes: Vec::new(), lease, moves, group };
         for number in 1..=nodes {

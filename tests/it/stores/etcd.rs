@@ -55,6 +55,7 @@ fn about() -> About {
         accounts: vec!["app".to_owned()],
         number: 1,
         own_accounts: Vec::new(),
+        compares_rows: Vec::new(),
     }
 }
 

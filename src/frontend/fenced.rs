@@ -1,0 +1,494 @@
+//! Writes of groups with `fence = "row"`: each is sent only when the instance has let it in, by the row of its scope.
+//!
+//! A transaction locks the row, shared, with a comparison of its scope epoch ahead of its first write in the scope: whoever raises the row waits for
+//! it. A write that stands alone gets a transaction of its own, of which the client sees nothing: its reply's end is kept until COMMIT. What
+//! no transaction can stand around (DDL, CALL, packets of several statements, cursors) keeps a guard in place of the row, a user
+//! lock of its connection, which whoever raises rows takes; the row is compared under it.
+
+use super::dispatch::{Carried, Loss, NotCarried, Sent, Withheld};
+use super::error_reply;
+use super::held::{Held, ReadAhead, read_warnings};
+use super::relay::{ClientState, RelayError, Relayed};
+use super::session::{Request, Session, SessionEnd};
+use super::transaction::{Autocommit, Opening, Transaction};
+use crate::backend::ConnectionError;
+use crate::control::WriteTicket;
+use crate::control::row_fences::{GUARDS, guard_name};
+use crate::fault::ClientText;
+use crate::model::{ControlState, Epoch, Scope, Snapshot, fence_row};
+use crate::route::{Route, TransactionStep};
+use crate::sql::{PinReason, Statement, StatementClass};
+use crate::wire::command::Command;
+use crate::wire::packet::HEADER;
+use crate::wire::reply::{EndKind, ReplyKind};
+use crate::wire::status;
+use crate::wire::text_row::text_row;
+
+/// How long a guard is waited for: longer than a move keeps them all.
+const GUARD_PATIENCE: u32 = 20;
+
+/// Of this session's connection a transaction ends so, whatever the session's `completion_type`.
+const COMMIT: &[u8] = b"COMMIT AND NO CHAIN NO RELEASE";
+const ROLLBACK: &[u8] = b"ROLLBACK AND NO CHAIN NO RELEASE";
+
+/// How a write is kept from running late.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// Its transaction holds the row.
+    Within,
+    /// A transaction of its own does.
+    Alone,
+    /// Its connection keeps a guard.
+    Guarded,
+}
+
+impl Way {
+    fn of(write: &FencedWrite<'_>, autocommit: Autocommit, held: &Held) -> Way {
+        let FencedWrite { request, statement, route, opening, .. } = write;
+        let stands_in_one = match route.transaction {
+            TransactionStep::Autocommit => held.pins.contains(PinReason::Xa),
+            // A SET TRANSACTION alone opens none.
+            TransactionStep::Open | TransactionStep::Rebind => opening.begun || autocommit == Autocommit::Off,
+            TransactionStep::Continue => true,
+        };
+        let is_plain = match statement.plan.statements.as_slice() {
+            [alone] => {
+                matches!(alone.class, StatementClass::Write(_) | StatementClass::LockingRead | StatementClass::Read)
+                    && alone.effects.iter().all(|effect| effect.pins().is_none())
+                    && request.reply != ReplyKind::Cursor
+            }
+            _ => false,
+        };
+        match stands_in_one {
+            _ if !is_plain => Way::Guarded,
+            true => Way::Within,
+            false => Way::Alone,
+        }
+    }
+}
+
+/// What a row said.
+enum Compared {
+    LetIn,
+    /// It is of another epoch, closed, or not there.
+    NotLetIn,
+    /// All guards are kept.
+    NoGuard,
+    /// The server did not answer the question, but so.
+    Refused(Vec<u8>),
+}
+
+/// A write on its way, with all that goes with it.
+pub(super) struct FencedWrite<'a> {
+    pub request: &'a mut Request,
+    pub statement: &'a Statement,
+    pub route: &'a Route,
+    pub snapshot: &'a Snapshot,
+    pub opening: Opening,
+    pub ticket: &'a mut Option<WriteTicket>,
+}
+
+impl Session {
+    /// Whether the statement is one of those: a write, or a read that must be current, of such a group.
+    pub(super) fn is_fenced(&self, route: &Route) -> bool {
+        !route.scopes.is_empty() && self.worker.node.row_fences.covers(route.target.group)
+    }
+
+    /// Carries it to its end on this connection; or does not, because the row does not let it in under this snapshot.
+    pub(super) async fn carry_fenced(
+        &mut self,
+        mut held: Box<Held>,
+        write: FencedWrite<'_>,
+    ) -> Result<Carried, NotCarried> {
+        let ahead = match self.prepare_connection(&mut held, write.request, write.statement).await {
+            Ok(ahead) => ahead,
+            Err(refused) => {
+                self.transaction.put_back(write.opening);
+                return Err(self.not_ready(held, refused, write.ticket.take(), write.request).await);
+            }
+        };
+        let way = Way::of(&write, self.autocommit, &held);
+        let compared = self.transaction.compared();
+        let rows = match write.route.scopes.iter().all(|scope| compared.contains(scope)) {
+            true if way == Way::Within => Some(Vec::new()),
+            _ => rows_of(&write.snapshot.state, &write.route.scopes),
+        };
+        let Some(rows) = rows else { return self.not_let_in(held, way, write).await };
+        if !rows.is_empty() {
+            match self.compare(&mut held, way, &write, &rows).await {
+                Ok(Compared::LetIn) => {}
+                Ok(Compared::NotLetIn) => return self.not_let_in(held, way, write).await,
+                Ok(Compared::NoGuard) => return self.cannot_tell(held, way, write, no_guard()).await,
+                Ok(Compared::Refused(packet)) => {
+                    return self.cannot_tell(held, way, write, not_readable(&packet)).await;
+                }
+                Err(error) => {
+                    return Err(self.broken(
+                        held,
+                        error,
+                        Loss::none(write.opening.begun),
+                        write.ticket.take(),
+                        write.request,
+                    ));
+                }
+            }
+        }
+        match way {
+            Way::Alone => self.carry_alone(held, ahead, write).await,
+            Way::Within | Way::Guarded => self.carry_as_it_is(held, way, ahead, write, rows.is_empty()).await,
+        }
+    }
+
+    /// Asks the rows, behind what opens the transaction that is to hold them.
+    async fn compare(
+        &mut self,
+        held: &mut Held,
+        way: Way,
+        write: &FencedWrite<'_>,
+        rows: &[(u32, Epoch)],
+    ) -> Result<Compared, RelayError> {
+        let state = &write.snapshot.state;
+        let group = &state.group(write.route.target.group).name;
+        let mut ahead: Vec<Vec<u8>> = match way {
+            Way::Within | Way::Alone => write.opening.packets.clone(),
+            // It opens with its statement, under the guard.
+            Way::Guarded => Vec::new(),
+        };
+        let question = match way {
+            Way::Within => question(group, rows),
+            Way::Alone => {
+                ahead.push(self.query_packet(b"BEGIN"));
+                question(group, rows)
+            }
+            Way::Guarded => {
+                let take = format!("SELECT GET_LOCK({}, {GUARD_PATIENCE})", self.guard(group));
+                let reply = ask(held, take.as_bytes()).await?;
+                if text_row(&reply).and_then(|mut row| row.pop()?).as_deref() != Some("1") {
+                    return Ok(Compared::NoGuard);
+                }
+                question(group, rows)
+            }
+        };
+        let connection = &mut held.checkout.connection;
+        connection.begin_command();
+        // A plain BEGIN travels with the question; anything longer is confirmed step by step.
+        if ahead.len() > 1 {
+            super::dispatch::confirm_each(connection, &ahead).await?;
+            ahead.clear();
+        }
+        let along = ahead.len();
+        ahead.push(self.query_packet(question.as_bytes()));
+        let lost = |_| RelayError::Backend { forwarded: false };
+        // Even after a failed write the server may have said why: so the reply is read.
+        drop(connection.stream.send(&ahead.concat()).await);
+        let mut read = Vec::new();
+        for _ in 0..along {
+            let reply = connection.collect_next(&mut read, ReplyKind::Simple).await.map_err(lost)?;
+            if let EndKind::Error { errno } = reply.end.kind {
+                return Err(RelayError::Opening { errno });
+            }
+        }
+        let reply = connection.collect_next(&mut read, ReplyKind::Query).await.map_err(lost)?;
+        connection.end_command(&reply.end);
+        Ok(said(&reply.bytes, rows.len()))
+    }
+
+    /// A write whose row is held, or guarded: as any other. Behind the guard the transaction it may have left open takes the row over.
+    async fn carry_as_it_is(
+        &mut self,
+        mut held: Box<Held>,
+        way: Way,
+        ahead: Option<Vec<u8>>,
+        write: FencedWrite<'_>,
+        is_held_already: bool,
+    ) -> Result<Carried, NotCarried> {
+        let FencedWrite { request, statement, route, snapshot, opening, ticket } = write;
+        let (request, nothing) = (&*request, Opening::default());
+        // Under a guard nothing of the opening has been sent.
+        let opens = if way == Way::Guarded || is_held_already { &opening } else { &nothing };
+        let withheld = Withheld::of(statement, request, self);
+        let sent = Sent { request, opening: opens, ahead, withheld };
+        let relayed = match self.exchange_in_time(&mut held, statement, &sent).await {
+            Ok(relayed) => relayed,
+            Err(error) => {
+                let loss = self.loss(statement, &opening);
+                return Err(self.broken(held, error, loss, ticket.take(), request));
+            }
+        };
+        let mut holds = way == Way::Within;
+        if way == Way::Guarded {
+            match self.let_go_of_guard(&mut held, &relayed, route, snapshot).await {
+                Ok(over) => holds = over,
+                // What the client has been told is true; but nothing may follow it in this transaction.
+                Err(error) => {
+                    let loss = self.loss(statement, &opening);
+                    drop(self.broken(held, error, loss, ticket.take(), request));
+                    return Err(NotCarried::Over(SessionEnd::Backend));
+                }
+            }
+        }
+        self.observe(held, &relayed, statement, route, opening, ticket.take(), (request, snapshot)).await;
+        if let Transaction::Open(open) = &mut self.transaction
+            && holds
+        {
+            open.compared.extend(route.scopes.iter().copied());
+        }
+        present(&relayed)
+    }
+
+    /// The rows are taken over by a transaction that the statement has left open, if it has; whether it has. Errors: the rows do not let it in
+    /// any more, or the connection broke.
+    async fn let_go_of_guard(
+        &mut self,
+        held: &mut Held,
+        relayed: &Relayed,
+        route: &Route,
+        snapshot: &Snapshot,
+    ) -> Result<bool, RelayError> {
+        let group = &snapshot.state.group(route.target.group).name;
+        let failed = matches!(relayed.end.kind, EndKind::Error { .. });
+        let warnings = match failed || relayed.end.warnings > 0 {
+            true => read_warnings(held).await,
+            false => None,
+        };
+        held.read_ahead = Some(ReadAhead { warnings });
+        let may_be_open = relayed.end.status.is_none_or(|flags| flags & status::IN_TRANS != 0);
+        if may_be_open {
+            let rows = rows_of(&snapshot.state, &route.scopes).unwrap_or_default();
+            let reply = ask(held, question(group, &rows).as_bytes()).await?;
+            if !matches!(said(&reply, rows.len()), Compared::LetIn) {
+                return Err(RelayError::Backend { forwarded: true });
+            }
+        }
+        ask(held, format!("DO RELEASE_LOCK({})", self.guard(group)).as_bytes()).await?;
+        Ok(may_be_open)
+    }
+
+    /// A write in a transaction of its own: the client hears of its end when COMMIT has said how it ended.
+    async fn carry_alone(
+        &mut self,
+        mut held: Box<Held>,
+        ahead: Option<Vec<u8>>,
+        write: FencedWrite<'_>,
+    ) -> Result<Carried, NotCarried> {
+        let FencedWrite { request, statement, route, snapshot, opening, ticket } = write;
+        let (request, nothing) = (&*request, Opening::default());
+        let sent = Sent { request, opening: &nothing, ahead, withheld: Some(Withheld::End) };
+        let mut relayed = match self.exchange_in_time(&mut held, statement, &sent).await {
+            Ok(relayed) => relayed,
+            Err(error) => {
+                let loss = self.loss(statement, &opening);
+                return Err(self.broken(held, error, loss, ticket.take(), request));
+            }
+        };
+        let failed = matches!(relayed.end.kind, EndKind::Error { .. });
+        let warnings = match failed || relayed.end.warnings > 0 {
+            true => read_warnings(&mut held).await,
+            false => None,
+        };
+        held.read_ahead = Some(ReadAhead { warnings });
+        let mut end = std::mem::take(&mut held.end);
+        let last_word = if failed { ROLLBACK } else { COMMIT };
+        match held.checkout.connection.confirmed(Command::Query, last_word).await {
+            Ok(ended) => {
+                let flags = ended.status.unwrap_or_default() & !status::IN_TRANS;
+                relayed.end.status = Some(relayed.end.status.map_or(flags, |said| said & !status::IN_TRANS));
+            }
+            // It ended in nothing: as if the statement itself had.
+            Err(ConnectionError::Refused { packet }) if !failed => {
+                end = in_its_place(&end, packet);
+                relayed.end.kind = EndKind::Error { errno: errno_of(&end) };
+                relayed.end.status = Some(0);
+                drop(held.checkout.connection.confirmed(Command::Query, ROLLBACK).await);
+            }
+            Err(error) => {
+                let session = self.presence.entry.id;
+                tracing::warn!(session, error = &error as &dyn std::error::Error, "lost at the end of a write");
+                self.abandon(held, ticket.take().into_iter().collect());
+                self.show(None);
+                let unknown = error_reply::text(&error_reply::lost_backend(true), sequence_of(&end));
+                return Err(NotCarried::Told(if failed { end } else { unknown }));
+            }
+        }
+        if relayed.client == ClientState::Present && self.client.send(&end).await.is_err() {
+            relayed.client = ClientState::Gone;
+        }
+        self.observe(held, &relayed, statement, route, opening, ticket.take(), (request, snapshot)).await;
+        present(&relayed)
+    }
+
+    /// The row did not let it in, and it was not sent. A transaction that has done nothing else begins anew when it is decided again; of any other
+    /// the client has to know.
+    async fn not_let_in(&mut self, held: Box<Held>, way: Way, write: FencedWrite<'_>) -> Result<Carried, NotCarried> {
+        self.worker.node.row_fences.tell_missed();
+        let goes_on = write.route.transaction == TransactionStep::Continue || held.pins.contains(PinReason::Xa);
+        let sequence = write.request.reply_sequence();
+        let opening = write.opening.clone();
+        self.undo(held, way, write).await?;
+        if goes_on {
+            return Err(NotCarried::Told(error_reply::text(&rolled_back(), sequence)));
+        }
+        self.transaction.put_back(opening);
+        Ok(Carried::NotLetIn)
+    }
+
+    /// It is not known what the row says, and the statement was not sent.
+    async fn cannot_tell(
+        &mut self,
+        held: Box<Held>,
+        way: Way,
+        write: FencedWrite<'_>,
+        mut text: ClientText,
+    ) -> Result<Carried, NotCarried> {
+        if write.route.transaction == TransactionStep::Continue {
+            text.message.push_str("; its transaction is rolled back");
+            if text.errno == 1205 {
+                (text.errno, text.sqlstate) = (1213, "40001");
+            }
+        }
+        let (packet, opening) = (error_reply::text(&text, write.request.reply_sequence()), write.opening.clone());
+        self.undo(held, way, write).await?;
+        self.transaction.put_back(opening);
+        Err(NotCarried::Told(packet))
+    }
+
+    /// Ends what was begun for a write that is not sent: no row stays locked. The transaction of an XA branch is its client's to end.
+    async fn undo(&mut self, mut held: Box<Held>, way: Way, write: FencedWrite<'_>) -> Result<(), NotCarried> {
+        let group = &write.snapshot.state.group(write.route.target.group).name;
+        if way == Way::Guarded {
+            let release = format!("DO RELEASE_LOCK({})", self.guard(group));
+            if let Err(error) = ask(&mut held, release.as_bytes()).await {
+                return Err(self.broken(
+                    held,
+                    error,
+                    Loss::none(write.opening.begun),
+                    write.ticket.take(),
+                    write.request,
+                ));
+            }
+        }
+        if held.pins.contains(PinReason::Xa) {
+            self.settle(held).await;
+            return Ok(());
+        }
+        match held.checkout.connection.confirmed(Command::Query, ROLLBACK).await {
+            Ok(_) => {
+                if self.transaction.is_open() {
+                    self.transaction = Transaction::None;
+                }
+                *write.ticket = None;
+                self.settle(held).await;
+                Ok(())
+            }
+            Err(_) => {
+                let lost = RelayError::Backend { forwarded: false };
+                Err(self.broken(held, lost, Loss::none(write.opening.begun), write.ticket.take(), write.request))
+            }
+        }
+    }
+
+    /// This session's guard, as an expression.
+    fn guard(&self, group: &str) -> String {
+        guard_name(group, self.presence.entry.id % GUARDS)
+    }
+}
+
+/// The rows of `scopes` with the epochs to compare; `None` where the state has no such scope.
+fn rows_of(state: &ControlState, scopes: &[Scope]) -> Option<Vec<(u32, Epoch)>> {
+    scopes.iter().map(|scope| fence_row::row_of(state, *scope)).collect()
+}
+
+/// How many of `rows` let in their epoch; each is locked, shared. It reads the newest state of them whatever the transaction has seen.
+fn question(group: &str, rows: &[(u32, Epoch)]) -> String {
+    let numbers: Vec<String> = rows.iter().map(|(row, _)| row.to_string()).collect();
+    let cases: String = rows.iter().map(|(row, epoch)| format!(" WHEN {row} THEN {epoch}")).collect();
+    let numbers = numbers.join(",");
+    format!(
+        "SELECT COUNT(*) FROM meridian.fence FORCE INDEX (PRIMARY) WHERE grp = '{group}' AND scope IN ({numbers}) \
+         AND is_open = 1 AND epoch = CASE scope{cases} END LIMIT 1 LOCK IN SHARE MODE"
+    )
+}
+
+fn said(reply: &[u8], rows: usize) -> Compared {
+    match text_row(reply).and_then(|mut row| row.pop()?) {
+        Some(let_in) if let_in == rows.to_string() => Compared::LetIn,
+        Some(_) => Compared::NotLetIn,
+        None => Compared::Refused(reply.to_vec()),
+    }
+}
+
+/// A command of Meridian's own with a reply that is looked at by whoever asked.
+async fn ask(held: &mut Held, text: &[u8]) -> Result<Vec<u8>, RelayError> {
+    let reply = held.checkout.connection.ask(Command::Query, text, ReplyKind::Query).await;
+    reply.map(|reply| reply.bytes).map_err(|_| RelayError::Backend { forwarded: false })
+}
+
+fn present(relayed: &Relayed) -> Result<Carried, NotCarried> {
+    match relayed.client {
+        ClientState::Present => Ok(Carried::ToItsEnd),
+        ClientState::Gone => Err(NotCarried::Over(SessionEnd::Left)),
+    }
+}
+
+/// A packet with the number of the one that it stands for.
+fn in_its_place(end: &[u8], mut packet: Vec<u8>) -> Vec<u8> {
+    if let Some(number) = packet.get_mut(HEADER - 1) {
+        *number = sequence_of(end);
+    }
+    packet
+}
+
+fn sequence_of(packet: &[u8]) -> u8 {
+    packet.get(HEADER - 1).copied().unwrap_or(1)
+}
+
+/// The number of an ERR packet; 0 of what is none.
+fn errno_of(packet: &[u8]) -> u16 {
+    match packet.get(HEADER..HEADER + 3) {
+        Some([0xFF, low, high]) => u16::from_le_bytes([*low, *high]),
+        Some(_) | None => 0,
+    }
+}
+
+/// What the client of a transaction reads that cannot go on: errno and SQLSTATE by which drivers and frameworks begin it again.
+fn rolled_back() -> ClientText {
+    let message =
+        "meridian: ownership of this data has moved while the transaction was open; it is rolled back, begin it again";
+    ClientText { errno: 1213, sqlstate: "40001", message: message.to_owned() }
+}
+
+fn no_guard() -> ClientText {
+    let message = "meridian: too many statements of this group run outside transactions, or a move is closing it; nothing was sent, try again";
+    ClientText { errno: 1205, sqlstate: "HY000", message: message.to_owned() }
+}
+
+/// A lock wait or a deadlock is the server's to tell; anything else means that the fence is not there as it should be.
+fn not_readable(packet: &[u8]) -> ClientText {
+    let errno = errno_of(packet);
+    if matches!(errno, 1205 | 1213) {
+        let message = "meridian: the row of the fence was not to be had in time; nothing was sent, try again";
+        return ClientText { errno: 1205, sqlstate: "HY000", message: message.to_owned() };
+    }
+    let message = format!(
+        "meridian: the row of the fence cannot be read at the database (its error {errno}; meridian ctl fence-schema); nothing was sent"
+    );
+    ClientText { errno: 1290, sqlstate: "HY000", message }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_question_names_each_row_and_its_epoch() {
+        let question = question("main", &[(5, Epoch(7)), (65_536, Epoch(2))]);
+        assert!(question.contains("scope IN (5,65536)"), "{question}");
+        assert!(question.contains("epoch = CASE scope WHEN 5 THEN 7 WHEN 65536 THEN 2 END"), "{question}");
+    }
+
+    #[test]
+    fn an_error_stands_where_the_end_stood() {
+        let packet = in_its_place(&[7, 0, 0, 9, 0], vec![3, 0, 0, 1, 0xFF, 0x0A, 0x05]);
+        assert_eq!((sequence_of(&packet), errno_of(&packet)), (9, 1290));
+    }
+}

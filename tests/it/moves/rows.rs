@@ -1,0 +1,369 @@
+//! `fence = "row"`: every write is let in by the row of its scope at the instance, and nobody notices; what the row does not let in was never sent.
+
+use std::time::Duration;
+
+use meridian::ctl::fence_schema::{Wish, statements};
+use meridian::demo::root_access::RootAccess;
+use meridian::model::Role;
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, Error, OptsBuilder, SslOpts};
+
+use super::mysql9::{follow, primary};
+use super::{PATIENT, Turn, begin, done};
+use crate::scenarios::expect::{error_of, rows, sent, until, value, within};
+use crate::scenarios::node::{Database, Node, Setup, UNITS, options};
+use crate::scenarios::world::marker;
+use crate::servers::{Mysql9, Mysql9Tree};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+const FENCE: &str = "fence = \"row\"\n";
+
+/// Numbers begin anew with each test's store, and rows only rise.
+pub async fn forget_rows(turn: &Turn) {
+    for unit in UNITS {
+        turn.databases.run_unlogged(unit, "DELETE FROM meridian.fence").await;
+    }
+}
+
+async fn node(turn: &Turn, moves: &str) -> Node {
+    forget_rows(turn).await;
+    let mut setup = turn.setup(moves);
+    setup.keys = format!("{FENCE}{}", setup.keys);
+    Node::start(setup).await
+}
+
+/// How a client sees a statement end.
+async fn outcome(client: &mut Conn, statement: &str) -> String {
+    match client.query_iter(statement).await {
+        Err(Error::Server(error)) => format!("{}: {}", error.code, error.message),
+        Err(error) => panic!("{statement}: {error}"),
+        Ok(mut result) => {
+            let rows: Vec<mysql_async::Row> = result.collect().await.unwrap();
+            let told = format!(
+                "{rows:?} affected {} warnings {} info {:?}",
+                result.affected_rows(),
+                result.warnings(),
+                result.info()
+            );
+            drop(result);
+            told
+        }
+    }
+}
+
+/// Writes of every kind, each of which ends as at the server itself.
+const WRITES: &[&str] = &[
+    "DELETE FROM product WHERE name LIKE 'row fence%'",
+    "INSERT INTO product (name, price) VALUES ('row fence 1', 1), ('row fence 2', 2)",
+    "UPDATE product SET price = price + 1 WHERE name LIKE 'row fence%'",
+    "SELECT ROW_COUNT()",
+    "UPDATE product SET price = 'no number' WHERE name = 'row fence 1'",
+    "SHOW WARNINGS",
+    "INSERT IGNORE INTO product (name, price) VALUES (REPEAT('x', 5000), 1)",
+    "SHOW WARNINGS",
+    "INSERT INTO product (name) SELECT name FROM product WHERE name LIKE 'row fence%' RETURNING name",
+    "SELECT name, price FROM product WHERE name LIKE 'row fence%' ORDER BY name, price FOR UPDATE",
+    "INSERT INTO product (name, nothing) VALUES ('row fence', 1)",
+    "SHOW WARNINGS",
+    "BEGIN",
+    "UPDATE product SET price = 7 WHERE name = 'row fence 2'",
+    "SAVEPOINT a",
+    "DELETE FROM product WHERE name = 'row fence 2'",
+    "ROLLBACK TO a",
+    "COMMIT",
+    "SELECT name, price FROM product WHERE name LIKE 'row fence%' ORDER BY name, price FOR UPDATE",
+    "BEGIN",
+    "DELETE FROM product WHERE name LIKE 'row fence%'",
+    "ROLLBACK",
+    "SET autocommit = 0",
+    "UPDATE product SET price = 8 WHERE name = 'row fence 2'",
+    "COMMIT AND CHAIN",
+    "UPDATE product SET price = 9 WHERE name = 'row fence 2'",
+    "ROLLBACK",
+    "SET autocommit = 1",
+    "SELECT COUNT(*), SUM(price) FROM product WHERE name LIKE 'row fence%' FOR UPDATE",
+    "DELETE FROM product WHERE name LIKE 'row fence%' OR name LIKE 'xxx%'",
+];
+
+#[tokio::test]
+async fn writes_of_every_kind_end_as_at_the_server_and_leave_no_row_locked() {
+    let turn = Turn::wait().await;
+    let node = node(&turn, PATIENT).await;
+    let mut client = node.client("hz").await;
+    let place = turn.databases.places().into_iter().find(|place| place.unit == "hz" && place.role == Role::Primary);
+    let direct = node.setup.options("hz").tcp_port(place.unwrap().port);
+    let mut direct = Conn::new(direct).await.unwrap();
+    for statement in WRITES {
+        let expected = outcome(&mut direct, statement).await;
+        println!("{statement}: {expected}");
+    }
+    let mut expected = Vec::new();
+    for statement in WRITES {
+        expected.push(outcome(&mut direct, statement).await);
+    }
+    let mut found = Vec::new();
+    for statement in WRITES {
+        found.push(outcome(&mut client, statement).await);
+    }
+    for ((statement, expected), found) in WRITES.iter().zip(&expected).zip(&found) {
+        assert_eq!(found, expected, "{statement}");
+    }
+    // The insert id is the write's, and still there when its transaction has ended.
+    client.query_drop("INSERT INTO product (name) VALUES ('row fence id')").await.unwrap();
+    let told = client.last_insert_id().unwrap();
+    assert_eq!(value(&mut client, "SELECT LAST_INSERT_ID()").await, told.to_string());
+    client.exec_drop("DELETE FROM product WHERE name = ?", ("row fence id",)).await.unwrap();
+    assert_eq!(client.affected_rows(), 1);
+    // What no transaction can stand around.
+    client.query_drop("ALTER TABLE product ADD COLUMN row_fence INT").await.unwrap();
+    client.query_drop("ALTER TABLE product DROP COLUMN row_fence").await.unwrap();
+    let several = "UPDATE product SET price = 1 WHERE id = 0; DELETE FROM product WHERE id = 0";
+    client.query_drop(several).await.unwrap();
+    assert_eq!(
+        sent(&mut client, turn.databases, "INSERT INTO orders (user_id, item) VALUES (7000, 'a')").await,
+        Ok(vec!["bj primary".to_owned()])
+    );
+    let open = "SELECT COUNT(*) FROM information_schema.INNODB_TRX WHERE trx_tables_locked > 0";
+    for unit in UNITS {
+        until("no transaction is open", PATIENCE, async || {
+            turn.databases.value(unit, Role::Primary, open).await == "0"
+        })
+        .await;
+        let guards = "SELECT COUNT(*) FROM (SELECT 0 n UNION SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 UNION \
+                      SELECT 5 UNION SELECT 6 UNION SELECT 7) g WHERE IS_USED_LOCK(CONCAT('meridian.fence.', CRC32('main'), '.', n))";
+        assert_eq!(turn.databases.value(unit, Role::Primary, guards).await, "0", "{unit}");
+    }
+}
+
+#[tokio::test]
+async fn rows_move_with_what_they_are_for_and_a_row_ahead_of_a_node_keeps_its_writes_waiting() {
+    let turn = Turn::wait().await;
+    let node = node(&turn, "drain_deadline = \"20s\"\ncatch_up_deadline = \"60s\"\nhold_deadline = \"3s\"\n").await;
+    let (mut console, mut client) = (node.console("hz").await, node.client("hz").await);
+    let write = "UPDATE product SET stock = stock WHERE name = 'nothing'";
+    let at = |unit: &str| vec![format!("{unit} primary")];
+    assert_eq!(sent(&mut client, turn.databases, write).await, Ok(at("hz")));
+    for target in ["bj", "hz"] {
+        let told = done(&mut console, &format!("SWITCH GLOBAL ZONE TO '{target}'")).await;
+        assert!(told.starts_with("moved the Global Zone"), "{told}");
+        assert_eq!(sent(&mut client, turn.databases, write).await, Ok(at(target)));
+        let zone = "SELECT CONCAT(is_open, ' ', epoch) FROM meridian.fence WHERE grp = 'main' AND scope = 65536";
+        let (open, other) = (zone, if target == "bj" { "hz" } else { "bj" });
+        let (here, there) = (
+            turn.databases.value(target, Role::Primary, open).await,
+            turn.databases.value(other, Role::Primary, zone).await,
+        );
+        assert!(here.starts_with("1 ") && there.starts_with("0 "), "{target}: {here}, {other}: {there}");
+    }
+    let told = done(&mut console, "MOVE SHARDS 4000-4999 TO 'bj'").await;
+    assert!(told.starts_with("moved shards 4000-4999"), "{told}");
+    let order = |user: u32| format!("INSERT INTO orders (user_id, item) VALUES ({user}, 'row')");
+    assert_eq!(sent(&mut client, turn.databases, &order(4500)).await, Ok(at("bj")));
+    assert_eq!(sent(&mut client, turn.databases, &order(3999)).await, Ok(at("hz")));
+    // Somebody else has raised the row: this node has not heard of it, and what it sends has to wait.
+    let raise = "CALL meridian.set_fence('main', 65536, 65536, 1000000, 0)";
+    turn.databases.run_unlogged("hz", raise).await;
+    let mark = marker();
+    let (errno, text) = error_of(&mut client, &format!("{write} /* {mark} */")).await;
+    assert_eq!(errno, 1205, "{text}");
+    assert_eq!(turn.databases.executed(&mark), Vec::<String>::new());
+    client.query_drop("BEGIN").await.unwrap();
+    assert_eq!(error_of(&mut client, write).await.0, 1205);
+    client.query_drop("ROLLBACK").await.unwrap();
+    // Other scopes go on.
+    assert_eq!(sent(&mut client, turn.databases, &order(3999)).await, Ok(at("hz")));
+    // A transaction that did something elsewhere first cannot wait: it begins again.
+    client.query_drop("BEGIN").await.unwrap();
+    client.query_drop(order(3999)).await.unwrap();
+    assert_eq!(error_of(&mut client, write).await.0, 1213);
+    client.query_drop("COMMIT").await.unwrap();
+    // A row that is not there is closed, and made again by whoever meets it.
+    turn.databases.run_unlogged("hz", "DELETE FROM meridian.fence WHERE scope = 65536").await;
+    assert_eq!(sent(&mut client, turn.databases, write).await, Ok(at("hz")));
+    // Without its right to read them a node writes nothing, and says so.
+    turn.databases.run_unlogged("hz", "REVOKE SELECT ON meridian.fence FROM app@'%'").await;
+    let (errno, text) = error_of(&mut client, write).await;
+    turn.databases.run_unlogged("hz", "GRANT SELECT ON meridian.fence TO app@'%'").await;
+    assert!(errno == 1290 && text.contains("meridian ctl fence-schema"), "{errno} {text}");
+    turn.databases.run_unlogged("bj", "RENAME TABLE meridian.fence TO meridian.fence_away").await;
+    let dry = rows(&mut console, "SWITCH GLOBAL ZONE TO 'bj' DRY RUN").await;
+    turn.databases.run_unlogged("bj", "RENAME TABLE meridian.fence_away TO meridian.fence").await;
+    let named = dry.iter().any(|row| {
+        row["check"] == "fence" && row["instance"] == "bj-main-1" && row["result"].contains("meridian ctl fence-schema")
+    });
+    assert!(named, "{dry:?}");
+}
+
+#[tokio::test]
+async fn a_transaction_that_outlives_its_time_is_ended_and_others_of_its_group_are_not() {
+    let turn = Turn::wait().await;
+    let moves =
+        "drain_deadline = \"1s\"\nend_deadline = \"20s\"\ncatch_up_deadline = \"60s\"\nhold_deadline = \"60s\"\n";
+    let node = node(&turn, moves).await;
+    let (mut moving, mut staying) = (node.client("hz").await, node.client("hz").await);
+    for (client, user) in [(&mut moving, 4500), (&mut staying, 100)] {
+        client.query_drop("BEGIN").await.unwrap();
+        client.query_drop(format!("INSERT INTO orders (user_id, item) VALUES ({user}, 'open')")).await.unwrap();
+    }
+    // An account that writes past Meridian's gate, with the row locked: only the instance knows of it.
+    let mut past = turn.databases.root("hz").await;
+    past.query_drop("BEGIN").await.unwrap();
+    past.query_drop("SELECT * FROM meridian.fence WHERE grp = 'main' AND scope = 4700 LOCK IN SHARE MODE")
+        .await
+        .unwrap();
+    let told = begin(node.console("hz").await, "MOVE SHARDS 4000-4999 TO 'bj'");
+    let told = within("the move ends", PATIENCE, told).await.unwrap().unwrap();
+    assert!(told.starts_with("moved shards 4000-4999"), "{told}");
+    assert!(moving.query_drop("COMMIT").await.is_err());
+    assert!(past.query_drop("COMMIT").await.is_err());
+    staying.query_drop("COMMIT").await.unwrap();
+}
+
+/// A login, over TLS where the server wants it.
+fn login(port: u16, user: &str, password: &str, tls: Option<SslOpts>) -> OptsBuilder {
+    options(port).user(Some(user)).pass(Some(password)).ssl_opts(tls)
+}
+
+async fn code_of(conn: &mut Conn, statement: &str) -> u16 {
+    match conn.query_drop(statement).await {
+        Err(Error::Server(error)) => error.code,
+        outcome => panic!("{statement}: {outcome:?}"),
+    }
+}
+
+/// Everything that is promised of the procedures, where the applications' account is `app` and the caller `meridian_monitor`.
+async fn hold(root: &RootAccess, port: u16, tls: Option<SslOpts>) {
+    let forget = ["SET SESSION sql_log_bin = 0", "DELETE FROM meridian.fence WHERE grp = 'g'"].map(str::to_owned);
+    root.run(&forget).await.unwrap();
+    let mut caller = Conn::new(login(port, "meridian_monitor", "monitorpw", tls.clone())).await.unwrap();
+    let mut app = Conn::new(login(port, "app", "apppw", tls.clone())).await.unwrap();
+    let question = |epoch: u64| {
+        format!(
+            "SELECT COUNT(*) FROM meridian.fence WHERE grp = 'g' AND scope = 2 AND epoch = {epoch} AND is_open = 1 LOCK IN SHARE MODE"
+        )
+    };
+    assert_eq!(value(&mut app, &question(5)).await, "0", "what is not there is closed");
+    caller.query_drop("CALL meridian.set_fence('g', 1, 3, 5, 1)").await.unwrap();
+    caller.query_drop("CALL meridian.set_fence('g', 1, 3, 5, 1)").await.unwrap();
+    assert_eq!(value(&mut app, &question(5)).await, "1");
+    caller.query_drop("CALL meridian.set_fence('g', 2, 2, 7, 0)").await.unwrap();
+    // An orchestrator that comes late changes nothing, not even beside the row that is ahead.
+    for late in ["'g', 1, 3, 6, 1", "'g', 2, 2, 7, 1", "'g', 2, 2, 5, 0"] {
+        assert_eq!(code_of(&mut caller, &format!("CALL meridian.set_fence({late})")).await, 45103, "{late}");
+    }
+    let all = "SELECT GROUP_CONCAT(CONCAT(scope, ':', epoch, ':', is_open) ORDER BY scope) FROM meridian.fence WHERE grp = 'g'";
+    assert_eq!(value(&mut caller, all).await, "1:5:1,2:7:0,3:5:1");
+    // Applications read and lock, and can do no more; the caller neither.
+    for refused in [
+        "UPDATE meridian.fence SET epoch = 9",
+        "DELETE FROM meridian.fence",
+        "CALL meridian.set_fence('g', 2, 2, 9, 1)",
+    ] {
+        let code = code_of(&mut app, refused).await;
+        assert!([1142, 1370].contains(&code), "{refused}: {code}");
+    }
+    assert_eq!(code_of(&mut caller, "UPDATE meridian.fence SET epoch = 9").await, 1142);
+    // Who holds a row is waited for; ended, it is gone.
+    app.query_drop("BEGIN").await.unwrap();
+    assert_eq!(value(&mut app, &question(7)).await, "0");
+    let raising = tokio::spawn({
+        let options = login(port, "meridian_monitor", "monitorpw", tls.clone());
+        async move {
+            let mut raiser = Conn::new(options).await.unwrap();
+            let id: u64 = raiser.query_first("SELECT CONNECTION_ID()").await.unwrap().unwrap();
+            println!("raising on {id}");
+            raiser.query_drop("CALL meridian.set_fence('g', 1, 3, 8, 0)").await
+        }
+    });
+    let waiting = "SELECT MAX(ID) FROM information_schema.PROCESSLIST WHERE ID <> CONNECTION_ID() \
+                   AND INFO LIKE '%fence%'";
+    let mut ended = 0;
+    until("the holder is ended", PATIENCE, async || {
+        let thread: Option<Option<u64>> = caller.query_first(waiting).await.unwrap();
+        if let Some(thread) = thread.flatten() {
+            let found: Option<u64> =
+                caller.query_first(format!("CALL meridian.end_fence_holders({thread})")).await.unwrap();
+            ended += found.unwrap_or_default();
+        }
+        ended > 0
+    })
+    .await;
+    within("the row is raised", PATIENCE, raising).await.unwrap().unwrap();
+    assert!(app.query_drop("SELECT 1").await.is_err(), "the holder is gone");
+    assert_eq!(value(&mut caller, all).await, "1:8:0,2:8:0,3:8:0");
+    // And so is who keeps a guard.
+    let mut keeper = Conn::new(login(port, "app", "apppw", tls)).await.unwrap();
+    keeper.query_drop("DO GET_LOCK(CONCAT('meridian.fence.', CRC32('g'), '.', 3), 1)").await.unwrap();
+    let found: Option<u64> = caller.query_first("CALL meridian.end_fence_guards('g')").await.unwrap();
+    assert_eq!(found, Some(1));
+    assert!(keeper.query_drop("SELECT 1").await.is_err());
+    root.run(&forget).await.unwrap();
+}
+
+#[tokio::test]
+async fn rows_only_rise_and_who_holds_them_is_found_on_mariadb() {
+    let turn = Turn::wait().await;
+    let place = turn.databases.places().into_iter().find(|place| place.unit == "hz" && place.role == Role::Primary);
+    hold(&turn.databases.root_access("hz"), place.unwrap().port, None).await;
+    let mut binlog = turn.databases.root("hz").await;
+    let events: Vec<mysql_async::Row> = binlog.query("SHOW BINLOG EVENTS").await.unwrap();
+    let told = events.iter().map(|event| event.get::<String, _>("Info").unwrap_or_default());
+    assert_eq!(told.filter(|info| info.contains("meridian.fence")).count(), 0, "nothing of it is replicated");
+}
+
+#[tokio::test]
+async fn rows_fence_writes_and_moves_on_mysql_9() {
+    let Some(tree) = Mysql9Tree::find().await else { return };
+    let told = "--performance-schema=ON";
+    let (hz, bj) = (primary(&tree, 1, told).await, primary(&tree, 2, told).await);
+    let wish = Wish { applications: vec!["app".to_owned()], caller: "meridian_monitor".to_owned() };
+    let prepare = async |server: &Mysql9| {
+        // Twice: what is there stays as it is.
+        for _ in 0..2 {
+            let prepared = statements(&mut server.root().connect().await.unwrap(), &wish).await.unwrap();
+            server.root().run(&prepared).await.unwrap();
+        }
+    };
+    prepare(&hz).await;
+    prepare(&bj).await;
+    follow(&bj, &hz).await;
+    follow(&hz, &bj).await;
+    let tls = SslOpts::default().with_danger_accept_invalid_certs(true);
+    hold(&hz.root(), hz.port(), Some(tls)).await;
+    let tables = [
+        "CREATE DATABASE shop",
+        "CREATE TABLE shop.orders (id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, user_id BIGINT NOT NULL, item VARCHAR(100))",
+        "CREATE TABLE shop.product (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, name VARCHAR(100))",
+    ];
+    hz.root().run(&tables.map(str::to_owned)).await.unwrap();
+    hz.wait_until_applied_at(&bj).await;
+    let place = |name: &str, unit, port| Database { name: name.to_owned(), unit, role: Role::Primary, port };
+    let databases = vec![place("hz-main-1", "hz", hz.port()), place("bj-main-1", "bj", bj.port())];
+    let version = hz.root().value("SELECT VERSION()").await.unwrap().unwrap();
+    let mut setup = Setup::over(databases, &version);
+    (setup.limits, setup.family) = (format!("[moves]\n{PATIENT}"), "mysql");
+    setup.backend = "tls = \"required\"\n".to_owned();
+    setup.keys = format!("{FENCE}{}", setup.keys);
+    let node = Node::start(setup).await;
+    let (mut console, mut client) = (node.console("hz").await, node.client("hz").await);
+    for (round, target) in [(0, "bj"), (1, "hz")] {
+        let told = done(&mut console, &format!("SWITCH GLOBAL ZONE TO '{target}'")).await;
+        assert!(told.starts_with("moved the Global Zone"), "{told}");
+        client.query_drop(format!("INSERT INTO product (name) VALUES ('round {round}')")).await.unwrap();
+        assert_eq!(client.affected_rows(), 1);
+        client.query_drop("BEGIN").await.unwrap();
+        client.query_drop(format!("INSERT INTO product (name) VALUES ('begun {round}')")).await.unwrap();
+        client.query_drop("COMMIT").await.unwrap();
+        client.query_drop(format!("ALTER TABLE product ADD COLUMN round_{round} INT")).await.unwrap();
+        client.query_drop(format!("INSERT INTO orders (user_id, item) VALUES (5500, 'round {round}')")).await.unwrap();
+    }
+    assert_eq!(error_of(&mut client, "INSERT INTO product (id) VALUES ('a')").await.0, 1366);
+    hz.wait_until_applied_at(&bj).await;
+    bj.wait_until_applied_at(&hz).await;
+    for server in [&hz, &bj] {
+        for (table, count) in [("product", "4"), ("orders", "2")] {
+            let counted = server.root().value(&format!("SELECT COUNT(*) FROM shop.{table}")).await.unwrap();
+            assert_eq!(counted.as_deref(), Some(count), "{table}");
+        }
+    }
+}
