@@ -141,14 +141,6 @@ fn an_older_incarnation_opens_its_account_again() {
     caught(Planned { budget, ..small(Mutant::NonMonotoneFence) }, ONE_OWNER);
 }
 
-#[test]
-fn rows_alone_keep_the_law_without_anybody_s_acknowledgement() {
-    let model = RowFence { nodes: 1, orchestrators: 1, moves: 1, writes: 2, mutant: RowMutant::Product };
-    let checker = model.checker().threads(2).spawn_bfs().join();
-    println!("{} states, {} steps deep: the row fence", checker.unique_state_count(), checker.max_depth());
-    checker.assert_properties();
-}
-
 fn row_caught(nodes: usize, orchestrators: usize, mutant: RowMutant, law: &'static str) {
     let model = RowFence { nodes, orchestrators, moves: 1, writes: 2, mutant };
     let checker =

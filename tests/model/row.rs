@@ -7,8 +7,6 @@ use stateright::{Model, Property};
 /// A wrong rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RowMutant {
-    /// None: the product as it is.
-    Product,
     /// The row is compared and not locked.
     NotLocked,
     /// The source's position is read before its row is closed.
