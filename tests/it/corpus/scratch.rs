@@ -138,11 +138,12 @@ impl Scratch {
         Conn::new(options).await
     }
 
-    /// A connection; to a new server if a statement has ended the old one.
+    /// A connection; to a new server if a statement has ended the old one, or has taken a table of the server's own from it.
     async fn connect(&mut self) -> Conn {
         for attempt in 0..3 {
             if let Ok(Ok(mut connection)) = tokio::time::timeout(Duration::from_secs(20), self.try_connect()).await
                 && connection.query_drop("SET GLOBAL read_only = 0").await.is_ok()
+                && connection.query_drop("SELECT COUNT(*) FROM information_schema.routines").await.is_ok()
             {
                 return connection;
             }
