@@ -22,7 +22,7 @@ use meridian::demo::template::Servers;
 use load::{Histories, Load, Outcome};
 use network::Network;
 use operator::{History, Operator, read_history};
-use world::{NODES, World};
+use world::{NODES, UNITS, World};
 
 /// Real faults under load.
 #[derive(Debug, Parser)]
@@ -111,6 +111,11 @@ async fn run(world: &Arc<World>, seed: u64, seconds: u64) -> Vec<String> {
     let operator = Operator::start(world, seed);
     schedule::carry_out(world, &planned).await;
     let (mut history, changes_made) = operator.end().await;
+    for unit in UNITS {
+        if let Err(error) = world.run(unit, &["DO 1"]).await {
+            return vec![format!("the server of unit {unit} has ended by itself, so that nothing can be judged: {error}")];
+        }
+    }
     let mut faults = settle(world, &mut history).await;
     let histories = load.end().await;
     tell(&histories, changes_made, planned.len());
