@@ -113,7 +113,9 @@ async fn run(world: &Arc<World>, seed: u64, seconds: u64) -> Vec<String> {
     let (mut history, changes_made) = operator.end().await;
     for unit in UNITS {
         if let Err(error) = world.run(unit, &["DO 1"]).await {
-            return vec![format!("the server of unit {unit} has ended by itself, so that nothing can be judged: {error}")];
+            return vec![format!(
+                "the server of unit {unit} has ended by itself, so that nothing can be judged: {error}"
+            )];
         }
     }
     let mut faults = settle(world, &mut history).await;
