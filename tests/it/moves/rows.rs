@@ -279,6 +279,8 @@ async fn hold(root: &RootAccess, port: u16, tls: Option<SslOpts>) {
                    AND INFO LIKE '%fence%'";
     let mut ended = 0;
     until("the holder is ended", PATIENCE, async || {
+        // More often than each 100 ms nobody is told anything new of lock waits.
+        tokio::time::sleep(Duration::from_millis(150)).await;
         let thread: Option<Option<u64>> = caller.query_first(waiting).await.unwrap();
         if let Some(thread) = thread.flatten() {
             let found: Option<u64> =
