@@ -172,7 +172,7 @@ pub(super) enum Subject {
 }
 
 impl Session {
-    /// Serves the client until it leaves. What runs a statement is part of this future, so that no statement costs an allocation: whatever is
+    /// Serves the client until it leaves. What runs a statement is part of this future, so that no statement has to allocate it: whatever is
     /// rare on its way is boxed, and [`tests::an_idle_session_stays_small`] keeps the rest small.
     pub async fn run(mut self: Box<Self>) -> SessionEnd {
         let end = loop {
