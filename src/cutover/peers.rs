@@ -109,16 +109,19 @@ impl Peers {
     /// Who could not be shut out at the primaries of `sources`, so that a move would have to wait for its lease.
     pub fn fences(&self, state: &ControlState, group: GroupId, sources: &[UnitId]) -> Vec<Finding> {
         let (picture, name) = (self.picture(), &state.group(group).name);
-        if self.rows.covers(group) {
-            return self.without_rows(state, group, sources);
-        }
-        let without = picture.members.iter().filter(|member| !has_own_accounts(&member.about, name));
+        let by_rows = self.rows.covers(group);
+        let is_fenced = |member: &&Member| match by_rows {
+            true => compares_rows(&member.about, name),
+            false => has_own_accounts(&member.about, name),
+        };
+        let without = picture.members.iter().filter(|member| !is_fenced(member));
         let without: Vec<String> = without.map(|member| member.incarnation.to_string()).collect();
+        if by_rows && without.is_empty() {
+            return Vec::new();
+        }
+        let what = if by_rows { "fence = \"row\"" } else { "accounts of its own" };
         let note = (!without.is_empty()).then(|| {
-            format!(
-                "{} without accounts of its own: when it is not heard, a move waits for its lease",
-                without.join(", ")
-            )
+            format!("{} without {what}: when it is not heard, a move waits for its lease", without.join(", "))
         });
         let of_sources =
             node_accounts::primaries(state, group).filter(|(_, instance)| sources.contains(&instance.unit));
@@ -127,27 +130,6 @@ impl Peers {
             instance: instance.name.clone(),
             fault: None,
             note: note.clone(),
-        };
-        of_sources.map(finding).collect()
-    }
-
-    /// Who writes past the rows of the fence.
-    fn without_rows(&self, state: &ControlState, group: GroupId, sources: &[UnitId]) -> Vec<Finding> {
-        let (picture, name) = (self.picture(), &state.group(group).name);
-        let without = picture.members.iter().filter(|member| !compares_rows(&member.about, name));
-        let without: Vec<String> = without.map(|member| member.incarnation.to_string()).collect();
-        if without.is_empty() {
-            return Vec::new();
-        }
-        let who = without.join(", ");
-        let note = format!("{who} without fence = \"row\": when it is not heard, a move waits for its lease");
-        let of_sources =
-            node_accounts::primaries(state, group).filter(|(_, instance)| sources.contains(&instance.unit));
-        let finding = |(_, instance): (InstanceId, &Instance)| Finding {
-            check: Check::Fence,
-            instance: instance.name.clone(),
-            fault: None,
-            note: Some(note.clone()),
         };
         of_sources.map(finding).collect()
     }

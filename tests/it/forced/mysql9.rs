@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use meridian::model::Role;
 use mysql_async::prelude::Queryable;
 
+use crate::moves::mysql9::shop_on;
 use crate::scenarios::expect::{error_of, rows, until, value};
-use crate::scenarios::node::{Database, Node, Setup};
+use crate::scenarios::node::Node;
 use crate::servers::{Mysql9, Mysql9Tree};
 
 async fn primary(tree: &Mysql9Tree, number: u32) -> Mysql9 {
@@ -43,21 +43,10 @@ async fn a_lost_unit_is_left_behind_by_force_on_mysql_9_and_its_loss_is_told_exa
     let (hz, bj) = (primary(&tree, 1).await, primary(&tree, 2).await);
     follow(&bj, &hz).await;
     follow(&hz, &bj).await;
-    let tables = [
-        "CREATE DATABASE shop",
-        "CREATE TABLE shop.orders (id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, user_id BIGINT NOT NULL, item VARCHAR(100))",
-        "CREATE TABLE shop.product (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, name VARCHAR(100))",
-    ];
-    hz.root().run(&tables.map(str::to_owned)).await.unwrap();
-    hz.wait_until_applied_at(&bj).await;
-    let place = |name: &str, unit, port| Database { name: name.to_owned(), unit, role: Role::Primary, port };
-    let databases = vec![place("hz-main-1", "hz", hz.port()), place("bj-main-1", "bj", bj.port())];
-    let version = hz.root().value("SELECT VERSION()").await.unwrap().unwrap();
-    let mut setup = Setup::over(databases, &version);
+    let mut setup = shop_on(&hz, &bj).await;
     setup.limits = "[moves]\ndrain_deadline = \"1s\"\nend_deadline = \"2s\"\ncatch_up_deadline = \"20s\"\n".to_owned();
     setup.backend =
         "administrator_user = \"meridian_admin\"\nadministrator_password = \"administratorpw\"\n".to_owned();
-    setup.family = "mysql";
     let node = Node::start(setup).await;
     let (mut console, mut client) = (node.console("bj").await, node.client("hz").await);
     client.query_drop("INSERT INTO product (name) VALUES ('kept')").await.unwrap();

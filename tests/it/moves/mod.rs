@@ -7,7 +7,7 @@ mod broken;
 mod journal;
 mod lag;
 mod lag_bound;
-mod mysql9;
+pub mod mysql9;
 mod operated;
 mod prechecks;
 mod prepared;

@@ -33,6 +33,23 @@ pub async fn follow(replica: &Mysql9, source: &Mysql9) {
     replica.root().run(&[change, "START REPLICA".to_owned()]).await.unwrap();
 }
 
+/// The tables of the demo's schema on a pair of primaries that replicate to each other, and a node's setup over them.
+pub async fn shop_on(hz: &Mysql9, bj: &Mysql9) -> Setup {
+    let tables = [
+        "CREATE DATABASE shop",
+        "CREATE TABLE shop.orders (id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, user_id BIGINT NOT NULL, item VARCHAR(100))",
+        "CREATE TABLE shop.product (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, name VARCHAR(100))",
+    ];
+    hz.root().run(&tables.map(str::to_owned)).await.unwrap();
+    hz.wait_until_applied_at(bj).await;
+    let place = |name: &str, unit, port| Database { name: name.to_owned(), unit, role: Role::Primary, port };
+    let databases = vec![place("hz-main-1", "hz", hz.port()), place("bj-main-1", "bj", bj.port())];
+    let version = hz.root().value("SELECT VERSION()").await.unwrap().unwrap();
+    let mut setup = Setup::over(databases, &version);
+    setup.family = "mysql";
+    setup
+}
+
 #[tokio::test]
 async fn a_global_zone_and_shards_move_to_and_fro_on_mysql_9() {
     let Some(tree) = Mysql9Tree::find().await else { return };
@@ -40,18 +57,8 @@ async fn a_global_zone_and_shards_move_to_and_fro_on_mysql_9() {
     let (hz, bj) = (primary(&tree, 1, none).await, primary(&tree, 2, none).await);
     follow(&bj, &hz).await;
     follow(&hz, &bj).await;
-    let tables = [
-        "CREATE DATABASE shop",
-        "CREATE TABLE shop.orders (id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, user_id BIGINT NOT NULL, item VARCHAR(100))",
-        "CREATE TABLE shop.product (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, name VARCHAR(100))",
-    ];
-    hz.root().run(&tables.map(str::to_owned)).await.unwrap();
-    hz.wait_until_applied_at(&bj).await;
-    let place = |name: &str, unit, port| Database { name: name.to_owned(), unit, role: Role::Primary, port };
-    let databases = vec![place("hz-main-1", "hz", hz.port()), place("bj-main-1", "bj", bj.port())];
-    let version = hz.root().value("SELECT VERSION()").await.unwrap().unwrap();
-    let mut setup = Setup::over(databases, &version);
-    (setup.limits, setup.family) = (format!("[moves]\n{PATIENT}"), "mysql");
+    let mut setup = shop_on(&hz, &bj).await;
+    setup.limits = format!("[moves]\n{PATIENT}");
     // The servers let neither applications nor Meridian in without: what moves ask is encrypted too.
     setup.backend = "tls = \"required\"\n".to_owned();
     let node = Node::start(setup).await;

@@ -8,10 +8,10 @@ use meridian::model::Role;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Error, OptsBuilder, SslOpts};
 
-use super::mysql9::{follow, primary};
+use super::mysql9::{follow, primary, shop_on};
 use super::{PATIENT, Turn, begin, done};
 use crate::scenarios::expect::{error_of, rows, sent, until, value, within};
-use crate::scenarios::node::{Database, Node, Setup, UNITS, options};
+use crate::scenarios::node::{Node, UNITS, options};
 use crate::scenarios::world::marker;
 use crate::servers::{Mysql9, Mysql9Tree};
 
@@ -332,18 +332,8 @@ async fn rows_fence_writes_and_moves_on_mysql_9() {
     follow(&hz, &bj).await;
     let tls = SslOpts::default().with_danger_accept_invalid_certs(true);
     hold(&hz.root(), hz.port(), Some(tls)).await;
-    let tables = [
-        "CREATE DATABASE shop",
-        "CREATE TABLE shop.orders (id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, user_id BIGINT NOT NULL, item VARCHAR(100))",
-        "CREATE TABLE shop.product (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, name VARCHAR(100))",
-    ];
-    hz.root().run(&tables.map(str::to_owned)).await.unwrap();
-    hz.wait_until_applied_at(&bj).await;
-    let place = |name: &str, unit, port| Database { name: name.to_owned(), unit, role: Role::Primary, port };
-    let databases = vec![place("hz-main-1", "hz", hz.port()), place("bj-main-1", "bj", bj.port())];
-    let version = hz.root().value("SELECT VERSION()").await.unwrap().unwrap();
-    let mut setup = Setup::over(databases, &version);
-    (setup.limits, setup.family) = (format!("[moves]\n{PATIENT}"), "mysql");
+    let mut setup = shop_on(&hz, &bj).await;
+    setup.limits = format!("[moves]\n{PATIENT}");
     setup.backend = "tls = \"required\"\n".to_owned();
     setup.keys = format!("{FENCE}{}", setup.keys);
     let node = Node::start(setup).await;
