@@ -43,12 +43,3 @@ SET GLOBAL max_connections = 151;
 -- snapshot: mysql
 SET PERSIST max_connections = 10;
 --> REJECT 1227 42000 SET GLOBAL max_connections would go around Meridian's rules; it needs the grant 'escapes' of your Meridian user
-
--- case: XA is refused
-XA START 'a';
---> REJECT 1235 42000 XA transactions are not carried; use BEGIN and COMMIT
-
--- case: XA is refused with the grant too
--- grants: escapes
-XA START 'a';
---> REJECT 1235 42000 XA transactions are not carried; use BEGIN and COMMIT

@@ -325,6 +325,7 @@ impl Operations for NodeOperations {
         let mut looked_up = Vec::new();
         let mut session = SessionView {
             looked_up: &[],
+            branch_at: None,
             unit: own.filter(|_| request.at == AskedUnit::Console).unwrap_or(request.unit),
             attributes: None,
             schema_group: schema.and_then(|schema| snapshot.state.group_of_schema(schema)),

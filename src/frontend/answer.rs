@@ -33,6 +33,9 @@ impl Session {
                 if let Some(name) = self.missing_savepoint(request, statement) {
                     return self.send(&error_reply::text(&error_reply::unknown_savepoint(&name), sequence)).await;
                 }
+                if matches!(statement.first().class, StatementClass::Xa(_)) && self.transaction.is_begun() {
+                    return self.send(&error_reply::text(&error_reply::outside_branch(), sequence)).await;
+                }
                 self.queue(request, statement);
                 self.show(None);
                 self.send_ok(sequence).await
@@ -67,6 +70,7 @@ impl Session {
                 let packets = self.value(&heading, value, request);
                 self.send(&packets).await
             }
+            Answer::Branches => self.tell_branches(request).await,
             Answer::Kill { query_only, id } => self.kill(query_only, id, sequence).await,
         }
     }
@@ -106,12 +110,22 @@ impl Session {
         {
             self.transaction = Transaction::None;
         }
+        let branch = match statement.first().class {
+            StatementClass::Xa(_) => self.branch_of(request),
+            _ => None,
+        };
         let opening = self.transaction.queue(packet);
         match &statement.first().class {
             StatementClass::Begin(options) => {
                 opening.begun = true;
                 opening.read_only = options.read_only;
                 opening.fixed |= options.consistent_snapshot;
+            }
+            StatementClass::Xa(_) => {
+                opening.begun = true;
+                // Without its id it could not be ended to be begun elsewhere.
+                opening.fixed |= branch.is_none();
+                opening.branch = branch.map(Box::new);
             }
             StatementClass::Savepoint | StatementClass::SetTransaction => opening.fixed = true,
             other => tracing::debug!(?other, "queued ahead of a transaction"),

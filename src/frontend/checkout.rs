@@ -13,7 +13,7 @@ use crate::sql::{Facts, Placement, Statement, StatementClass};
 
 /// Which connections will do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Use {
+pub(super) enum Use {
     Any,
     /// Only one that was never used before.
     Fresh,
@@ -109,7 +109,12 @@ impl Session {
     }
 
     /// Borrows a connection to an instance of the target: the least used healthy replica, the next one, the primary.
-    async fn checkout(&mut self, target: Target, wish: Use, snapshot: &Snapshot) -> Result<Checkout, CheckoutError> {
+    pub(super) async fn checkout(
+        &mut self,
+        target: Target,
+        wish: Use,
+        snapshot: &Snapshot,
+    ) -> Result<Checkout, CheckoutError> {
         let mut last_error = None;
         for instance in self.candidates(target, snapshot) {
             let pool = self.pool_of(instance);

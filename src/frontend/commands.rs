@@ -197,7 +197,7 @@ impl Session {
     pub(super) async fn reset_session(&mut self) {
         let transaction = std::mem::take(&mut self.transaction);
         if let Some(mut held) = self.held.take() {
-            if held.pins.contains(PinReason::Xa) {
+            if held.pins.contains(PinReason::Xa) || transaction.branch().is_some() {
                 // A reset would leave a prepared branch with the connection.
                 held.checkout.connection.taint();
                 let tickets = transaction.into_tickets();

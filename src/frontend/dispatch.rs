@@ -178,6 +178,10 @@ impl Session {
                 Err(RelayError::Backend { forwarded: false }) if self.may_send_again(&held, statement, route) => {
                     held = Box::pin(self.fresh_connection(held, snapshot, request)).await?;
                 }
+                Err(RelayError::Branch { packet }) => {
+                    Box::pin(self.settle(held)).await;
+                    return Err(NotCarried::Told(packet));
+                }
                 Err(error) => {
                     let loss = self.loss(statement, &opening);
                     return Err(self.broken(held, error, loss, ticket.take(), request));
@@ -286,7 +290,11 @@ impl Session {
         // must not be followed by the statement it was to protect.
         let begin = match sent.opening.packets.as_slice() {
             [] => None,
-            [begin] => Some(begin),
+            [begin] if opening.branch.is_none() => Some(begin),
+            [begin] => {
+                Box::pin(begin_branch(connection, begin)).await?;
+                None
+            }
             several => {
                 Box::pin(confirm_each(connection, several)).await?;
                 None
@@ -384,7 +392,8 @@ impl Session {
         self.abandon(held, tickets);
         self.show(None);
         match error {
-            RelayError::Backend { forwarded: false } | RelayError::Opening { .. } => {
+            // A branch that was refused has broken nothing; its reply was given as it is.
+            RelayError::Backend { forwarded: false } | RelayError::Opening { .. } | RelayError::Branch { .. } => {
                 let unknown = loss.may_have_run == MayHaveRun::Yes;
                 let text = error_reply::lost_backend(unknown);
                 let packet = error_reply::text(&text, request.reply_sequence());
@@ -398,7 +407,14 @@ impl Session {
     /// Ends a transaction that has only read, so that it can be opened elsewhere.
     async fn end_reading_transaction(&mut self) {
         if let Some(mut held) = self.held.take() {
-            let ended = held.checkout.connection.confirmed(Command::Query, b"ROLLBACK").await;
+            let ends = match self.transaction.branch() {
+                Some(branch) => vec![format!("XA END {branch}"), format!("XA ROLLBACK {branch}")],
+                None => vec!["ROLLBACK".to_owned()],
+            };
+            let mut ended = Ok(());
+            for end in ends {
+                ended = ended.and(held.checkout.connection.confirmed(Command::Query, end.as_bytes()).await.map(drop));
+            }
             if ended.is_ok() && held.pins.is_empty() {
                 self.let_go(held).await;
             }
@@ -416,6 +432,21 @@ impl Session {
     /// This session's shared parts, for tasks that outlive a statement.
     pub(super) fn node(&self) -> Arc<super::worker::Node> {
         Arc::clone(&self.worker.node)
+    }
+}
+
+/// Sends XA START alone: it may be refused for its id.
+async fn begin_branch(connection: &mut Connection, packet: &[u8]) -> Result<(), RelayError> {
+    let lost = RelayError::Backend { forwarded: false };
+    if connection.stream.send(packet).await.is_err() {
+        return Err(lost);
+    }
+    // Whatever becomes of the branch, nobody else gets this connection as it is.
+    connection.taint();
+    let Ok(reply) = connection.collect(ReplyKind::Simple).await else { return Err(lost) };
+    match reply.end.kind {
+        EndKind::Error { .. } => Err(RelayError::Branch { packet: reply.bytes }),
+        _ => Ok(()),
     }
 }
 

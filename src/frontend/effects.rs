@@ -40,6 +40,7 @@ impl Session {
         for effect in statement.plan.statements.iter().flat_map(|facts| &facts.effects) {
             match effect {
                 Effect::Pin(PinReason::NamedLock) => self.pin_named_locks(held, request, snapshot),
+                Effect::Pin(PinReason::Xa) => self.pin_branch(held, request),
                 Effect::Pin(reason) => pin(held, *reason),
                 Effect::Opened { reason, name } => {
                     held.pins.open(*reason, name);
@@ -118,6 +119,17 @@ impl Session {
                 held.checkout.connection.taint();
             }
             Some(_) | None => pin(held, PinReason::NamedLock),
+        }
+    }
+
+    /// By its id where that can be read: then only the end of this one is looked for on the connection.
+    fn pin_branch(&self, held: &mut Held, request: &Request) {
+        match self.branch_of(request) {
+            Some(branch) => {
+                held.pins.open(PinReason::Xa, &branch.to_string());
+                held.checkout.connection.taint();
+            }
+            None => pin(held, PinReason::Xa),
         }
     }
 

@@ -101,6 +101,12 @@ pub fn inactive() -> ClientText {
     ClientText { errno: 4031, sqlstate: "HY000", message: message.to_owned() }
 }
 
+/// XA START in a transaction that was begun without: the servers' own words.
+pub fn outside_branch() -> ClientText {
+    let message = "XAER_OUTSIDE: Some work is done outside global transaction".to_owned();
+    ClientText { errno: 1400, sqlstate: "XAE09", message }
+}
+
 /// A savepoint that does not exist, in the servers' words.
 pub fn unknown_savepoint(name: &str) -> ClientText {
     ClientText { errno: 1305, sqlstate: "42000", message: format!("SAVEPOINT {name} does not exist") }

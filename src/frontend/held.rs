@@ -249,7 +249,7 @@ impl Session {
         let transaction = std::mem::take(&mut self.transaction);
         if let Some(mut held) = self.held.take() {
             let kept_state = transaction.is_open() || !held.pins.is_empty();
-            if held.pins.contains(PinReason::Xa) {
+            if held.pins.contains(PinReason::Xa) || transaction.branch().is_some() {
                 // A reset would leave a prepared branch with the connection; closing lets go of it.
                 self.abandon(held, transaction.into_tickets());
             } else if !self.presence.entry.runs_no_more() && !kept_state {

@@ -6,6 +6,7 @@
 pub mod abandon;
 pub mod answer;
 mod attributes;
+pub mod branches;
 pub mod change_user;
 pub mod checkout;
 pub mod client;

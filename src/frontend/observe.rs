@@ -11,10 +11,13 @@ use super::transaction::{Autocommit, OpenTransaction, Opening, Transaction};
 use crate::control::WriteTicket;
 use crate::model::{GroupId, Snapshot};
 use crate::route::{Route, TransactionAccess};
-use crate::sql::{Effect, Facts, PinReason, Placement, Statement, StatementClass};
+use crate::sql::{Effect, Facts, PinReason, Placement, Statement, StatementClass, XaStep};
 use crate::wire::command::Command;
 use crate::wire::scanner::{EndKind, ReplyKind};
 use crate::wire::status;
+
+/// The server knows no such branch.
+const XAER_NOTA: u16 = 1397;
 
 impl Session {
     /// Step 11 of a statement's walk. A write's ticket ends here, when its transaction has ended at the database.
@@ -53,7 +56,11 @@ impl Session {
             None if self.may_be_in_transaction(statement, &opening) => Box::pin(ask_flags(&mut held)).await,
             None => 0,
         };
-        let in_transaction = if flags & status::IN_TRANS != 0 { InTransaction::Yes } else { InTransaction::No };
+        let in_transaction = match self.branch_goes_on(&opening, statement, relayed) {
+            true => InTransaction::Yes,
+            false if flags & status::IN_TRANS != 0 => InTransaction::Yes,
+            false => InTransaction::No,
+        };
         self.observe_transaction(in_transaction, statement, route, opening, ticket);
         self.note_last_reply(&mut held, relayed, statement);
         if let Subject::Execute(execution) = &request.subject {
@@ -74,6 +81,22 @@ impl Session {
     fn may_be_in_transaction(&self, statement: &Statement, opening: &Opening) -> bool {
         let was = self.transaction.is_open() || opening.begun || self.autocommit == Autocommit::Off;
         was || may_leave_transaction(statement)
+    }
+
+    /// A branch that the server has rolled back inside is still the connection's, whatever the flags say, until it is prepared or ended.
+    fn branch_goes_on(&self, opening: &Opening, statement: &Statement, relayed: &Relayed) -> bool {
+        let is_branch = opening.branch.is_some() || self.transaction.is_open() && self.transaction.branch().is_some();
+        let ends = match (&statement.first().class, relayed.end.kind) {
+            (StatementClass::Xa(XaStep::Finish), EndKind::Error { errno }) => errno == XAER_NOTA,
+            (_, EndKind::Error { .. }) => false,
+            (StatementClass::Xa(XaStep::Prepare | XaStep::Finish), _) => true,
+            // COMMIT … ONE PHASE.
+            (StatementClass::Xa(_), _) => {
+                statement.first().effects.iter().any(|effect| matches!(effect, Effect::Unpin(PinReason::Xa)))
+            }
+            _ => false,
+        };
+        is_branch && !ends
     }
 
     fn observe_transaction(

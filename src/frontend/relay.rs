@@ -61,6 +61,12 @@ pub enum RelayError {
         /// The server's error.
         errno: u16,
     },
+    /// XA START, sent ahead of the statement, was refused: nothing has begun.
+    #[error("the instance refused to begin the branch")]
+    Branch {
+        /// The server's reply.
+        packet: Vec<u8>,
+    },
 }
 
 /// How long the rest of a reply may take that nobody hears: less than a new connection costs is read, the rest of a long result is not.

@@ -13,6 +13,7 @@ use thiserror::Error;
 
 use super::answer::end_of_release;
 use super::attributes;
+use super::branches::BranchPlace;
 use super::client::{Client, ReadError, ReceivedCommand};
 use super::config::ListenerConfig;
 use super::dispatch::Carried;
@@ -159,6 +160,8 @@ pub(super) struct Request {
     pub hint: Option<Box<Hint>>,
     /// What was looked up for its keys.
     pub looked_up: Vec<LookedUp>,
+    /// Where the branch is that it is to end.
+    pub branch: BranchPlace,
 }
 
 /// Where the facts of a request come from.
@@ -363,6 +366,12 @@ impl Session {
                     tries.lookups += 1;
                     return Ok(Next::Again);
                 }
+                if rejection == Rejection::BranchNotFound && request.branch == BranchPlace::NotAsked {
+                    return match self.locate_branch(request, snapshot).await {
+                        Ok(()) => Ok(Next::Again),
+                        Err(not_carried) => self.tell(not_carried).await.map(|()| Next::Done),
+                    };
+                }
                 self.count_refusal(&rejection, statement, request);
                 self.refuse(&rejection, request).await.map(|()| Next::Done)
             }
@@ -417,6 +426,7 @@ impl Session {
             hint: &self.hint,
             transaction: self.transaction.view(self.autocommit),
             looked_up: &request.looked_up,
+            branch_at: request.branch.found(),
             written: self.transaction.written(),
             observed_at: self.observed_at,
             schema_changed_at: self.schema_changed_at,
@@ -497,6 +507,7 @@ impl Request {
             attributes,
             hint: None,
             looked_up: Vec::new(),
+            branch: BranchPlace::NotAsked,
         }
     }
 

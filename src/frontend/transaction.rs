@@ -5,6 +5,7 @@ use smallvec::SmallVec;
 use crate::control::WriteTicket;
 use crate::model::Scope;
 use crate::route::{Target, TransactionAccess, TransactionView};
+use crate::sql::BranchId;
 
 /// What was said ahead of the first routed statement: BEGIN, SAVEPOINT, SET TRANSACTION, as packets to send.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +18,8 @@ pub struct Opening {
     pub read_only: bool,
     /// It must not be ended and reopened elsewhere: a consistent snapshot, a savepoint, SERIALIZABLE.
     pub fixed: bool,
+    /// It is XA START, of this branch.
+    pub branch: Option<Box<BranchId>>,
 }
 
 /// A transaction that is open at a backend.
@@ -62,9 +65,11 @@ impl Transaction {
     /// As a decision sees it. With autocommit off every statement stands in a transaction, begun or not.
     pub fn view(&self, autocommit: Autocommit) -> TransactionView {
         match self {
-            Transaction::None if autocommit == Autocommit::Off => TransactionView::Queued { read_only: false },
+            Transaction::None if autocommit == Autocommit::Off => TransactionView::Queued { read_only: false, branch: false },
             Transaction::None => TransactionView::None,
-            Transaction::Queued(opening) => TransactionView::Queued { read_only: opening.read_only },
+            Transaction::Queued(opening) => {
+                TransactionView::Queued { read_only: opening.read_only, branch: opening.branch.is_some() }
+            }
             Transaction::Open(open) => TransactionView::Open {
                 target: open.target,
                 access: open.access,
@@ -101,6 +106,15 @@ impl Transaction {
             Transaction::None => false,
             Transaction::Queued(opening) => opening.begun,
             Transaction::Open(_) => true,
+        }
+    }
+
+    /// The XA branch it is, begun or open.
+    pub fn branch(&self) -> Option<&BranchId> {
+        match self {
+            Transaction::None => None,
+            Transaction::Queued(opening) => opening.branch.as_deref(),
+            Transaction::Open(open) => open.opening.branch.as_deref(),
         }
     }
 

@@ -187,6 +187,7 @@ impl World {
             hint: &self.hint,
             transaction: TransactionView::None,
             looked_up: &[],
+            branch_at: None,
             written: &[],
             observed_at: None,
             schema_changed_at: None,

@@ -1,7 +1,8 @@
 //! Statements Meridian answers itself: a transaction's beginning before anything is routed in it, hints, connection ids, KILL.
 
+use super::branch;
 use super::{Answer, Rejection, SessionView, TransactionView};
-use crate::sql::{Completion, Effect, Facts, Statement, StatementClass};
+use crate::sql::{Completion, Effect, Facts, Placement, Statement, StatementClass};
 
 /// The answer to a packet of one statement; `None` when it has to be sent.
 pub(super) fn of(session: &SessionView<'_>, statement: &Statement) -> Option<Answer> {
@@ -14,9 +15,12 @@ pub(super) fn of(session: &SessionView<'_>, statement: &Statement) -> Option<Ans
         StatementClass::Kill { query_only, id } => Some(Answer::Kill { query_only: *query_only, id: *id }),
         StatementClass::ConnectionId { .. } => Some(Answer::ConnectionId),
         StatementClass::Set if only_hints(facts) => Some(Answer::Session),
+        StatementClass::Xa(step) if facts.placement == Placement::Tableless => branch::answer(session, *step),
         class => match session.transaction {
             TransactionView::Open { .. } => None,
             TransactionView::Queued { .. } if *class == StatementClass::Savepoint => Some(Answer::Queue),
+            // Within a branch the server says what may not be.
+            TransactionView::Queued { branch: true, .. } => None,
             TransactionView::None | TransactionView::Queued { .. } => while_nothing_is_open(class),
         },
     }
@@ -28,6 +32,7 @@ pub(super) fn check_packet(facts: &Facts) -> Result<(), Rejection> {
         StatementClass::Kill { .. } => "KILL",
         StatementClass::ConnectionId { .. } => "SELECT CONNECTION_ID()",
         StatementClass::Set if only_hints(facts) => "SET @meridian_…",
+        StatementClass::Xa(_) if facts.placement == Placement::Tableless => "XA",
         _ => return Ok(()),
     };
     Err(Rejection::PacketStatement { what })

@@ -6,7 +6,7 @@ use smallvec::{SmallVec, smallvec};
 
 use super::{Route, Rule, SessionView, Target, TransactionStep};
 use crate::model::{ControlState, GroupId, Observations, Scope, Shard, TableRule, UnitId};
-use crate::sql::{BoundKey, Facts, KeyValue, Statement, StatementClass, WriteKind};
+use crate::sql::{BoundKey, Facts, KeyValue, Statement, StatementClass, WriteKind, XaStep};
 
 /// What one rule looks at: one statement of the packet, in its session, under one state.
 #[derive(Clone, Copy)]
@@ -66,9 +66,10 @@ impl Access {
             StatementClass::LockingRead | StatementClass::TableLocks => Access::Lock,
             StatementClass::Write(WriteKind::Change)
             | StatementClass::Ddl
-            | StatementClass::Xa
+            | StatementClass::Xa(XaStep::Start | XaStep::Within | XaStep::Prepare | XaStep::Finish)
             | StatementClass::Admin => Access::Change,
             StatementClass::Read
+            | StatementClass::Xa(XaStep::Recover)
             | StatementClass::Begin(_)
             | StatementClass::Commit(_)
             | StatementClass::Rollback(_)

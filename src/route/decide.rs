@@ -4,12 +4,12 @@ use super::course::{Access, Course, Query};
 use super::keys::ShardedRule;
 use super::{Decision, Rejection, SessionView};
 use super::{
-    after_ddl, answer, ddl, deny, escape, forbid, global, hint, hold, lagging, local_table, multi, observe, pin,
+    after_ddl, answer, branch, ddl, deny, escape, forbid, global, hint, hold, lagging, local_table, multi, observe, pin,
     refused, sharded, tableless,
 };
 use super::{transaction, wrong_unit};
 use crate::model::{GroupId, Snapshot};
-use crate::sql::{Placement, Statement};
+use crate::sql::{Placement, Statement, StatementClass};
 
 /// What is to be done with `statement` in `session` under `snapshot`.
 pub fn decide(snapshot: &Snapshot, session: &SessionView<'_>, statement: &Statement) -> Decision {
@@ -65,7 +65,10 @@ fn course_of<'a>(query: &Query<'a>) -> Result<Course<'a>, Rejection> {
     let group_of = |group: GroupId| query.state.groups.get(group.index()).ok_or_else(outdated);
     let rule_of = |group, rule: usize| group_of(group)?.tables.get(rule).ok_or_else(outdated);
     match &query.facts.placement {
-        Placement::Tableless => Ok(tableless::course(query)),
+        Placement::Tableless => match query.facts.class {
+            StatementClass::Xa(step) => branch::course(query, step),
+            _ => Ok(tableless::course(query)),
+        },
         Placement::Local { group } => {
             group.map(group_of).transpose()?;
             Ok(local_table::course(query, *group))

@@ -27,6 +27,8 @@ pub enum Rule {
     Transaction,
     /// The connection the session is pinned to.
     Pin,
+    /// A prepared branch, where it is.
+    Branch,
     /// A hint named the unit.
     UnitHint,
     /// The group is only observed: this unit's primary, as without Meridian.
@@ -76,6 +78,8 @@ pub enum Answer {
     Session,
     /// The session's own connection id.
     ConnectionId,
+    /// The prepared branches of all primaries in service.
+    Branches,
     /// KILL of a Meridian session.
     Kill {
         /// Only its running statement.

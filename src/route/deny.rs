@@ -63,7 +63,7 @@ fn class_word(class: &StatementClass) -> Option<&'static str> {
         | StatementClass::Kill { .. }
         | StatementClass::ConnectionId { .. }
         | StatementClass::TableLocks
-        | StatementClass::Xa
+        | StatementClass::Xa(_)
         | StatementClass::Admin => None,
     }
 }

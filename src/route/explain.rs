@@ -100,7 +100,7 @@ pub fn class_word(class: &StatementClass) -> &'static str {
         StatementClass::Kill { .. } => "kill",
         StatementClass::ConnectionId { .. } => "connection-id",
         StatementClass::TableLocks => "table-locks",
-        StatementClass::Xa => "xa",
+        StatementClass::Xa(_) => "xa",
         StatementClass::Admin => "admin",
     }
 }
@@ -180,6 +180,7 @@ fn rule_word(rule: Rule) -> &'static str {
         Rule::SchemaUnit => "schema-unit",
         Rule::Transaction => "transaction",
         Rule::Pin => "pin",
+        Rule::Branch => "branch",
         Rule::UnitHint => "unit-hint",
         Rule::Observe => "observe",
     }
@@ -196,6 +197,7 @@ fn step_word(step: TransactionStep) -> &'static str {
 
 fn answer_words(answer: &Answer) -> String {
     match answer {
+        Answer::Branches => "branches".to_owned(),
         Answer::Queue => "queue".to_owned(),
         Answer::DropQueue => "drop-queue".to_owned(),
         Answer::Session => "session".to_owned(),

@@ -11,6 +11,7 @@ pub mod explain;
 
 mod after_ddl;
 mod answer;
+mod branch;
 mod course;
 mod ddl;
 mod deny;

@@ -50,7 +50,7 @@ pub(super) fn as_if<'a>(session: &SessionView<'a>) -> SessionView<'a> {
         TransactionView::Open { access, fixed, read_only, .. } => match session.observed_at {
             Some(target) => TransactionView::Open { target, access, fixed, read_only },
             // Nothing has bound it yet: it would still open where this statement belongs.
-            None if access == TransactionAccess::Touched => TransactionView::Queued { read_only },
+            None if access == TransactionAccess::Touched => TransactionView::Queued { read_only, branch: false },
             None => session.transaction,
         },
         transaction @ (TransactionView::None | TransactionView::Queued { .. }) => transaction,
@@ -136,7 +136,7 @@ fn is_of_placement(rejection: &Rejection) -> bool {
             | SqlRefusal::Routine { .. }
             | SqlRefusal::ContextChange { .. }
             | SqlRefusal::BadHint { .. } => true,
-            SqlRefusal::Escape { .. } | SqlRefusal::Xa => false,
+            SqlRefusal::Escape { .. } => false,
         },
         Rejection::WrongUnit { .. }
         | Rejection::Lagging { .. }
@@ -164,6 +164,7 @@ fn is_of_placement(rejection: &Rejection) -> bool {
         | Rejection::StatementTooLong { .. }
         | Rejection::ReadOnlyTransaction
         | Rejection::PacketStatement { .. }
+        | Rejection::BranchNotFound
         | Rejection::Outdated { .. } => false,
     }
 }

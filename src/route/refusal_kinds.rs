@@ -83,6 +83,7 @@ kinds! {
         first: "unit 'hz'".to_owned(), second: "unit 'bj'".to_owned(), epoch: Epoch(7),
     };
     "packet-statement": Rejection::PacketStatement { .. } => Rejection::PacketStatement { what: "KILL" };
+    "branch-not-found": Rejection::BranchNotFound => Rejection::BranchNotFound;
     "hints-disagree": Rejection::HintsDisagree { .. } => Rejection::HintsDisagree { what: "key" };
     "denied": Rejection::Denied { .. } => Rejection::Denied {
         rule: "no-full-scan".to_owned(), reason: "it took the shop down".to_owned(),
@@ -110,7 +111,6 @@ kinds! {
     });
     "sql-routine": Rejection::Sql(SqlRefusal::Routine { .. }) => sql(SqlRefusal::Routine { name: "settle".to_owned() });
     "sql-escape": Rejection::Sql(SqlRefusal::Escape { .. }) => sql(SqlRefusal::Escape { what: "SET GLOBAL".to_owned() });
-    "sql-xa": Rejection::Sql(SqlRefusal::Xa) => sql(SqlRefusal::Xa);
     "sql-context-change": Rejection::Sql(SqlRefusal::ContextChange { .. }) => sql(SqlRefusal::ContextChange {
         what: "USE".to_owned(),
     });

@@ -32,7 +32,6 @@ pub(super) fn of(refusal: &SqlRefusal) -> String {
         SqlRefusal::Escape { what } => {
             format!("{what} would go around Meridian's rules; it needs the grant 'escapes' of your Meridian user")
         }
-        SqlRefusal::Xa => "XA transactions are not carried; use BEGIN and COMMIT".to_owned(),
         SqlRefusal::ContextChange { what } => format!(
             "{what} stands ahead of a managed table in one packet and would change how it is read; send it in a packet of its own"
         ),
@@ -55,7 +54,6 @@ pub(super) fn errno(refusal: &SqlRefusal) -> u16 {
         | SqlRefusal::KeyUpdate { .. }
         | SqlRefusal::MappingFixed { .. }
         | SqlRefusal::Routine { .. }
-        | SqlRefusal::Xa
         | SqlRefusal::ContextChange { .. } => 1235,
         SqlRefusal::UnreadableKey { .. } | SqlRefusal::BadHint { .. } => 1105,
     }

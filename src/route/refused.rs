@@ -32,7 +32,6 @@ pub(super) fn course<'a>(query: &Query<'a>, refusal: &SqlRefusal) -> Result<Cour
         | SqlRefusal::MixedClasses { .. }
         | SqlRefusal::KeyUpdate { .. }
         | SqlRefusal::MappingFixed { .. }
-        | SqlRefusal::Xa
         | SqlRefusal::ContextChange { .. }
         | SqlRefusal::BadHint { .. } => Err(stands()),
     }

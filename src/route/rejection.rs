@@ -248,6 +248,9 @@ pub enum Rejection {
         /// The statement.
         what: &'static str,
     },
+    /// XA COMMIT or XA ROLLBACK of a branch that no instance in service has.
+    #[error("XAER_NOTA: no branch with this id is prepared at any primary in service; ask XA RECOVER which there are")]
+    BranchNotFound,
     /// The comment and the query attributes of one statement say different things.
     #[error("the hint comment and the query attributes name different values for {what}; correct one of them")]
     HintsDisagree {
@@ -308,6 +311,8 @@ impl Rejection {
             Rejection::ReadOnlyTransaction => 1792,
             // ER_NOT_SUPPORTED_YET.
             Rejection::PacketSplit { .. } | Rejection::PacketStatement { .. } => 1235,
+            // ER_XAER_NOTA.
+            Rejection::BranchNotFound => 1397,
             // ER_NEED_REPREPARE.
             Rejection::Outdated { .. } => 1615,
             // ER_UNKNOWN_ERROR.
@@ -331,6 +336,7 @@ impl Rejection {
             1146 => "42S02",
             1179 => "25000",
             1162 | 1227 | 1235 => "42000",
+            1397 => "XAE04",
             1792 => "25006",
             _ => "HY000",
         }
@@ -365,6 +371,7 @@ impl Rejection {
             | Rejection::ReadOnlyUser { .. }
             | Rejection::StatementTooLong { .. }
             | Rejection::ReadOnlyTransaction
+            | Rejection::BranchNotFound
             | Rejection::Pinned { .. }
             | Rejection::PacketStatement { .. } => None,
         }

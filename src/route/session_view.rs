@@ -55,6 +55,8 @@ pub enum TransactionView {
     Queued {
         /// START TRANSACTION READ ONLY.
         read_only: bool,
+        /// It was XA START: the transaction is a branch.
+        branch: bool,
     },
     /// Open at a backend.
     Open {
@@ -114,6 +116,8 @@ pub struct SessionView<'a> {
     pub transaction: TransactionView,
     /// What was looked up for this statement's keys.
     pub looked_up: &'a [LookedUp],
+    /// Where the prepared branch is that this XA statement names, once it was looked for and found.
+    pub branch_at: Option<Target>,
     /// The scopes the open transaction holds tickets for.
     pub written: &'a [Scope],
     /// Where the transaction would be open if the rules of its group, which is only observed, were carried out.

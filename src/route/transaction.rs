@@ -18,11 +18,11 @@ pub(super) fn place(
             let begins = matches!(statement.plan.statements.as_slice(), [facts] if matches!(facts.class, StatementClass::Begin(_)));
             Ok(if begins { TransactionStep::Open } else { TransactionStep::Autocommit })
         }
-        TransactionView::Queued { read_only: true } => {
+        TransactionView::Queued { read_only: true, .. } => {
             refuse_write(course)?;
             Ok(TransactionStep::Open)
         }
-        TransactionView::Queued { read_only: false } => {
+        TransactionView::Queued { read_only: false, .. } => {
             open(course);
             Ok(TransactionStep::Open)
         }

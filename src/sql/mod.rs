@@ -19,6 +19,7 @@ mod template;
 // Shape -> facts: what a miss pays for.
 mod analyze;
 mod body;
+mod branch;
 mod classify;
 mod data;
 mod ddl;
@@ -51,6 +52,7 @@ mod cases;
 
 pub use analyze::{acts, analyze};
 pub use between::Between;
+pub use branch::{BranchId, branch_id};
 pub use hint::{key as hint_key, level as hint_level};
 pub use named_lock::lock_names;
 pub use own_id::connection_id_columns;
@@ -60,5 +62,5 @@ pub use shape::{digest, readable};
 pub use statement::{
     BeginOptions, BoundKey, CharsetClass, Completion, Dialect, Disagreement, Effect, Facts, Family, Hint, KeyReading,
     KeySource, KeyUse, KeyValue, Keys, PinReason, Placement, Plan, ReadLevel, Shape, SqlContext, SqlMode, SqlRefusal,
-    Statement, StatementClass, WriteKind,
+    Statement, StatementClass, WriteKind, XaStep,
 };

@@ -10,6 +10,7 @@ use super::literal;
 use super::resolve::{self, Access};
 use super::statement::{
     BeginOptions, Completion, Effect, Facts, Keys, PinReason, Placement, SqlRefusal, Statement, StatementClass,
+    XaStep,
 };
 use super::token::{Token, TokenKind, name_at};
 
@@ -215,18 +216,30 @@ pub(super) fn locks(work: &Work<'_>, tokens: &[Token<'_>]) -> Found {
     found(StatementClass::TableLocks, placement, pinned)
 }
 
-/// XA: only where no table is managed, since a prepared branch outlives its session and every ticket.
+/// XA. Where no table is managed it runs at the session's own primary, else where its branch is.
 pub(super) fn xa(work: &Work<'_>, tokens: &[Token<'_>]) -> Found {
-    let managed = work.session_group().is_some_and(|group| work.context.state.group(group).has_managed_tables())
-        || work.context.state.groups.iter().any(|group| group.has_managed_tables());
-    let placement =
-        if managed { Placement::Refused(SqlRefusal::Xa) } else { Placement::Local { group: work.session_group() } };
-    let effects = match tokens.get(1) {
-        Some(verb) if verb.is_any(&["commit", "rollback"]) => vec![Effect::Unpin(PinReason::Xa)],
-        Some(verb) if verb.is("recover") => Vec::new(),
-        Some(_) | None => vec![Effect::Pin(PinReason::Xa)],
+    let managed = work.context.state.groups.iter().any(|group| group.has_managed_tables());
+    let placement = if managed { Placement::Tableless } else { Placement::Local { group: work.session_group() } };
+    let says = |word: &str| tokens.iter().any(|token| token.is(word));
+    let verb = |verbs: &[&str]| tokens.get(1).is_some_and(|verb| verb.is_any(verbs));
+    let step = if verb(&["start", "begin"]) && !says("join") && !says("resume") {
+        XaStep::Start
+    } else if verb(&["recover"]) {
+        XaStep::Recover
+    } else if verb(&["prepare"]) {
+        XaStep::Prepare
+    } else if verb(&["commit", "rollback"]) && !says("phase") {
+        XaStep::Finish
+    } else {
+        XaStep::Within
     };
-    found(StatementClass::Xa, placement, effects)
+    let effects = match step {
+        XaStep::Finish => vec![Effect::Unpin(PinReason::Xa)],
+        XaStep::Within if verb(&["commit"]) => vec![Effect::Unpin(PinReason::Xa)],
+        XaStep::Recover => Vec::new(),
+        XaStep::Start | XaStep::Within | XaStep::Prepare => vec![Effect::Pin(PinReason::Xa)],
+    };
+    found(StatementClass::Xa(step), placement, effects)
 }
 
 /// PREPARE, EXECUTE and DEALLOCATE as SQL text: what is prepared must not reach managed tables, for at EXECUTE nobody reads it.

@@ -153,8 +153,6 @@ pub enum SqlRefusal {
         /// The variable or statement.
         what: String,
     },
-    /// XA where tables are managed: a branch is not bound to its owner yet.
-    Xa,
     /// In a multi-statement packet: USE, SET sql_mode, SET NAMES or PREPARE ahead of a managed table.
     ContextChange {
         /// The statement that changes how the later ones are read.
@@ -229,6 +227,21 @@ pub struct Completion {
     pub release: bool,
 }
 
+/// What an XA statement does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum XaStep {
+    /// XA START, XA BEGIN of a new branch.
+    Start,
+    /// XA END, XA COMMIT … ONE PHASE, XA START … JOIN or RESUME: it means the branch this session works in, or nothing.
+    Within,
+    /// XA PREPARE: the branch has no session any more once the server said OK.
+    Prepare,
+    /// XA COMMIT and XA ROLLBACK of the session's branch, or of one that anybody prepared.
+    Finish,
+    /// XA RECOVER: which branches are prepared.
+    Recover,
+}
+
 /// What kind of statement it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StatementClass {
@@ -271,7 +284,7 @@ pub enum StatementClass {
     /// LOCK TABLES, UNLOCK TABLES, FLUSH … WITH READ LOCK.
     TableLocks,
     /// XA.
-    Xa,
+    Xa(XaStep),
     /// Anything else that has to run at a primary and may write: GRANT, ANALYZE, OPTIMIZE, FLUSH, INSTALL, HANDLER, SQL PREPARE/EXECUTE, unknown text.
     Admin,
 }

@@ -127,7 +127,7 @@ fn pin_holds(session: &SessionView<'_>, route: &Route) -> bool {
 
 fn writes_never_open_at_replicas(session: &SessionView<'_>, route: &Route) -> bool {
     let read_only = match session.transaction {
-        TransactionView::Queued { read_only } | TransactionView::Open { read_only, .. } => read_only,
+        TransactionView::Queued { read_only, .. } | TransactionView::Open { read_only, .. } => read_only,
         TransactionView::None => true,
     };
     let opens = matches!(route.transaction, TransactionStep::Open | TransactionStep::Rebind);

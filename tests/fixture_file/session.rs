@@ -22,6 +22,7 @@ pub struct Session {
     pin: Option<PinView>,
     grants: Grants,
     looked_up: Vec<LookedUp>,
+    branch_at: Option<Target>,
     written: Vec<Scope>,
     user: String,
     attributes: Option<Hint>,
@@ -46,6 +47,8 @@ impl Session {
                 .map(|words| target(case, state, &mut words.iter().map(|word| (*word).to_owned()))),
             pin: words("pin").map(|words| pin(case, state, &words)),
             looked_up: looked_up(case, state),
+            branch_at: words("branch-at")
+                .map(|words| target(case, state, &mut words.iter().map(|word| (*word).to_owned()))),
             written: words("written").map(|words| written(case, state, &words)).unwrap_or_default(),
             grants: match case.setting("grants") {
                 None => Grants::default(),
@@ -66,6 +69,7 @@ impl Session {
             hint: &self.hint,
             transaction: self.transaction,
             looked_up: &self.looked_up,
+            branch_at: self.branch_at,
             written: &self.written,
             observed_at: self.observed_at,
             schema_changed_at: self.schema_changed_at,
@@ -189,11 +193,11 @@ fn target(case: &Case, state: &ControlState, words: &mut impl Iterator<Item = St
     Target { group, unit: unit(case, state, &name), role }
 }
 
-/// `queued [read-only]`, or `open unit role [touched] [fixed] [read-only]`.
+/// `queued [read-only] [branch]`, or `open unit role [touched] [fixed] [read-only]`.
 fn transaction(case: &Case, state: &ControlState, words: &[&str]) -> TransactionView {
     let has = |word: &str| words.contains(&word);
     match words.first() {
-        Some(&"queued") => TransactionView::Queued { read_only: has("read-only") },
+        Some(&"queued") => TransactionView::Queued { read_only: has("read-only"), branch: has("branch") },
         Some(&"open") => TransactionView::Open {
             target: target(case, state, &mut words[1..].iter().map(|word| (*word).to_owned())),
             access: if has("touched") { TransactionAccess::Touched } else { TransactionAccess::OnlyRead },

@@ -1,7 +1,7 @@
 //! What session statements leave behind, ask for, or are refused for.
 
 use super::world::{check, world};
-use crate::sql::lock_names;
+use crate::sql::{branch_id, lock_names};
 
 #[test]
 fn transactions_are_told_by_their_words() {
@@ -29,7 +29,15 @@ fn transactions_are_told_by_their_words() {
             ("RELEASE SAVEPOINT a", "Savepoint tableless"),
             ("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE", "SetTransaction tableless"),
             ("SET @@tx_isolation = 'READ-COMMITTED'", "SetTransaction tableless"),
-            ("XA START 'x'", "Xa refused Xa +Pin(Xa)"),
+            ("XA START 'x'", "Xa(Start) tableless +Pin(Xa)"),
+            ("xa begin 'x', 'y', 7", "Xa(Start) tableless +Pin(Xa)"),
+            ("XA START 'x' JOIN", "Xa(Within) tableless +Pin(Xa)"),
+            ("XA END 'x' SUSPEND FOR MIGRATE", "Xa(Within) tableless +Pin(Xa)"),
+            ("XA PREPARE 'x'", "Xa(Prepare) tableless +Pin(Xa)"),
+            ("XA COMMIT 'x' ONE PHASE", "Xa(Within) tableless +Unpin(Xa)"),
+            ("XA COMMIT 'x'", "Xa(Finish) tableless +Unpin(Xa)"),
+            ("XA ROLLBACK 'x'", "Xa(Finish) tableless +Unpin(Xa)"),
+            ("XA RECOVER CONVERT XID", "Xa(Recover) tableless"),
         ],
     );
 }
@@ -285,5 +293,21 @@ fn only_plain_literals_are_names_of_locks() {
     assert_eq!(names("SELECT 1"), Some(Vec::new()));
     for computed in ["SELECT GET_LOCK(CONCAT('a'), 1)", "SELECT GET_LOCK('a' || 'b', 1)", "SELECT GET_LOCK(?, 1)"] {
         assert_eq!(names(computed), None, "{computed}");
+    }
+}
+
+#[test]
+fn the_id_of_a_branch_is_read_as_the_servers_read_it() {
+    let world = world();
+    let told = |text: &str| branch_id(text.as_bytes(), &world.context()).map(|id| id.to_string()).unwrap_or_default();
+    for (text, id) in [
+        ("XA START 'ab'", "X'6162',X'',1"),
+        ("xa commit 'a''b' , 'c', 7 one phase", "X'612762',X'63',7"),
+        ("XA PREPARE 0x6162,0x63,0x1f;", "X'6162',X'63',31"),
+        ("XA ROLLBACK X'6162', x''", "X'6162',X'',1"),
+        ("XA RECOVER", ""),
+        ("XA RECOVER CONVERT XID", ""),
+    ] {
+        assert_eq!(told(text), id, "{text}");
     }
 }

@@ -301,7 +301,7 @@ fn class_name(class: &StatementClass) -> &'static str {
         StatementClass::Show | StatementClass::ConnectionId { .. } => "SHOW",
         StatementClass::Kill { .. } => "KILL",
         StatementClass::TableLocks => "table locks",
-        StatementClass::Xa => "XA",
+        StatementClass::Xa(_) => "XA",
         StatementClass::Admin => "admin",
     }
 }

@@ -272,6 +272,7 @@ impl Trial {
             pin: None,
             grants: Grants::default(),
             looked_up: &[],
+            branch_at: None,
             written: &[],
             observed_at: None,
             schema_changed_at: None,

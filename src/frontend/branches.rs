@@ -1,0 +1,178 @@
+//! XA branches that are prepared: they have no session, only an instance, which is asked for.
+
+use super::checkout::Use;
+use super::dispatch::NotCarried;
+use super::error_reply;
+use super::held::Held;
+use super::session::{Request, Session, SessionEnd, Subject};
+use crate::backend::{CheckoutError, CollectedReply};
+use crate::fault::ClientText;
+use crate::model::{GroupId, Role, Snapshot, UnitId};
+use crate::route::Target;
+use crate::sql::{BranchId, PinReason, branch_id};
+use crate::wire::command::Command;
+use crate::wire::edited_rows::{Row, edited_rows};
+use crate::wire::reply::ScanFlags;
+use crate::wire::scanner::{EndKind, ReplyKind};
+
+/// Where the branch is that a statement is to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BranchPlace {
+    /// Nobody has looked.
+    NotAsked,
+    /// No primary in service has it.
+    Nowhere,
+    /// Here.
+    At(Target),
+}
+
+impl BranchPlace {
+    /// The place, if it was found.
+    pub fn found(self) -> Option<Target> {
+        match self {
+            BranchPlace::At(target) => Some(target),
+            BranchPlace::NotAsked | BranchPlace::Nowhere => None,
+        }
+    }
+}
+
+/// What a primary said to XA RECOVER.
+struct Recovered {
+    reply: CollectedReply,
+    flags: ScanFlags,
+    rows: Vec<Row>,
+}
+
+impl Session {
+    /// The id in an XA statement.
+    pub(super) fn branch_of(&self, request: &Request) -> Option<BranchId> {
+        let snapshot = self.worker.node.snapshots.load();
+        branch_id(&request.text(), &self.sql_context(&snapshot))
+    }
+
+    /// Finds the branch that the request is to end: at the connection the session keeps for it, else by asking every primary in service.
+    /// Errors: one of them could not be asked, or several have a branch of this id.
+    pub(super) async fn locate_branch(&mut self, request: &mut Request, snapshot: &Snapshot) -> Result<(), NotCarried> {
+        request.branch = BranchPlace::Nowhere;
+        let Some(wanted) = self.branch_of(request) else { return Ok(()) };
+        let kept = |held: &&Held| held.pins.has_open(PinReason::Xa, &wanted.to_string());
+        if let Some(held) = self.held.as_deref().filter(kept) {
+            request.branch = BranchPlace::At(held.target);
+            return Ok(());
+        }
+        let mut found: Option<Target> = None;
+        for target in primaries(snapshot) {
+            let recovered = self.recover(b"XA RECOVER", target, snapshot, request).await?;
+            if !recovered.rows.iter().any(|row| is_branch(row, &wanted)) {
+                continue;
+            }
+            if let Some(other) = found {
+                let state = &snapshot.state;
+                let text = format!(
+                    "meridian: branches of this id are prepared in {} and in {}; end them there, past Meridian",
+                    other.named(state),
+                    target.named(state)
+                );
+                return Err(self.refused(1105, text, request));
+            }
+            found = Some(target);
+        }
+        request.branch = found.map_or(BranchPlace::Nowhere, BranchPlace::At);
+        Ok(())
+    }
+
+    /// XA RECOVER: the branches of all primaries in service, as one of them says it. One that cannot be asked makes it an error: whoever
+    /// recovers must not take a branch for ended that is not.
+    pub(super) async fn tell_branches(&mut self, request: &Request) -> Result<(), SessionEnd> {
+        match self.all_branches(request).await {
+            Ok(reply) => self.send(&reply).await,
+            Err(not_carried) => self.tell(not_carried).await,
+        }
+    }
+
+    async fn all_branches(&mut self, request: &Request) -> Result<Vec<u8>, NotCarried> {
+        if matches!(request.subject, Subject::Execute(_)) {
+            // ER_UNSUPPORTED_PS.
+            let text = "meridian: XA RECOVER is not carried as a prepared statement; send it as text".to_owned();
+            return Err(self.refused(1295, text, request));
+        }
+        let snapshot = self.worker.node.snapshots.load();
+        let mut first: Option<Recovered> = None;
+        for target in primaries(&snapshot) {
+            let more = self.recover(&request.text(), target, &snapshot, request).await?;
+            match &mut first {
+                None => first = Some(more),
+                Some(first) => first.rows.extend(more.rows),
+            }
+        }
+        let told = first.and_then(|first| {
+            let Recovered { reply, flags, rows } = first;
+            let mut known = 0;
+            edited_rows(&reply.bytes, flags, |_| known += 1, |_| Vec::new())?;
+            edited_rows(&reply.bytes, flags, |_| {}, |_| rows.into_iter().skip(known).collect())
+        });
+        told.ok_or_else(|| self.refused(1105, "meridian: XA RECOVER was answered in an unknown form".to_owned(), request))
+    }
+
+    /// Asks one primary, on a connection that is the session's for this question only. Errors: it could not be asked; its refusal.
+    async fn recover(
+        &mut self,
+        text: &[u8],
+        target: Target,
+        snapshot: &Snapshot,
+        request: &Request,
+    ) -> Result<Recovered, NotCarried> {
+        let mut checkout = self
+            .checkout(target, Use::Any, snapshot)
+            .await
+            .map_err(|error: CheckoutError| NotCarried::Told(error_reply::fault(&error, request.reply_sequence())))?;
+        let connection = &mut checkout.connection;
+        let Ok(reply) = connection.ask(Command::Query, text, ReplyKind::Query).await else {
+            return Err(NotCarried::Told(error_reply::text(
+                &error_reply::lost_backend(false),
+                request.reply_sequence(),
+            )));
+        };
+        let flags = connection.scan_flags();
+        checkout.pool = self.pool_of(checkout.connection.instance);
+        checkout.release();
+        if matches!(reply.end.kind, EndKind::Error { .. }) {
+            return Err(NotCarried::Told(reply.bytes));
+        }
+        let mut rows = Vec::new();
+        let read = edited_rows(&reply.bytes, flags, |row| rows.push(row.clone()), |_| Vec::new());
+        match read {
+            Some(_) => Ok(Recovered { reply, flags, rows }),
+            None => Err(self.refused(1105, "meridian: XA RECOVER was answered in an unknown form".to_owned(), request)),
+        }
+    }
+
+    fn refused(&self, errno: u16, message: String, request: &Request) -> NotCarried {
+        let text = ClientText { errno, sqlstate: "HY000", message };
+        NotCarried::Told(error_reply::text(&text, request.reply_sequence()))
+    }
+}
+
+/// Every primary that serves its unit; those of units that were left behind by force do not.
+fn primaries(snapshot: &Snapshot) -> Vec<Target> {
+    let state = &snapshot.state;
+    let groups = (0u16..).map(GroupId).take(state.groups.len());
+    let units = (0u16..).map(UnitId).take(state.units.len());
+    groups
+        .flat_map(|group| units.clone().map(move |unit| Target { group, unit, role: Role::Primary }))
+        .filter(|target| {
+            state.primary_of(target.unit, target.group).is_some()
+                && state.serving(target.unit, target.group) == target.unit
+        })
+        .collect()
+}
+
+/// Whether a row of XA RECOVER (format, the lengths of the two parts, both in one) is this branch.
+fn is_branch(row: &Row, wanted: &BranchId) -> bool {
+    let [Some(format), Some(global), Some(branch), Some(data)] = row.as_slice() else { return false };
+    let is = |told: &[u8], number: u64| told == number.to_string().as_bytes();
+    is(format, wanted.format)
+        && is(global, wanted.global.len() as u64)
+        && is(branch, wanted.branch.len() as u64)
+        && **data == [&*wanted.global, &*wanted.branch].concat()
+}
