@@ -181,6 +181,7 @@ fn run(criterion: &mut Criterion) {
         hint: &hint,
         transaction: TransactionView::None,
         looked_up: &[],
+        branch_at: None,
         written: &[],
         observed_at: None,
         schema_changed_at: None,

@@ -377,6 +377,7 @@ fn build_node(
         mappings,
         tally: Tally::default(),
         row_fences: Arc::new(RowFences::new(&config.fences)),
+        branches: Default::default(),
         rsa: RsaKey::generate()?,
     })
 }

@@ -151,10 +151,10 @@ macro_rules! variants {
     };
 }
 
-variants!(ANSWERS, answer_name, Answer: Queue, DropQueue, Session, ConnectionId, Kill);
+variants!(ANSWERS, answer_name, Answer: Queue, DropQueue, Session, ConnectionId, Branches, Kill);
 variants!(
     RULES, rule_name, Rule:
-    Owner, GlobalMaster, LocalRead, MasterRead, AfterDdl, LocalTable, Tableless, SchemaUnit, Transaction, Pin, UnitHint, Observe
+    Owner, GlobalMaster, LocalRead, MasterRead, AfterDdl, LocalTable, Tableless, SchemaUnit, Transaction, Pin, Branch, UnitHint, Observe
 );
 variants!(STEPS, step_name, TransactionStep: Autocommit, Open, Continue, Rebind);
 

@@ -1,5 +1,8 @@
 //! XA branches that are prepared: they have no session, only an instance, which is asked for.
 
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, PoisonError};
+
 use super::checkout::Use;
 use super::dispatch::NotCarried;
 use super::error_reply;
@@ -9,7 +12,7 @@ use crate::backend::{CheckoutError, CollectedReply};
 use crate::fault::ClientText;
 use crate::model::{GroupId, Role, Snapshot, UnitId};
 use crate::route::Target;
-use crate::sql::{BranchId, PinReason, branch_id};
+use crate::sql::{BranchId, PinReason, XaStep, branch_id};
 use crate::wire::command::Command;
 use crate::wire::edited_rows::{Row, edited_rows};
 use crate::wire::reply::ScanFlags;
@@ -36,6 +39,43 @@ impl BranchPlace {
     }
 }
 
+/// How many prepared branches are remembered; of more, the oldest are forgotten.
+const REMEMBERED: usize = 65_536;
+
+/// Where the branches are that this process's sessions have prepared. Replication brings a copy of a prepared branch to the other units, which
+/// only replication may end: what an instance lists does not tell whether it is the branch's own.
+#[derive(Debug, Default)]
+pub struct PreparedBranches {
+    known: Mutex<(HashMap<BranchId, Target>, VecDeque<BranchId>)>,
+}
+
+impl PreparedBranches {
+    fn at(&self, branch: &BranchId) -> Option<Target> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).0.get(branch).copied()
+    }
+
+    fn put(&self, branch: BranchId, target: Target) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let (places, order) = &mut *known;
+        if places.insert(branch.clone(), target).is_none() {
+            order.push_back(branch);
+        }
+        while order.len() > REMEMBERED {
+            if let Some(oldest) = order.pop_front() {
+                places.remove(&oldest);
+            }
+        }
+    }
+
+    fn remove(&self, branch: &BranchId) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let (places, order) = &mut *known;
+        if places.remove(branch).is_some() {
+            order.retain(|known| known != branch);
+        }
+    }
+}
+
 /// What a primary said to XA RECOVER.
 struct Recovered {
     reply: CollectedReply,
@@ -50,8 +90,18 @@ impl Session {
         branch_id(&request.text(), &self.sql_context(&snapshot))
     }
 
-    /// Finds the branch that the request is to end: at the connection the session keeps for it, else by asking every primary in service.
-    /// Errors: one of them could not be asked, or several have a branch of this id.
+    /// Remembers where a branch was prepared, until it is ended. To be told of every XA statement that the server accepted.
+    pub(super) fn note_branch(&self, request: &Request, step: XaStep, target: Target) {
+        match (step, self.branch_of(request)) {
+            (XaStep::Prepare, Some(branch)) => self.worker.node.branches.put(branch, target),
+            (XaStep::Finish, Some(branch)) => self.worker.node.branches.remove(&branch),
+            (XaStep::Prepare | XaStep::Finish, None) | (XaStep::Start | XaStep::Within | XaStep::Recover, _) => {}
+        }
+    }
+
+    /// Finds the branch that the request is to end: at the connection the session keeps for it, else where this process's sessions prepared
+    /// it; every primary in service is asked whether there is one at all.
+    /// Errors: one of them could not be asked; another process has prepared it, and nobody here knows where.
     pub(super) async fn locate_branch(&mut self, request: &mut Request, snapshot: &Snapshot) -> Result<(), NotCarried> {
         request.branch = BranchPlace::Nowhere;
         let Some(wanted) = self.branch_of(request) else { return Ok(()) };
@@ -60,24 +110,27 @@ impl Session {
             request.branch = BranchPlace::At(held.target);
             return Ok(());
         }
-        let mut found: Option<Target> = None;
-        for target in primaries(snapshot) {
-            let recovered = self.recover(b"XA RECOVER", target, snapshot, request).await?;
+        if let Some(target) = self.worker.node.branches.at(&wanted) {
+            request.branch = BranchPlace::At(target);
+            return Ok(());
+        }
+        let places = primaries(snapshot);
+        for target in &places {
+            let recovered = self.recover(b"XA RECOVER", *target, snapshot, request).await?;
             if !recovered.rows.iter().any(|row| is_branch(row, &wanted)) {
                 continue;
             }
-            if let Some(other) = found {
-                let state = &snapshot.state;
-                let text = format!(
-                    "meridian: branches of this id are prepared in {} and in {}; end them there, past Meridian",
-                    other.named(state),
-                    target.named(state)
-                );
-                return Err(self.refused(1105, text, request));
+            if let [only] = places.as_slice() {
+                request.branch = BranchPlace::At(*only);
+                return Ok(());
             }
-            found = Some(target);
+            let text = format!(
+                "meridian: this process does not know where the branch was prepared that {} lists; end it through the node that \
+                 prepared it, or at its own instance",
+                target.named(&snapshot.state)
+            );
+            return Err(self.refused(1105, text, request));
         }
-        request.branch = found.map_or(BranchPlace::Nowhere, BranchPlace::At);
         Ok(())
     }
 
@@ -102,7 +155,11 @@ impl Session {
             let more = self.recover(&request.text(), target, &snapshot, request).await?;
             match &mut first {
                 None => first = Some(more),
-                Some(first) => first.rows.extend(more.rows),
+                // Replication brings copies.
+                Some(first) => {
+                    let news: Vec<Row> = more.rows.into_iter().filter(|row| !first.rows.contains(row)).collect();
+                    first.rows.extend(news);
+                }
             }
         }
         let told = first.and_then(|first| {
@@ -111,7 +168,9 @@ impl Session {
             edited_rows(&reply.bytes, flags, |_| known += 1, |_| Vec::new())?;
             edited_rows(&reply.bytes, flags, |_| {}, |_| rows.into_iter().skip(known).collect())
         });
-        told.ok_or_else(|| self.refused(1105, "meridian: XA RECOVER was answered in an unknown form".to_owned(), request))
+        told.ok_or_else(|| {
+            self.refused(1105, "meridian: XA RECOVER was answered in an unknown form".to_owned(), request)
+        })
     }
 
     /// Asks one primary, on a connection that is the session's for this question only. Errors: it could not be asked; its refusal.

@@ -288,9 +288,13 @@ impl Session {
         connection.begin_command();
         // A plain BEGIN travels in the same write. Anything longer is confirmed step by step: a SAVEPOINT that failed
         // must not be followed by the statement it was to protect.
+        if sent.opening.branch.is_some() {
+            // Whatever becomes of the branch, nobody else gets this connection as it is.
+            connection.taint();
+        }
         let begin = match sent.opening.packets.as_slice() {
             [] => None,
-            [begin] if opening.branch.is_none() => Some(begin),
+            [begin] if sent.opening.branch.is_none() => Some(begin),
             [begin] => {
                 Box::pin(begin_branch(connection, begin)).await?;
                 None
@@ -441,8 +445,6 @@ async fn begin_branch(connection: &mut Connection, packet: &[u8]) -> Result<(), 
     if connection.stream.send(packet).await.is_err() {
         return Err(lost);
     }
-    // Whatever becomes of the branch, nobody else gets this connection as it is.
-    connection.taint();
     let Ok(reply) = connection.collect(ReplyKind::Simple).await else { return Err(lost) };
     match reply.end.kind {
         EndKind::Error { .. } => Err(RelayError::Branch { packet: reply.bytes }),

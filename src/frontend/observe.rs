@@ -56,6 +56,9 @@ impl Session {
             None if self.may_be_in_transaction(statement, &opening) => Box::pin(ask_flags(&mut held)).await,
             None => 0,
         };
+        if let (StatementClass::Xa(step), false) = (&statement.first().class, failed) {
+            self.note_branch(request, *step, route.target);
+        }
         let in_transaction = match self.branch_goes_on(&opening, statement, relayed) {
             true => InTransaction::Yes,
             false if flags & status::IN_TRANS != 0 => InTransaction::Yes,

@@ -65,7 +65,9 @@ impl Transaction {
     /// As a decision sees it. With autocommit off every statement stands in a transaction, begun or not.
     pub fn view(&self, autocommit: Autocommit) -> TransactionView {
         match self {
-            Transaction::None if autocommit == Autocommit::Off => TransactionView::Queued { read_only: false, branch: false },
+            Transaction::None if autocommit == Autocommit::Off => {
+                TransactionView::Queued { read_only: false, branch: false }
+            }
             Transaction::None => TransactionView::None,
             Transaction::Queued(opening) => {
                 TransactionView::Queued { read_only: opening.read_only, branch: opening.branch.is_some() }

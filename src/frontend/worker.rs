@@ -13,6 +13,7 @@ use crate::control::{HoldingRoom, RowFences, SeenSnapshot, SnapshotReader, Snaps
 use crate::net::rsa_key::RsaKey;
 use crate::sql::PlanCache;
 
+use super::branches::PreparedBranches;
 use super::config::Limits;
 use super::mappings::Mappings;
 use super::registry::Registry;
@@ -42,6 +43,8 @@ pub struct Node {
     pub mappings: MappingRequests,
     /// Whose writes compare rows.
     pub row_fences: Arc<RowFences>,
+    /// Which branches were prepared by this process's sessions, and where.
+    pub branches: PreparedBranches,
     /// What was refused, and what would have been.
     pub tally: Tally,
     /// The key for caching_sha2_password on plain TCP.

@@ -4,8 +4,8 @@ use super::course::{Access, Course, Query};
 use super::keys::ShardedRule;
 use super::{Decision, Rejection, SessionView};
 use super::{
-    after_ddl, answer, branch, ddl, deny, escape, forbid, global, hint, hold, lagging, local_table, multi, observe, pin,
-    refused, sharded, tableless,
+    after_ddl, answer, branch, ddl, deny, escape, forbid, global, hint, hold, lagging, local_table, multi, observe,
+    pin, refused, sharded, tableless,
 };
 use super::{transaction, wrong_unit};
 use crate::model::{GroupId, Snapshot};

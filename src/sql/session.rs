@@ -9,8 +9,7 @@ use super::effects;
 use super::literal;
 use super::resolve::{self, Access};
 use super::statement::{
-    BeginOptions, Completion, Effect, Facts, Keys, PinReason, Placement, SqlRefusal, Statement, StatementClass,
-    XaStep,
+    BeginOptions, Completion, Effect, Facts, Keys, PinReason, Placement, SqlRefusal, Statement, StatementClass, XaStep,
 };
 use super::token::{Token, TokenKind, name_at};
 

@@ -1,7 +1,7 @@
 //! What must hold of every decision, whatever the statement and the session: the law of routing, told apart from the rules that keep it.
 
 use meridian::model::{ControlState, Extent, ForbidKind, ForbidScope, Role, Routing, Scope, UnitId};
-use meridian::route::{Decision, Route, SessionView, TransactionAccess, TransactionStep, TransactionView};
+use meridian::route::{Decision, Route, Rule, SessionView, TransactionAccess, TransactionStep, TransactionView};
 use meridian::sql::{PinReason, Placement, Statement, StatementClass};
 
 /// The first sentence of the law that `decision` breaks.
@@ -52,10 +52,12 @@ fn owns(state: &ControlState, scope: Scope, unit: UnitId) -> bool {
 }
 
 fn scopes_are_sent_to_their_owner(state: &ControlState, route: &Route) -> bool {
-    route.scopes.iter().all(|scope| {
-        let (Scope::Shard(group, _) | Scope::GlobalZone(group) | Scope::Group(group)) = *scope;
-        route.target.role == Role::Primary && route.target.group == group && owns(state, *scope, route.target.unit)
-    })
+    // A prepared branch is where it is; moves wait for it.
+    route.rule == Rule::Branch
+        || route.scopes.iter().all(|scope| {
+            let (Scope::Shard(group, _) | Scope::GlobalZone(group) | Scope::Group(group)) = *scope;
+            route.target.role == Role::Primary && route.target.group == group && owns(state, *scope, route.target.unit)
+        })
 }
 
 fn observed_stays_home(state: &ControlState, session: &SessionView<'_>, route: &Route) -> bool {

@@ -41,11 +41,12 @@ pub struct Case {
 }
 
 /// Every word a case may be set by.
-const WORDS: [&str; 20] = [
+const WORDS: [&str; 21] = [
     "snapshot",
     "unit",
     "schema",
     "looked-up",
+    "branch-at",
     "hint-session",
     "transaction",
     "pin",

@@ -213,6 +213,7 @@ fn pin(case: &Case, state: &ControlState, words: &[&str]) -> PinView {
     let mut words = words.iter().map(|word| (*word).to_owned());
     let target = target(case, state, &mut words);
     let reason = match words.next().as_deref() {
+        Some("xa") => PinReason::Xa,
         Some("temporary-table") => PinReason::TemporaryTable,
         Some("table-locks") => PinReason::TableLocks,
         Some("named-lock") => PinReason::NamedLock,

@@ -7,6 +7,7 @@ pub mod general_log;
 pub mod node;
 pub mod world;
 
+mod branches;
 mod forbids;
 mod keys;
 mod packets;
