@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::checkout::is_tableless;
 use super::client::ReceivedCommand;
 use super::error_reply;
-use super::fenced::FencedWrite;
+use super::fenced::{FencedWrite, is_of_branches, no_branches};
 use super::held::Held;
 use super::hold::no_lease;
 use super::observe::{changed_schema, observe_cursor};
@@ -156,6 +156,11 @@ impl Session {
             TransactionStep::Autocommit | TransactionStep::Continue => Opening::default(),
         };
         if self.is_fenced(route) {
+            if opening.branch.is_some() || self.transaction.branch().is_some() || is_of_branches(statement) {
+                self.transaction.put_back(opening);
+                Box::pin(self.settle(held)).await;
+                return Err(NotCarried::Told(error_reply::text(&no_branches(), request.reply_sequence())));
+            }
             let write = FencedWrite { request, statement, route, snapshot, opening, ticket };
             return Box::pin(self.carry_fenced(held, write)).await;
         }

@@ -457,6 +457,18 @@ fn rolled_back() -> ClientText {
     ClientText { errno: 1213, sqlstate: "40001", message: message.to_owned() }
 }
 
+/// Whether it begins, prepares or ends an XA branch.
+pub(super) fn is_of_branches(statement: &Statement) -> bool {
+    matches!(statement.first().class, StatementClass::Xa(_))
+}
+
+/// MariaDB lets go of shared locks at XA PREPARE, and with them of the row that lets the branch write: its COMMIT could come behind a move.
+pub(super) fn no_branches() -> ClientText {
+    let message =
+        "meridian: XA branches write nothing in a group with fence = \"row\"; nothing was sent, use BEGIN and COMMIT";
+    ClientText { errno: 1235, sqlstate: "42000", message: message.to_owned() }
+}
+
 fn no_guard() -> ClientText {
     let message = "meridian: too many statements of this group run outside transactions, or a move is closing it; nothing was sent, try again";
     ClientText { errno: 1205, sqlstate: "HY000", message: message.to_owned() }

@@ -285,7 +285,7 @@ fn keeps_locks(statement: &Statement) -> bool {
         | StatementClass::SetTransaction
         | StatementClass::Kill { .. }
         | StatementClass::TableLocks
-        | StatementClass::Xa
+        | StatementClass::Xa(_)
         | StatementClass::Admin => false,
     }
 }

@@ -86,6 +86,20 @@ const WRITES: &[&str] = &[
 ];
 
 #[tokio::test]
+async fn a_branch_writes_nothing_where_rows_let_writes_in() {
+    let turn = Turn::wait().await;
+    let node = node(&turn, PATIENT).await;
+    let mut client = node.client("hz").await;
+    client.query_drop("XA START 'rows'").await.unwrap();
+    let told = outcome(&mut client, "INSERT INTO product (name, price) VALUES ('branch', 1)").await;
+    assert!(told.starts_with("1235: ") && told.contains("fence"), "{told}");
+    client.query_drop("XA END 'rows'").await.unwrap();
+    client.query_drop("XA ROLLBACK 'rows'").await.unwrap();
+    let count = "SELECT COUNT(*) FROM product WHERE name = 'branch' FOR UPDATE";
+    assert_eq!(value(&mut client, count).await, "0", "and the session goes on");
+}
+
+#[tokio::test]
 async fn writes_of_every_kind_end_as_at_the_server_and_leave_no_row_locked() {
     let turn = Turn::wait().await;
     let node = node(&turn, PATIENT).await;
