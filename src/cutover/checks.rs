@@ -319,7 +319,10 @@ fn prepared(facts: &Facts) -> Verdict {
     match facts.prepared {
         Some(0) => Verdict::Fine,
         Some(count) => Verdict::Fault(format!("{count} XA transactions are prepared there")),
-        None => Verdict::Note("whether XA transactions are prepared there is not told (XA_RECOVER_ADMIN)".to_owned()),
+        None => Verdict::Fault(
+            "whether XA transactions are prepared there, which anybody could commit behind the move, is not told: grant Meridian's account XA_RECOVER_ADMIN"
+                .to_owned(),
+        ),
     }
 }
 

@@ -26,7 +26,7 @@ pub fn accounts(accounts: &Accounts) -> Vec<String> {
 pub fn accounts_of(accounts: &Accounts, family: Family) -> Vec<String> {
     let monitoring = match family {
         Family::MariaDb => "BINLOG MONITOR, REPLICA MONITOR",
-        Family::Mysql => "REPLICATION CLIENT",
+        Family::Mysql => "REPLICATION CLIENT, XA_RECOVER_ADMIN",
     };
     let administering = match family {
         Family::MariaDb => "BINLOG MONITOR, REPLICA MONITOR, REPLICATION SLAVE ADMIN, READ_ONLY ADMIN",

@@ -1,7 +1,7 @@
 //! XA branches that are prepared: they have no session, only an instance, which is asked for.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::checkout::Use;
 use super::dispatch::NotCarried;
@@ -46,18 +46,43 @@ const REMEMBERED: usize = 65_536;
 /// only replication may end: what an instance lists does not tell whether it is the branch's own.
 #[derive(Debug, Default)]
 pub struct PreparedBranches {
-    known: Mutex<(HashMap<BranchId, Target>, VecDeque<BranchId>)>,
+    known: Mutex<(HashMap<BranchId, Place>, VecDeque<BranchId>)>,
+}
+
+/// Where a branch is, as far as this process knows.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    target: Target,
+    /// XA PREPARE is under way there, or its answer was lost: should the server refuse it, this is what was known before.
+    before: Option<Option<Target>>,
 }
 
 impl PreparedBranches {
     fn at(&self, branch: &BranchId) -> Option<Target> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).0.get(branch).copied()
+        self.known().0.get(branch).map(|place| place.target)
     }
 
-    fn put(&self, branch: BranchId, target: Target) {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+    /// XA PREPARE goes out. The place is known from here on: the client, and whoever it tells of its OK, may be ahead of the session that
+    /// carried it, and an answer that is lost leaves a branch that may well be prepared.
+    fn expect(&self, branch: BranchId, target: Target) {
+        let before = Some(self.at(&branch));
+        self.put(branch, Place { target, before });
+    }
+
+    /// The server refused XA PREPARE.
+    fn withdraw(&self, branch: BranchId) {
+        let place = self.known().0.get(&branch).copied();
+        match place.and_then(|place| place.before) {
+            Some(Some(target)) => self.put(branch, Place { target, before: None }),
+            Some(None) => self.remove(&branch),
+            None => {}
+        }
+    }
+
+    fn put(&self, branch: BranchId, place: Place) {
+        let mut known = self.known();
         let (places, order) = &mut *known;
-        if places.insert(branch.clone(), target).is_none() {
+        if places.insert(branch.clone(), place).is_none() {
             order.push_back(branch);
         }
         while order.len() > REMEMBERED {
@@ -68,11 +93,15 @@ impl PreparedBranches {
     }
 
     fn remove(&self, branch: &BranchId) {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known();
         let (places, order) = &mut *known;
         if places.remove(branch).is_some() {
             order.retain(|known| known != branch);
         }
+    }
+
+    fn known(&self) -> MutexGuard<'_, (HashMap<BranchId, Place>, VecDeque<BranchId>)> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -90,13 +119,32 @@ impl Session {
         branch_id(&request.text(), &self.sql_context(&snapshot))
     }
 
-    /// Remembers where a branch was prepared, until it is ended. To be told of every XA statement that the server accepted.
+    /// To be told of an XA statement before it is sent: where this session's branch is prepared is known before anybody is told so.
+    pub(super) fn expect_branch(&self, request: &Request, step: XaStep, target: Target) {
+        if let (XaStep::Prepare, Some(branch)) = (step, self.own_branch(request)) {
+            self.worker.node.branches.expect(branch, target);
+        }
+    }
+
+    /// To be told of every XA statement that the server accepted.
     pub(super) fn note_branch(&self, request: &Request, step: XaStep, target: Target) {
         match (step, self.branch_of(request)) {
-            (XaStep::Prepare, Some(branch)) => self.worker.node.branches.put(branch, target),
+            (XaStep::Prepare, Some(branch)) => self.worker.node.branches.put(branch, Place { target, before: None }),
             (XaStep::Finish, Some(branch)) => self.worker.node.branches.remove(&branch),
             (XaStep::Prepare | XaStep::Finish, None) | (XaStep::Start | XaStep::Within | XaStep::Recover, _) => {}
         }
+    }
+
+    /// To be told of every XA statement that the server refused.
+    pub(super) fn withdraw_branch(&self, request: &Request, step: XaStep) {
+        if let (XaStep::Prepare, Some(branch)) = (step, self.own_branch(request)) {
+            self.worker.node.branches.withdraw(branch);
+        }
+    }
+
+    /// The id in an XA statement, if it is the branch this session works in.
+    fn own_branch(&self, request: &Request) -> Option<BranchId> {
+        self.branch_of(request).filter(|branch| self.transaction.branch() == Some(branch))
     }
 
     /// Finds the branch that the request is to end: at the connection the session keeps for it, else where this process's sessions prepared
@@ -110,11 +158,18 @@ impl Session {
             request.branch = BranchPlace::At(held.target);
             return Ok(());
         }
+        let places = primaries(snapshot);
         if let Some(target) = self.worker.node.branches.at(&wanted) {
+            if !places.contains(&target) {
+                let place = target.named(&snapshot.state);
+                let text = format!(
+                    "meridian: the branch was prepared at {place}, which is out of service; end it at its own instance"
+                );
+                return Err(self.refused(1105, text, request));
+            }
             request.branch = BranchPlace::At(target);
             return Ok(());
         }
-        let places = primaries(snapshot);
         for target in &places {
             let recovered = self.recover(b"XA RECOVER", *target, snapshot, request).await?;
             if !recovered.rows.iter().any(|row| is_branch(row, &wanted)) {
@@ -234,4 +289,45 @@ fn is_branch(row: &Row, wanted: &BranchId) -> bool {
         && is(global, wanted.global.len() as u64)
         && is(branch, wanted.branch.len() as u64)
         && **data == [&*wanted.global, &*wanted.branch].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(name: &str) -> BranchId {
+        BranchId { global: name.as_bytes().into(), branch: Box::default(), format: 1 }
+    }
+
+    fn of_unit(unit: u16) -> Target {
+        Target { group: GroupId(0), unit: UnitId(unit), role: Role::Primary }
+    }
+
+    #[test]
+    fn a_branch_is_known_while_its_prepare_is_under_way_and_forgotten_where_it_is_refused() {
+        let branches = PreparedBranches::default();
+        branches.expect(id("a"), of_unit(1));
+        assert_eq!(branches.at(&id("a")), Some(of_unit(1)));
+        branches.withdraw(id("a"));
+        assert_eq!(branches.at(&id("a")), None);
+        // What is prepared elsewhere under the same id is not lost over a refusal here.
+        branches.put(id("a"), Place { target: of_unit(0), before: None });
+        branches.expect(id("a"), of_unit(1));
+        branches.withdraw(id("a"));
+        assert_eq!(branches.at(&id("a")), Some(of_unit(0)));
+        branches.withdraw(id("a"));
+        assert_eq!(branches.at(&id("a")), Some(of_unit(0)), "nothing was under way");
+        branches.remove(&id("a"));
+        assert_eq!(branches.at(&id("a")), None);
+    }
+
+    #[test]
+    fn the_oldest_branches_are_forgotten() {
+        let branches = PreparedBranches::default();
+        for number in 0..=REMEMBERED {
+            branches.expect(id(&number.to_string()), of_unit(1));
+        }
+        assert_eq!(branches.at(&id("0")), None);
+        assert_eq!(branches.at(&id("1")), Some(of_unit(1)));
+    }
 }

@@ -164,6 +164,9 @@ impl Session {
             let write = FencedWrite { request, statement, route, snapshot, opening, ticket };
             return Box::pin(self.carry_fenced(held, write)).await;
         }
+        if let StatementClass::Xa(step) = statement.first().class {
+            self.expect_branch(request, step, route.target);
+        }
         let relayed = loop {
             let prepared = match self.is_ready(&mut held, request, statement) {
                 true => Ok(None),

@@ -56,8 +56,11 @@ impl Session {
             None if self.may_be_in_transaction(statement, &opening) => Box::pin(ask_flags(&mut held)).await,
             None => 0,
         };
-        if let (StatementClass::Xa(step), false) = (&statement.first().class, failed) {
-            self.note_branch(request, *step, route.target);
+        if let StatementClass::Xa(step) = statement.first().class {
+            match failed {
+                true => self.withdraw_branch(request, step),
+                false => self.note_branch(request, step, route.target),
+            }
         }
         let in_transaction = match self.branch_goes_on(&opening, statement, relayed) {
             true => InTransaction::Yes,

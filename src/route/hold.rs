@@ -1,6 +1,6 @@
 //! Scopes that are moving: new writes wait for the end of the move; a transaction that has written there goes on under its ticket.
 
-use super::{Decision, Rejection, Route, SessionView, TransactionAccess, TransactionView};
+use super::{Decision, Rejection, Route, Rule, SessionView, TransactionAccess, TransactionView};
 use crate::model::{ControlState, MoveRecord};
 
 /// What becomes of a route that was decided otherwise. Errors: the transaction has done something that cannot wait, and has not written
@@ -8,6 +8,11 @@ use crate::model::{ControlState, MoveRecord};
 pub(super) fn place(state: &ControlState, session: &SessionView<'_>, route: Route) -> Result<Decision, Rejection> {
     let mut moves = state.moves.iter().filter(|record| route.scopes.iter().any(|scope| record.touches(*scope)));
     let Some(first) = moves.next() else { return Ok(Decision::Send(route)) };
+    if route.rule == Rule::Branch {
+        // The move records no position while a branch is prepared at its source: what this ends is written before the fence, and holding it
+        // would hold up the move.
+        return Ok(Decision::Send(route));
+    }
     match session.transaction {
         TransactionView::None
         | TransactionView::Queued { .. }

@@ -2,7 +2,7 @@
 
 use meridian::model::{ControlState, Extent, ForbidKind, ForbidScope, Role, Routing, Scope, UnitId};
 use meridian::route::{Decision, Route, Rule, SessionView, TransactionAccess, TransactionStep, TransactionView};
-use meridian::sql::{PinReason, Placement, Statement, StatementClass};
+use meridian::sql::{PinReason, Placement, Statement, StatementClass, XaStep};
 
 /// The first sentence of the law that `decision` breaks.
 pub fn broken(
@@ -15,7 +15,10 @@ pub fn broken(
         return None;
     };
     [
-        (scopes_are_sent_to_their_owner(state, route), "a scope is sent to the primary of its one owner"),
+        (
+            scopes_are_sent_to_their_owner(state, session, statement, route),
+            "a scope is sent to the primary of its one owner",
+        ),
         (
             observed_stays_home(state, session, route),
             "only what is observed goes without rules, and to its own unit's primary",
@@ -51,13 +54,23 @@ fn owns(state: &ControlState, scope: Scope, unit: UnitId) -> bool {
     }
 }
 
-fn scopes_are_sent_to_their_owner(state: &ControlState, route: &Route) -> bool {
-    // A prepared branch is where it is; moves wait for it.
-    route.rule == Rule::Branch
-        || route.scopes.iter().all(|scope| {
-            let (Scope::Shard(group, _) | Scope::GlobalZone(group) | Scope::Group(group)) = *scope;
-            route.target.role == Role::Primary && route.target.group == group && owns(state, *scope, route.target.unit)
-        })
+fn scopes_are_sent_to_their_owner(
+    state: &ControlState,
+    session: &SessionView<'_>,
+    statement: &Statement,
+    route: &Route,
+) -> bool {
+    let ends_a_branch = matches!(statement.first().class, StatementClass::Xa(XaStep::Finish));
+    if route.rule == Rule::Branch {
+        // It is where it was prepared, whoever owns what by now: a move has waited for it, and waits for this.
+        let whole = [Scope::Group(route.target.group)];
+        let is_there = session.branch_at == Some(route.target) && route.target.role == Role::Primary;
+        return ends_a_branch && is_there && route.scopes.as_slice() == whole && statement.plan.statements.len() == 1;
+    }
+    route.scopes.iter().all(|scope| {
+        let (Scope::Shard(group, _) | Scope::GlobalZone(group) | Scope::Group(group)) = *scope;
+        route.target.role == Role::Primary && route.target.group == group && owns(state, *scope, route.target.unit)
+    })
 }
 
 fn observed_stays_home(state: &ControlState, session: &SessionView<'_>, route: &Route) -> bool {
@@ -102,7 +115,8 @@ fn forbids_hold(state: &ControlState, statement: &Statement, route: &Route) -> b
 fn moves_hold(state: &ControlState, session: &SessionView<'_>, route: &Route) -> bool {
     state.moves.iter().filter(|record| route.scopes.iter().any(|scope| record.touches(*scope))).all(|record| {
         let open = matches!(session.transaction, TransactionView::Open { .. });
-        open && session.written.iter().any(|scope| record.touches(*scope))
+        // A move waits for prepared branches too; that it is one is looked at above.
+        route.rule == Rule::Branch || open && session.written.iter().any(|scope| record.touches(*scope))
     })
 }
 

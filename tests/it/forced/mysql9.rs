@@ -17,7 +17,7 @@ async fn primary(tree: &Mysql9Tree, number: u32) -> Mysql9 {
         "CREATE USER app@'%' IDENTIFIED BY 'apppw'",
         "GRANT ALL ON shop.* TO app@'%'",
         "CREATE USER meridian_monitor@'%' IDENTIFIED BY 'monitorpw'",
-        "GRANT SELECT, PROCESS, SHOW VIEW, REPLICATION CLIENT ON *.* TO meridian_monitor@'%'",
+        "GRANT SELECT, PROCESS, SHOW VIEW, REPLICATION CLIENT, XA_RECOVER_ADMIN ON *.* TO meridian_monitor@'%'",
         "CREATE USER meridian_admin@'%' IDENTIFIED BY 'administratorpw'",
         "GRANT SELECT, REPLICATION CLIENT, REPLICATION_SLAVE_ADMIN, SYSTEM_VARIABLES_ADMIN, RELOAD ON *.* TO meridian_admin@'%'",
         "CREATE USER repl@'%' IDENTIFIED BY 'replpw'",

@@ -16,7 +16,7 @@ pub async fn primary(tree: &Mysql9Tree, number: u32, setting: &str) -> Mysql9 {
         "CREATE USER app@'%' IDENTIFIED BY 'apppw' REQUIRE SSL",
         "GRANT ALL ON shop.* TO app@'%'",
         "CREATE USER meridian_monitor@'%' IDENTIFIED BY 'monitorpw' REQUIRE SSL",
-        "GRANT SELECT, PROCESS, SHOW VIEW, TRIGGER, EVENT, REPLICATION CLIENT ON *.* TO meridian_monitor@'%'",
+        "GRANT SELECT, PROCESS, SHOW VIEW, TRIGGER, EVENT, REPLICATION CLIENT, XA_RECOVER_ADMIN ON *.* TO meridian_monitor@'%'",
         "CREATE USER repl@'%' IDENTIFIED BY 'replpw'",
         "GRANT REPLICATION SLAVE ON *.* TO repl@'%'",
     ];
