@@ -1,7 +1,11 @@
 //! What Meridian answers itself: queued transaction openings, its own connection ids, KILL, hints, and what the last
 //! reply left on a connection that had to be given back.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::error_reply;
 use super::held::LeftBehind;
@@ -18,6 +22,9 @@ use crate::wire::text_result::{Column, ColumnKind, RowFormat, TextResult};
 
 /// What names something that only the connection of the last reply knows.
 const OF_THE_LAST_REPLY: [&str; 6] = ["ROW_COUNT", "DIAGNOSTICS", "WARNINGS", "ERRORS", "WARNING_COUNT", "ERROR_COUNT"];
+
+/// How long a KILL waits for the killed session to close its client's connection.
+const GOODBYE: Duration = Duration::from_secs(1);
 
 impl Session {
     /// Answers a statement that is sent nowhere.
@@ -156,7 +163,14 @@ impl Session {
         };
         entry.killers.fetch_sub(1, Ordering::SeqCst);
         match killed {
-            Ok(()) => self.send_ok(sequence).await,
+            Ok(()) => {
+                if !query_only {
+                    // The servers close the connection before they answer: who reconnects by itself must not write into it once more.
+                    let registry = Arc::clone(&self.worker.node.registry);
+                    registry.gone(&entry, Instant::now() + GOODBYE).await;
+                }
+                self.send_ok(sequence).await
+            }
             Err(error) => {
                 tracing::warn!(?error, target = id, "KILL did not reach the instance");
                 let text = ClientText {

@@ -134,6 +134,8 @@ pub struct Registry {
     drain: OnceLock<Instant>,
     /// Told when a session or a login has ended.
     ended: Notify,
+    /// Told when a session has left.
+    left: Notify,
 }
 
 impl Registry {
@@ -148,6 +150,7 @@ impl Registry {
             pins: DashMap::new(),
             drain: OnceLock::new(),
             ended: Notify::new(),
+            left: Notify::new(),
         }
     }
 
@@ -249,6 +252,19 @@ impl Registry {
         self.drain.get().copied()
     }
 
+    /// Resolves when this session has left and its client's connection is closed, or at `deadline`.
+    pub async fn gone(&self, entry: &Arc<SessionEntry>, deadline: Instant) {
+        loop {
+            let left = self.left.notified();
+            tokio::pin!(left);
+            left.as_mut().enable();
+            let is_here = self.find(entry.id).is_some_and(|found| Arc::ptr_eq(&found, entry));
+            if !is_here || timeout_at(deadline, left).await.is_err() {
+                return;
+            }
+        }
+    }
+
     /// Resolves when no client is left, logins included, or at `deadline`.
     pub async fn emptied(&self, deadline: Instant) {
         while self.open() > 0 && timeout_at(deadline, self.ended.notified()).await.is_ok() {}
@@ -296,6 +312,7 @@ impl Presence {
 impl Drop for Presence {
     fn drop(&mut self) {
         self.registry.sessions.remove(&self.entry.id);
+        self.registry.left.notify_waiters();
         let mut by_user = self.registry.by_user.lock().unwrap_or_else(PoisonError::into_inner);
         count_out(&mut by_user, &self.entry.identity().user);
     }

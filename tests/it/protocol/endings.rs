@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 use std::time::Duration;
 
+use meridian::net::stream::Stream;
 use meridian::wire::scanner::ReplyKind;
 use mysql_async::prelude::Queryable;
 use tokio::io::AsyncReadExt;
@@ -42,6 +43,17 @@ async fn kills_are_heard_as_from_the_server(kind: Kind) {
     for statement in ["KILL", "KILL CONNECTION", "KILL QUERY"] {
         let direct = suicide(unit.direct_port(), kind, statement).await;
         assert_eq!(suicide(unit.port(), kind, statement).await, direct, "{statement}");
+    }
+    // It is closed by the time who asked for it hears so: drivers that reconnect look no further.
+    for _ in 0..50 {
+        let victim = Raw::connect(unit.port(), None, usual(kind)).await;
+        let mut killer = Raw::connect(unit.port(), None, usual(kind)).await;
+        assert_eq!(killer.query(&format!("KILL {}", victim.id)).await.errno(), None);
+        let Stream::Tcp(left) = victim.stream else { panic!("not over TCP") };
+        let mut left = left.into_std().unwrap();
+        let heard = std::io::Read::read_to_end(&mut left, &mut Vec::new());
+        let still_open = heard.as_ref().is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
+        assert!(!still_open, "{heard:?}");
     }
     // While a statement runs: the connection is just gone.
     let mut killer = Raw::connect(unit.port(), None, usual(kind)).await;
