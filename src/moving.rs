@@ -12,7 +12,7 @@ use crate::control::{Controller, Former, Nodes, past};
 use crate::cutover::event;
 use crate::cutover::server::ControlTls;
 use crate::cutover::{
-    Board, ControlAccount, EndSession, EndSessions, FenceRows, Goal, KillTarget, Leftovers, MoveEnd, MoveError,
+    Board, ControlAccount, EndSession, EndSessions, FenceRows, Goal, KillTarget, Leftovers, Lines, MoveEnd, MoveError,
     MoveInbox, MoveOutcome, MoveRequests, Mover, Peers, Preview, Tools, requests,
 };
 use crate::frontend::registry::SessionEntry;
@@ -63,7 +63,8 @@ impl Moving {
         let sessions = Arc::new(Sessions { node: Arc::clone(node), tls });
         let nodes = peers.as_ref().map(|peers| Arc::clone(peers.nodes()));
         let controller = Arc::clone(controller);
-        let tools = Tools { controller, account, administrator, applications, sessions, leftovers, peers, rows };
+        let lines = Arc::new(Lines::new(account.clone()));
+        let tools = Tools { controller, account, lines, administrator, applications, sessions, leftovers, peers, rows };
         let board = Arc::new(Board::default());
         let (events, told) = event::events();
         tasks.spawn(event::deliver(config.webhook.clone(), config.node.name.clone(), told, stopped.clone()));

@@ -23,6 +23,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Between two looks at whether older writes have ended.
 const SETTLE_PAUSE: Duration = Duration::from_millis(10);
 
+/// What nobody waits for is said together with what comes within this time.
+const GATHERING: Duration = Duration::from_millis(10);
+
 /// A lease is renewed this many times before it would end.
 const RENEWALS: u32 = 3;
 
@@ -321,27 +324,38 @@ impl LeaseKeeper {
         }
     }
 
-    /// Says how far this node has got whenever it has got further, until shutdown.
+    /// Says how far this node has got whenever it has got further, until shutdown. At once, when a move waits for it; an epoch that has come
+    /// into force is told together with what it soon brings about, or a store with many nodes would be busy with that while a move needs it.
     pub async fn report_on(self: Arc<Self>, mut stopped: Shutdown) {
         let (mut in_force, mut drained) = (self.nodes.controller.in_force(), self.nodes.drained.subscribe());
         let mut settled = self.nodes.settled.subscribe();
         let (mut questions, mut entry) = (self.nodes.pictures(), self.nodes.entry.subscribe());
         let mut answered: Vec<Question> = Vec::new();
         loop {
-            tokio::select! {
+            let can_wait = tokio::select! {
                 () = stopped.told() => return,
-                Ok(()) = in_force.changed() => {}
-                Ok(()) = drained.changed() => {}
-                Ok(()) = settled.changed() => {}
-                Ok(()) = entry.changed() => {}
+                Ok(()) = drained.changed() => false,
+                Ok(()) = entry.changed() => false,
+                Ok(()) = in_force.changed() => true,
+                Ok(()) = settled.changed() => true,
                 Ok(()) = questions.changed() => {
                     let asked = questions.borrow_and_update().questions.clone();
                     if asked == answered {
                         continue;
                     }
                     answered = asked;
+                    false
+                }
+            };
+            if can_wait {
+                tokio::select! {
+                    () = stopped.told() => return,
+                    Ok(()) = drained.changed() => {}
+                    () = sleep(GATHERING) => {}
                 }
             }
+            in_force.mark_unchanged();
+            settled.mark_unchanged();
             if let Err(error) = self.report().await {
                 tracing::warn!(error = &error as &dyn std::error::Error, "this node could not say how far it has got");
                 // Said again with the next change, or now: somebody may wait for it.

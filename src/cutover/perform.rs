@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use thiserror::Error;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::fence_rows::{FenceRows, Guards};
 use super::followers;
 use super::leftovers::Leftovers;
+use super::lines::Lines;
 use super::peers::Peers;
 use super::server::{ControlAccount, Server, ServerError};
 use crate::control::Controller;
@@ -46,6 +47,8 @@ pub struct Tools {
     pub controller: Arc<Controller>,
     /// The account that asks servers.
     pub account: ControlAccount,
+    /// Its connections that are kept during moves.
+    pub lines: Arc<Lines>,
     /// The account that administers replication, for forced changes.
     pub administrator: ControlAccount,
     /// The applications' accounts at the instances, by name.
@@ -116,7 +119,10 @@ pub async fn newest_positions(tools: &Tools, sources: &[(GroupId, UnitId)]) -> R
     let mut positions = Vec::new();
     for (group, source) in sources.iter().copied() {
         let Some(primary) = state.primary_of(source, group) else { continue };
-        let position = Server::connect(state.instance(primary), &tools.account).await?.position().await?;
+        let instance = state.instance(primary);
+        let mut server = tools.lines.to(instance).await?;
+        let position = server.position().await?;
+        tools.lines.keep(instance, server);
         positions.push(FencePosition { group, source, position });
     }
     Ok(positions)
@@ -147,7 +153,9 @@ pub async fn positions(tools: &Tools, record: &MoveRecord) -> Result<Vec<FencePo
         let Some(primary) = state.primary_of(source, group) else { continue };
         tools.leftovers.clear(&state, primary).await?;
         let instance = state.instance(primary);
-        let prepared = Server::connect(instance, &tools.account).await?.prepared().await?;
+        let mut server = tools.lines.to(instance).await?;
+        let prepared = server.prepared().await?;
+        tools.lines.keep(instance, server);
         if let Some(count) = prepared.filter(|count| *count > 0) {
             return Err(NotRecorded::Prepared { instance: instance.name.clone(), count });
         }
@@ -170,7 +178,7 @@ pub async fn behind(
         for follower in followers.into_iter().filter(|follower| !without.contains(&follower.instance)) {
             let through = follower.through.map(|primary| state.instance(primary).clone());
             let instance = state.instance(follower.instance).clone();
-            waits.spawn(lag_of(instance, through, tools.account.clone(), found.position.clone(), at_most));
+            waits.spawn(lag_of(instance, through, Arc::clone(&tools.lines), found.position.clone(), at_most));
         }
     }
     let mut behind: Vec<String> = waits.join_all().await.into_iter().flatten().collect();
@@ -185,7 +193,7 @@ pub async fn lacks(tools: &Tools, id: InstanceId, needs: &[FencePosition], at_mo
         let through = followers::follower(&state, id, found.source).through;
         let through = through.map(|primary| state.instance(primary).clone());
         let instance = state.instance(id).clone();
-        let lag = lag_of(instance, through, tools.account.clone(), found.position.clone(), at_most).await;
+        let lag = lag_of(instance, through, Arc::clone(&tools.lines), found.position.clone(), at_most).await;
         if lag.is_some() {
             return lag;
         }
@@ -197,18 +205,19 @@ pub async fn lacks(tools: &Tools, id: InstanceId, needs: &[FencePosition], at_mo
 async fn lag_of(
     instance: Instance,
     through: Option<Instance>,
-    account: ControlAccount,
+    lines: Arc<Lines>,
     position: String,
     at_most: Duration,
 ) -> Option<String> {
-    let deadline = tokio::time::Instant::now() + at_most;
+    let deadline = Instant::now() + at_most;
     let mut position = position;
     for hop in through.iter().chain([&instance]) {
         let waited = async {
-            let mut server = Server::connect(hop, &account).await?;
-            let has =
-                server.wait_for(&position, deadline.saturating_duration_since(tokio::time::Instant::now())).await?;
-            Ok::<_, ServerError>(has.then_some(server.position().await?))
+            let mut server = lines.to(hop).await?;
+            let has = server.wait_for(&position, deadline.saturating_duration_since(Instant::now())).await?;
+            let reached = if has { Some(server.position().await?) } else { None };
+            lines.keep(hop, server);
+            Ok::<_, ServerError>(reached)
         };
         match waited.await {
             Ok(Some(reached)) => position = reached,
@@ -229,7 +238,12 @@ pub async fn targets_are_open(tools: &Tools, record: &MoveRecord) -> Result<(), 
     for (group, target) in targets {
         let Some(primary) = state.primary_of(target, group) else { continue };
         let instance = state.instance(primary);
-        let read_only = async { Server::connect(instance, &tools.account).await?.variable("read_only").await };
+        let read_only = async {
+            let mut server = tools.lines.to(instance).await?;
+            let value = server.variable("read_only").await?;
+            tools.lines.keep(instance, server);
+            Ok::<_, ServerError>(value)
+        };
         match read_only.await {
             Ok(value) if value.as_deref() == Some("OFF") => {}
             Ok(_) => return Err(format!("{} is read-only", instance.name)),

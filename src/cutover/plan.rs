@@ -41,7 +41,7 @@ pub struct Seen {
     pub in_flight: Option<usize>,
     /// Other nodes that have not said that they are drained, nor are known to be unable to write; their names.
     pub unheard: Vec<String>,
-    /// Whether all who must have the positions have them.
+    /// Whether all who must have the positions have them, and the targets take writes.
     pub caught_up: bool,
     /// What last went wrong.
     pub trouble: Option<String>,
