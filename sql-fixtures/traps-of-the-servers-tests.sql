@@ -84,3 +84,7 @@ EXPLAIN FORMAT=JSON INTO @v SELECT * FROM product;
 -- case: an index is loaded
 LOAD INDEX INTO CACHE audit_log;
 --> SEND hz primary rule=local-table transaction=autocommit
+
+-- case: byte 0xA0, a space in latin1, is part of letters in UTF-8
+SELECT item AS 价格 FROM orders WHERE user_id = 6000;
+--> SEND hz replica rule=local-read key=6000 shard=6000 transaction=autocommit

@@ -257,7 +257,8 @@ impl Lexer<'_> {
     fn judge_high_word(&mut self, start: usize) {
         let word = &self.text[start..self.at];
         let next = self.peek(0).filter(|_| word.last().is_some_and(|&last| last >= 0x80));
-        if std::str::from_utf8(word).is_err() || memchr(0xa0, word).is_some() {
+        let is_unicode = self.reading.charset == CharsetClass::Utf8;
+        if std::str::from_utf8(word).is_err() || (!is_unicode && memchr(0xa0, word).is_some()) {
             self.out.ambiguous = true;
         }
         if self.reading.charset == CharsetClass::TrailingAscii

@@ -225,6 +225,12 @@ fn latin1_spaces_do_not_hide_names() {
     let world = world();
     let found = line(&analyze(b"DELETE FROM\xa0orders", &world.context()));
     assert!(found.contains("refused Unreadable"), "{found}");
+    // The same byte is part of many characters of UTF-8, which servers take for letters when they know that it is UTF-8.
+    let price = "SELECT price AS 价格 FROM product".as_bytes();
+    assert_eq!(line(&analyze(price, &world.context())), "Read global repeatable");
+    let latin1 = SqlContext { charset: CharsetClass::AsciiSafe, ..world.context() };
+    let found = line(&analyze(price, &latin1));
+    assert!(found.contains("refused Unreadable"), "{found}");
 }
 
 #[test]
