@@ -11,6 +11,7 @@ pub mod mysql9;
 mod operated;
 mod prechecks;
 mod prepared;
+mod primary_replaced;
 mod replicas;
 pub mod rows;
 mod under_load;
