@@ -172,9 +172,11 @@ impl Operations for NodeOperations {
         let own = nodes.own();
         let lease_left = self.controller.gate().lease_left().map(milliseconds);
         let picture = Arc::clone(&nodes.pictures().borrow());
+        let went_back = nodes.store_went_back();
         let row = |member: &Member| {
             let (is_own, is_live) = (own.as_ref() == Some(&member.incarnation), member.life == Life::Live);
             let state = match (is_own, is_live) {
+                _ if went_back && member.incarnation.node == self.name => "estranged",
                 (_, true) if member.is_shut_out => "shut-out",
                 (true, true) => "this",
                 (false, true) => "live",
@@ -294,6 +296,26 @@ impl Operations for NodeOperations {
         let state = Arc::clone(&self.node.snapshots.load().state);
         let result = format!("unit '{}' takes part again", state.unit(unit).name);
         Ok(ChangeReport { epoch: state.epoch, result })
+    }
+
+    async fn restore_state(
+        &self,
+        reason: &str,
+        if_epoch: Option<Epoch>,
+        by: &str,
+    ) -> Result<ChangeReport, ChangeRefused> {
+        let refused = |why: &dyn std::fmt::Display| ChangeRefused::Invalid(why.to_string());
+        let Some(nodes) = &self.nodes else {
+            return Err(refused(
+                &"only what is kept in etcd can be restored; a control file has its former state beside it",
+            ));
+        };
+        let known = self.node.snapshots.load().state.epoch;
+        if let Some(expected) = if_epoch.filter(|expected| *expected != known) {
+            return Err(ChangeRefused::EpochMoved { expected, found: known });
+        }
+        let epoch = nodes.restore(reason, &author(by)).await.map_err(|error| refused(&error))?;
+        Ok(ChangeReport { epoch, result: "the state is restored; start every node again, this one too".to_owned() })
     }
 
     async fn reconcile(&self, group: GroupId, unit: UnitId) -> Result<Vec<Difference>, String> {

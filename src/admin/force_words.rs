@@ -52,6 +52,14 @@ pub fn parse_rejoin(mut words: Words<'_>) -> Result<Command, GrammarError> {
     words.end(Command::Rejoin(what))
 }
 
+/// RESTORE STATE REASON '…' [IF EPOCH = n]
+pub fn parse_restore(mut words: Words<'_>) -> Result<Command, GrammarError> {
+    words.expect("STATE")?;
+    let reason = reason(&mut words)?;
+    let if_epoch = words.epoch_condition()?;
+    words.end(Command::RestoreState { reason, if_epoch })
+}
+
 /// RECONCILE UNIT '…' [OF '…']
 pub fn parse_reconcile(mut words: Words<'_>) -> Result<Command, GrammarError> {
     let what = parse_unit(&mut words)?;
@@ -120,6 +128,9 @@ mod tests {
 
     #[test]
     fn what_was_left_behind_is_named_by_unit_and_group() {
+        let restore = Command::RestoreState { reason: "etcd of 03:00".to_owned(), if_epoch: Some(Epoch(7)) };
+        assert_eq!(parse("RESTORE STATE REASON 'etcd of 03:00' IF EPOCH = 7"), Ok(restore));
+        assert!(parse("RESTORE STATE").is_err(), "a reason is needed");
         assert_eq!(parse("REJOIN UNIT 'hz'"), Ok(Command::Rejoin(hz(None))));
         assert_eq!(parse("RECONCILE UNIT 'hz' OF 'main'"), Ok(Command::Reconcile(hz(Some("main")))));
     }

@@ -42,6 +42,10 @@ pub const VERBS: &[(&str, &str)] = &[
         "the rows that differ between what was left behind by force and its stand-in",
     ),
     ("REJOIN UNIT '<unit>' [OF '<group>']", "let what was left behind take part again, once nothing differs"),
+    (
+        "RESTORE STATE REASON '<why>' [IF EPOCH = <n>]",
+        "after etcd was restored from a snapshot: put what this node knows in the place of what it holds; then start every node again",
+    ),
     ("ROLLBACK MOVE [<id>] [IF EPOCH = <n>]", "end a move that is under way; its scopes stay with their owner"),
     (
         "ROLLBACK TO EPOCH <n> [IF EPOCH = <m>]",
@@ -58,7 +62,7 @@ pub const VERBS: &[(&str, &str)] = &[
     ("HELP", "this list"),
 ];
 
-const VERBS_EXPECTED: &str = "a verb: SHOW, FORBID, ALLOW, SWITCH, MOVE, ROLLBACK MOVE, ROLLBACK TO EPOCH, FORCE, RECONCILE, REJOIN, EXPLAIN ROUTE, CHECK SCHEMA, RELOAD, DRAIN NODE or HELP";
+const VERBS_EXPECTED: &str = "a verb: SHOW, FORBID, ALLOW, SWITCH, MOVE, ROLLBACK MOVE, ROLLBACK TO EPOCH, FORCE, RECONCILE, REJOIN, RESTORE STATE, EXPLAIN ROUTE, CHECK SCHEMA, RELOAD, DRAIN NODE or HELP";
 
 /// What SHOW shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,6 +168,13 @@ pub enum Command {
     Reconcile(QuarantineWords),
     /// REJOIN UNIT …
     Rejoin(QuarantineWords),
+    /// RESTORE STATE …
+    RestoreState {
+        /// Why.
+        reason: String,
+        /// The epoch that must hold here.
+        if_epoch: Option<Epoch>,
+    },
     /// EXPLAIN ROUTE …
     ExplainRoute {
         /// The unit's name; the console's unit where none is given.
@@ -212,7 +223,7 @@ impl Command {
             | Command::ReloadUsers
             | Command::Reconcile(_)
             | Command::DrainNode => ConsoleRole::Operator,
-            Command::Force(_) | Command::Rejoin(_) => ConsoleRole::Admin,
+            Command::Force(_) | Command::Rejoin(_) | Command::RestoreState { .. } => ConsoleRole::Admin,
         }
     }
 }
@@ -249,6 +260,7 @@ pub fn parse(text: &str) -> Result<Command, GrammarError> {
         "FORCE" => force_words::parse_force(words),
         "RECONCILE" => force_words::parse_reconcile(words),
         "REJOIN" => force_words::parse_rejoin(words),
+        "RESTORE" => force_words::parse_restore(words),
         "ROLLBACK" => move_words::parse_rollback(words),
         "EXPLAIN" => parse_explain(words),
         "CHECK" => parse_check(words),

@@ -71,6 +71,15 @@ pub trait Operations: Send + Sync {
     /// Lets what was left behind by force take part again.
     async fn rejoin(&self, group: GroupId, unit: UnitId, by: &str) -> Result<ChangeReport, ChangeRefused>;
 
+    /// Puts what this node knows in the place of what the store holds after it was restored from a snapshot, if this node knows epoch
+    /// `if_epoch` where one is given.
+    async fn restore_state(
+        &self,
+        reason: &str,
+        if_epoch: Option<Epoch>,
+        by: &str,
+    ) -> Result<ChangeReport, ChangeRefused>;
+
     /// The rows that differ between what was left behind by force and its stand-in; or, in a sentence, why they are not known.
     async fn reconcile(&self, group: GroupId, unit: UnitId) -> Result<Vec<Difference>, String>;
 
@@ -269,7 +278,7 @@ pub struct NodeRow {
     pub units: String,
     /// The program's version.
     pub version: String,
-    /// `this`, `live` or `silent`.
+    /// `this`, `live`, `silent` or `shut-out`; `estranged` when the store was restored from a snapshot older than what this node has obeyed.
     pub state: String,
     /// For how long this node may go on writing if it is not heard again; only itself knows.
     pub lease_left: Option<u64>,

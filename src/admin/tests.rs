@@ -216,6 +216,15 @@ impl Operations for FakeNode {
         Ok(ChangeReport { epoch: Epoch(1), result: format!("unit {} is back", unit.0) })
     }
 
+    async fn restore_state(
+        &self,
+        reason: &str,
+        _if_epoch: Option<Epoch>,
+        _by: &str,
+    ) -> Result<ChangeReport, ChangeRefused> {
+        Ok(ChangeReport { epoch: Epoch(1001), result: format!("restored: {reason}") })
+    }
+
     async fn reconcile(&self, _: GroupId, unit: UnitId) -> Result<Vec<Difference>, String> {
         let (key, what) = ("7".to_owned(), format!("differs at {}", unit.0));
         Ok(vec![Difference { table: "shop.orders".to_owned(), key, what }])

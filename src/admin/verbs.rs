@@ -137,6 +137,10 @@ async fn carry_out(command: Command, asker: &Asker, operations: &dyn Operations)
             let (group, unit) = force_words::place(&snapshot.state, &words)?;
             reported(operations.rejoin(group, unit, &asker.account.name).await, &format!("rejoin {words:?}"), asker)
         }
+        Command::RestoreState { reason, if_epoch } => {
+            let report = operations.restore_state(&reason, if_epoch, &asker.account.name).await;
+            reported(report, &format!("restore of the state: {reason}"), asker)
+        }
         Command::Reconcile(words) => {
             let (group, unit) = force_words::place(&snapshot.state, &words)?;
             let rows = operations.reconcile(group, unit).await.map_err(ChangeRefused::Invalid);

@@ -163,6 +163,19 @@ pub fn apply(state: &ControlState, command: &Command, author: &Author) -> Result
     Ok(next)
 }
 
+/// `state` as it is put in the place of a store's that was restored from a snapshot: the same, at `epoch`. Every scope has that epoch, so that
+/// fences take whoever writes by it for newer than all they have seen.
+pub fn restored(state: &ControlState, epoch: Epoch, reason: &str, author: &Author) -> ControlState {
+    let mut next = ControlState { epoch, ..state.clone() };
+    for group in &mut next.groups {
+        group.global_epoch = epoch;
+        group.shards.ranges.iter_mut().for_each(|owned| owned.epoch = epoch);
+    }
+    let what = format!("put the state of epoch {} in the place of what the store held: {reason}", state.epoch);
+    remember(&mut next, HistoryEntry { epoch, what, by: author.by.clone(), at: author.at });
+    next
+}
+
 fn remember(state: &mut ControlState, entry: HistoryEntry) {
     state.history.push(entry);
     let surplus = state.history.len().saturating_sub(REMEMBERED);

@@ -1,8 +1,9 @@
 //! Every command on every state it meets: what changes, what is refused, and what stays.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use super::apply::restored;
 use super::sample;
-use super::{ApplyError, Author, Command, apply};
+use super::{ApplyError, Author, Command, adopt, apply};
 use crate::model::{
     ClosureProof, ControlState, Epoch, Extent, FencePosition, Forbid, ForbidKind, ForbidScope, GroupId, InvalidState,
     MoveId, MovePart, MovePhase, Routing, Shard, ShardRange, UnitId,
@@ -265,4 +266,18 @@ fn the_forbids_of_an_earlier_epoch_come_back_and_ownership_is_never_moved_by_it(
     moved.groups[0].global_master = UnitId(1);
     let refused = apply(&moved, &Command::RollBackTo { former: Box::new(before) }, &author).unwrap_err();
     assert!(matches!(&refused, ApplyError::OwnershipMoved { then, now, .. } if then != now), "{refused}");
+}
+
+#[test]
+fn a_restored_state_is_the_same_at_an_epoch_that_every_scope_has() {
+    let state = sample::state();
+    let author = Author { by: "dba".to_owned(), at: 9 };
+    let next = restored(&state, Epoch(1007), "etcd of 03:00", &author);
+    next.check().unwrap();
+    assert_eq!(adopt::ownership(&next), adopt::ownership(&state));
+    let group = &next.groups[0];
+    let epochs = group.shards.ranges.iter().map(|owned| owned.epoch).chain([group.global_epoch, next.epoch]);
+    assert!(epochs.into_iter().all(|epoch| epoch == Epoch(1007)));
+    let told = &next.history.last().unwrap().what;
+    assert!(told.contains(&format!("epoch {}", state.epoch)) && told.contains("etcd of 03:00"), "{told}");
 }

@@ -253,7 +253,7 @@ impl Controller {
         author: &Author,
         if_epoch: Option<Epoch>,
     ) -> Result<Option<Change>, ChangeError> {
-        let last = Arc::clone(&self.last());
+        let last = self.newest();
         let next = match apply(&last, command, author) {
             Ok(next) if next != *last && if_epoch.is_none_or(|expected| expected == last.epoch) => next,
             // Whether that is still so, the store tells.
@@ -267,6 +267,11 @@ impl Controller {
         let epoch = next.epoch;
         self.publish(Arc::new(next));
         Ok(Some(Change { epoch, outcome: Outcome::Changed }))
+    }
+
+    /// The newest state that was heard of, as it is stored.
+    pub fn newest(&self) -> Arc<ControlState> {
+        Arc::clone(&self.last())
     }
 
     fn last(&self) -> MutexGuard<'_, Arc<ControlState>> {

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::lease_clock::Moment;
 use super::store::{Entry, EtcdError, EtcdStore, StoreError};
-use super::{Controller, WriteGate};
+use super::{Author, Controller, WriteGate, apply};
 use crate::model::{About, Claim, Epoch, Incarnation, Life, MoveId, Picture, Question, Report};
 use crate::shutdown::Shutdown;
 
@@ -149,6 +149,30 @@ impl Nodes {
         }
     }
 
+    /// Puts what this node knows in the place of what the store holds after it was restored from a snapshot. The epoch it has now; every node
+    /// has to be started again then. Errors: nodes have entered that know less, or the store does not take it.
+    pub async fn restore(&self, reason: &str, author: &Author) -> Result<Epoch, StoreError> {
+        let known = self.controller.newest();
+        self.store.restore(&known, |state, epoch| apply::restored(state, epoch, reason, author)).await
+    }
+
+    /// Whether the store was restored from a snapshot older than what this node has obeyed.
+    pub fn store_went_back(&self) -> bool {
+        self.store.went_back().borrow().is_some()
+    }
+
+    /// Resolves when the store turns out to have been restored from an older snapshot: no write is let in from then on.
+    async fn estranged_by_the_store(&self) {
+        if self.store.went_back().wait_for(Option::is_some).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        self.estranged.store(true, Ordering::SeqCst);
+        self.gate().need_lease();
+        if let Err(error) = self.store.holds() {
+            tracing::error!(error = &error as &dyn std::error::Error, "no write is let in any more");
+        }
+    }
+
     async fn shut_out_of(&self, incarnation: Option<Incarnation>) {
         match incarnation {
             Some(incarnation) => self.is_shut_out(&incarnation).await,
@@ -195,8 +219,16 @@ impl LeaseKeeper {
         Ok(())
     }
 
-    /// Keeps the lease until shutdown; enters anew when it was lost.
+    /// Keeps the lease until shutdown; enters anew when it was lost. Not in a store that went back.
     pub async fn keep(self: Arc<Self>, mut stopped: Shutdown) {
+        let mut until_shutdown = stopped.clone();
+        tokio::select! {
+            () = self.keep_entered(&mut stopped) => {}
+            () = self.nodes.estranged_by_the_store() => until_shutdown.told().await,
+        }
+    }
+
+    async fn keep_entered(&self, stopped: &mut Shutdown) {
         loop {
             let entry = self.nodes.entry.borrow().clone();
             let pause = match entry {

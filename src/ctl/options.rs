@@ -194,6 +194,15 @@ pub enum Verb {
         #[arg(long)]
         group: Option<String>,
     },
+    /// After etcd was restored from a snapshot: put what this node knows in the place of what it holds
+    RestoreState {
+        /// Why
+        #[arg(long)]
+        reason: String,
+        /// Only if this node knows this epoch
+        #[arg(long, value_name = "EPOCH")]
+        if_epoch: Option<u64>,
+    },
     /// Moves under way
     Moves,
     /// The last changes
@@ -372,6 +381,10 @@ impl Verb {
             }
             Verb::Rejoin { unit, group } => {
                 vec![("rejoin", format!("REJOIN UNIT {}{}", quoted(unit), of_group(group)))]
+            }
+            Verb::RestoreState { reason, if_epoch } => {
+                let condition = epoch_condition(*if_epoch);
+                vec![("restore-state", format!("RESTORE STATE REASON {}{condition}", quoted(reason)))]
             }
             Verb::Moves => vec![show("moves")],
             Verb::History => vec![show("history")],

@@ -129,6 +129,7 @@ fn as_text(verb: &Verb, epoch: Option<u64>, answers: &Answers) -> String {
         | Verb::RollbackMove { .. }
         | Verb::Force { .. }
         | Verb::Rejoin { .. }
+        | Verb::RestoreState { .. }
         | Verb::RollbackTo { .. }
         | Verb::Reload
         | Verb::ReloadUsers

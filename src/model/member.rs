@@ -100,6 +100,8 @@ pub struct Member {
 pub struct Picture {
     /// The revision; only grows.
     pub revision: i64,
+    /// What revisions count from as numbers of accounts.
+    pub base: u64,
     /// The control state.
     pub state: Option<Arc<ControlState>>,
     /// The incarnations, by node and number.
@@ -202,7 +204,7 @@ mod tests {
             quarantines: Vec::new(),
             left_out: Vec::new(),
         };
-        Picture { revision: 9, state: Some(Arc::new(state)), members, questions: Vec::new() }
+        Picture { revision: 9, base: 0, state: Some(Arc::new(state)), members, questions: Vec::new() }
     }
 
     fn names(incarnations: &[Incarnation]) -> Vec<String> {

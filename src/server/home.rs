@@ -46,7 +46,9 @@ impl Home {
                 Ok((Home::File(store), controller, former))
             }
             StoreConfig::Etcd(etcd) => {
-                let store = Arc::new(EtcdStore::open(etcd).await?);
+                let mut memory = config.node.state_file.as_os_str().to_owned();
+                memory.push(".heard");
+                let store = Arc::new(EtcdStore::open_remembering(etcd, memory.into()).await?);
                 let shared = Arc::clone(&store);
                 let controller = Controller::join(shared, config.state.clone(), config.hold).await?;
                 // What a former process left is looked for by all nodes.

@@ -98,6 +98,22 @@ pub enum StoreError {
         /// The number.
         number: u8,
     },
+    /// What was written is gone: the store was restored from an older copy of itself.
+    #[error(
+        "etcd was restored from a snapshot that is older than what this node has obeyed: it holds epoch {stored}, this node knows epoch {known}; no node that knows better may write until an operator decides (RESTORE STATE)"
+    )]
+    WentBack {
+        /// The epoch it holds.
+        stored: Epoch,
+        /// The newest epoch that was heard of.
+        known: Epoch,
+    },
+    /// Nodes live by what the store holds, which is to be replaced.
+    #[error("{} entered after the store was restored and knows only what it held then; stop it first", .nodes.join(", "))]
+    Strangers {
+        /// Which.
+        nodes: Vec<String>,
+    },
     /// Others took the number again and again.
     #[error("the store kept changing; try again")]
     Contended,

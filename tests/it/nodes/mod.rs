@@ -4,6 +4,7 @@ mod agreeing;
 mod failing;
 mod fenced;
 mod procedures;
+mod restored;
 mod rows;
 mod upgraded;
 

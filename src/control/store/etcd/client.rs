@@ -115,6 +115,8 @@ pub struct Client {
     current: AtomicUsize,
     /// Which cluster the first answer came from; 0: none yet.
     cluster: AtomicU64,
+    /// By member: which cluster its last answer came from; 0: none yet.
+    spoke_for: Vec<AtomicU64>,
     login: Option<(String, String)>,
     token: Mutex<Option<MetadataValue<Ascii>>>,
 }
@@ -173,6 +175,7 @@ impl Client {
             members.push((endpoint.clone(), built.connect_lazy()));
         }
         Ok(Client {
+            spoke_for: members.iter().map(|_| AtomicU64::new(0)).collect(),
             members,
             current: AtomicUsize::new(0),
             cluster: AtomicU64::new(0),
@@ -366,10 +369,16 @@ impl Client {
         Err(EtcdError::Unreachable { said })
     }
 
+    /// A member that belonged to the cluster and now belongs to another was restored from a snapshot with the others: what it holds is for the
+    /// store to judge. One that never did is somebody else's.
     fn check_cluster(&self, member: usize, answer: &impl Answer) -> Result<(), Failure> {
         let Some(found) = answer.header().map(|header| header.cluster_id) else { return Ok(()) };
-        let first = self.cluster.compare_exchange(0, found, Ordering::Relaxed, Ordering::Relaxed);
-        match first {
+        let before = self.spoke_for[member].swap(found, Ordering::Relaxed);
+        match self.cluster.compare_exchange(0, found, Ordering::Relaxed, Ordering::Relaxed) {
+            Err(known) if known != found && known == before => {
+                self.cluster.store(found, Ordering::Relaxed);
+                Ok(())
+            }
             Err(known) if known != found => Err(Failure::OtherCluster { endpoint: self.members[member].0.clone() }),
             Ok(_) | Err(_) => Ok(()),
         }

@@ -22,6 +22,8 @@ pub enum Key {
     ShutOut(Incarnation),
     /// A question to all.
     Question(u64),
+    /// What revisions count from as numbers of accounts.
+    Base,
     /// A counter, or something a newer program put there.
     Other,
 }
@@ -40,6 +42,11 @@ impl Keys {
     /// A former control document.
     pub fn former(&self, epoch: Epoch) -> Vec<u8> {
         format!("{}past/{:020}", self.prefix, epoch.0).into_bytes()
+    }
+
+    /// What revisions count from as numbers of accounts: none that was given before a restored snapshot may come again.
+    pub fn base(&self) -> Vec<u8> {
+        self.now("base")
     }
 
     /// The number of a node's last incarnation.
@@ -82,8 +89,10 @@ impl Keys {
     pub fn read(&self, key: &[u8]) -> Key {
         let name = std::str::from_utf8(key).ok().and_then(|key| key.strip_prefix(self.prefix.as_str()));
         let Some(name) = name.and_then(|name| name.strip_prefix("now/")) else { return Key::Other };
-        if name == "document" {
-            return Key::Document;
+        match name {
+            "document" => return Key::Document,
+            "base" => return Key::Base,
+            _ => {}
         }
         let read = match name.split_once('/') {
             Some(("node", rest)) => incarnation(rest).map(Key::Node),
@@ -114,6 +123,7 @@ mod tests {
         let keys = Keys::below("/meridian/prod/");
         let incarnation = Incarnation { node: "hz-1".to_owned(), number: 12 };
         assert_eq!(keys.read(&keys.document()), Key::Document);
+        assert_eq!(keys.read(&keys.base()), Key::Base);
         assert_eq!(keys.read(&keys.node(&incarnation)), Key::Node(incarnation.clone()));
         assert_eq!(keys.read(&keys.incarnation(&incarnation)), Key::Incarnation(incarnation.clone()));
         assert_eq!(keys.read(&keys.shut_out(&incarnation)), Key::ShutOut(incarnation));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::keys::{Key, Keys};
 use super::messages::{Event, RangeResponse};
+use super::newest::Written;
 use super::store::unpacked;
 use crate::control::document;
 use crate::control::member_document as member;
@@ -15,7 +16,9 @@ use crate::model::{About, ControlState, Incarnation, Life, Member, Picture, Ques
 #[derive(Debug, Default)]
 pub struct Listing {
     revision: i64,
-    document: Option<Vec<u8>>,
+    /// The revision at which it was written, and its bytes.
+    document: Option<(i64, Vec<u8>)>,
+    base: u64,
     /// What each said when it entered, and the revision at which that was.
     incarnations: BTreeMap<Incarnation, (u64, Vec<u8>)>,
     nodes: BTreeMap<Incarnation, Vec<u8>>,
@@ -38,6 +41,22 @@ impl Listing {
         self.revision
     }
 
+    /// What revisions count from as numbers of accounts.
+    pub fn base(&self) -> u64 {
+        self.base
+    }
+
+    /// The revision at which the document was written; 0: there is none.
+    pub fn document_revision(&self) -> i64 {
+        self.document.as_ref().map_or(0, |(revision, _)| *revision)
+    }
+
+    /// The document's epoch, and the revision at which it was written, counted from the base on. Errors: it cannot be read.
+    pub fn written(&self) -> Result<Option<Written>, StoreError> {
+        let Some((revision, value)) = &self.document else { return Ok(None) };
+        Ok(Some((document::read(&unpacked(value)?)?.epoch, self.base + revision.unsigned_abs())))
+    }
+
     /// Carries on to `revision` by what changed since.
     pub fn take(&mut self, keys: &Keys, revision: i64, events: Vec<Event>) {
         const PUT: i32 = 0;
@@ -51,7 +70,7 @@ impl Listing {
 
     fn set(&mut self, key: Key, value: Option<(i64, Vec<u8>)>) {
         match (key, value) {
-            (Key::Document, value) => self.document = value.map(|(_, value)| value),
+            (Key::Document, value) => self.document = value,
             (Key::Node(which), Some((_, value))) => drop(self.nodes.insert(which, value)),
             (Key::Node(which), None) => drop(self.nodes.remove(&which)),
             (Key::Incarnation(which), Some((revision, value))) => {
@@ -62,6 +81,9 @@ impl Listing {
             (Key::ShutOut(which), None) => drop(self.shut_out.remove(&which)),
             (Key::Question(number), Some((_, value))) => drop(self.questions.insert(number, value)),
             (Key::Question(number), None) => drop(self.questions.remove(&number)),
+            (Key::Base, Some((_, value))) => self.base = number(&value).unwrap_or(self.base),
+            // It is never taken away.
+            (Key::Base, None) => {}
             // A counter; it is read where it is used.
             (Key::Other, _) => {}
         }
@@ -71,6 +93,7 @@ impl Listing {
     pub fn picture(&self, last: &Picture) -> Result<Picture, StoreError> {
         Ok(Picture {
             revision: self.revision,
+            base: self.base,
             state: self.state(last)?,
             members: self.members()?,
             questions: self.questions()?,
@@ -78,7 +101,7 @@ impl Listing {
     }
 
     fn state(&self, last: &Picture) -> Result<Option<Arc<ControlState>>, StoreError> {
-        let Some(value) = &self.document else { return Ok(None) };
+        let Some((_, value)) = &self.document else { return Ok(None) };
         let state = document::read(&unpacked(value)?)?;
         // The same picture of it is kept, so that nobody takes it for a change.
         Ok(Some(match &last.state {
@@ -87,8 +110,8 @@ impl Listing {
         }))
     }
 
-    /// Every incarnation that has entered and not signed off.
-    fn members(&self) -> Result<Vec<Member>, StoreError> {
+    /// Every incarnation that has entered and not signed off. Errors: what is stored cannot be read.
+    pub fn members(&self) -> Result<Vec<Member>, StoreError> {
         let mut members = Vec::new();
         for (incarnation, (fence, kept)) in &self.incarnations {
             let live = self.nodes.get(incarnation);
@@ -98,7 +121,8 @@ impl Listing {
                 None => (Life::Silent, Report::default()),
             };
             let is_shut_out = self.shut_out.contains(incarnation);
-            members.push(Member { incarnation: incarnation.clone(), about, fence: *fence, life, is_shut_out, report });
+            let (incarnation, fence) = (incarnation.clone(), self.base + fence);
+            members.push(Member { incarnation, about, fence, life, is_shut_out, report });
         }
         Ok(members)
     }
@@ -107,4 +131,9 @@ impl Listing {
         let read = |(number, value): (&u64, &Vec<u8>)| Ok(member::read_question(*number, value)?);
         self.questions.iter().map(read).collect()
     }
+}
+
+/// A number as it is kept in a key.
+pub fn number(value: &[u8]) -> Option<u64> {
+    std::str::from_utf8(value).ok()?.parse().ok()
 }

@@ -6,6 +6,8 @@ pub mod client;
 mod keys;
 mod listing;
 mod messages;
+mod newest;
+mod restored;
 pub mod store;
 
 pub use client::{EtcdConfig, EtcdError};

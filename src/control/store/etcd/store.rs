@@ -2,6 +2,8 @@
 //!
 //! It decides nothing. A document above [`PLAIN`] bytes is compressed, so that the largest shard map fits into one request.
 
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,10 +13,12 @@ use tokio::time::sleep;
 
 use super::client::{Client, EtcdConfig, EtcdError};
 use super::keys::Keys;
-use super::listing::Listing;
+use super::listing::{Listing, number};
 use super::messages::{
-    Compare, DeleteRangeRequest, KeyValue, Operation, PutRequest, RangeRequest, TxnRequest, TxnResponse, step,
+    Compare, DeleteRangeRequest, KeyValue, Operation, PutRequest, RangeRequest, RequestOp, TxnRequest, TxnResponse,
+    step,
 };
+use super::newest::{Memory, Newest};
 use crate::control::document;
 use crate::control::member_document as member;
 use crate::control::store::contract::{REMEMBERED, Store, StoreError, check_swap};
@@ -33,9 +37,12 @@ const ATTEMPTS: usize = 16;
 /// A control state in etcd.
 #[derive(Debug)]
 pub struct EtcdStore {
-    client: Client,
-    keys: Keys,
+    pub(super) client: Client,
+    pub(super) keys: Keys,
     lease: Duration,
+    newest: Newest,
+    /// What revisions count from.
+    base: AtomicU64,
     /// The revision of the document with this epoch, as last seen.
     known: Mutex<Option<(Epoch, i64)>>,
     picture: watch::Sender<Arc<Picture>>,
@@ -54,27 +61,44 @@ pub struct Entry {
     pub lasts: Duration,
     /// The revision from which on everybody sees it.
     pub revision: i64,
+    /// What revisions count from as numbers of accounts.
+    pub base: u64,
 }
 
 impl Entry {
     /// What instances know the incarnation's accounts by.
     pub fn fence(&self) -> u64 {
-        self.revision.unsigned_abs()
+        self.base + self.revision.unsigned_abs()
     }
 }
 
 impl EtcdStore {
     /// Connects and reads everything once. Errors: no member answers, the login is refused, what is stored cannot be read.
     pub async fn open(config: &EtcdConfig) -> Result<EtcdStore, StoreError> {
+        EtcdStore::open_with(config, Newest::default()).await
+    }
+
+    /// As [`EtcdStore::open`]; what is heard of is kept in `memory` for the next process, and what the last one kept there counts: a store that
+    /// holds less is an error.
+    pub async fn open_remembering(config: &EtcdConfig, memory: PathBuf) -> Result<EtcdStore, StoreError> {
+        let memory = Memory { file: memory, prefix: config.prefix.clone() };
+        EtcdStore::open_with(config, Newest::remembered(memory)).await
+    }
+
+    async fn open_with(config: &EtcdConfig, newest: Newest) -> Result<EtcdStore, StoreError> {
         let client = Client::new(config)?;
         let store = EtcdStore {
             client,
             keys: Keys::below(&config.prefix),
             lease: config.lease,
+            newest,
+            base: AtomicU64::new(0),
             known: Mutex::new(None),
             picture: watch::Sender::new(Arc::default()),
         };
+        let heard = store.newest.heard();
         let listing = store.list().await?;
+        store.newest.check(heard, listing.written()?)?;
         store.show(&listing)?;
         Ok(store)
     }
@@ -82,6 +106,17 @@ impl EtcdStore {
     /// Everything in the store as it was last heard of; who waits for a change hears of each that is the newest.
     pub fn pictures(&self) -> watch::Receiver<Arc<Picture>> {
         self.picture.subscribe()
+    }
+
+    /// Tells when the store turns out to have been restored from a snapshot older than what was heard of: what it held then, and what was
+    /// known. Nothing it says counts for this process any more.
+    pub fn went_back(&self) -> watch::Receiver<Option<(Epoch, Epoch)>> {
+        self.newest.went_back()
+    }
+
+    /// Errors: it went back.
+    pub fn holds(&self) -> Result<(), StoreError> {
+        self.newest.holds()
     }
 
     /// Keeps [`EtcdStore::pictures`] up to date until shutdown; whatever breaks, it lists and watches again.
@@ -110,7 +145,9 @@ impl EtcdStore {
     }
 
     async fn watch_until_it_breaks(&self, silent: &mut bool) -> Result<(), StoreError> {
+        let heard = self.newest.heard();
         let mut listing = self.list().await?;
+        self.newest.check(heard, listing.written()?)?;
         let (first, end) = self.keys.all_now();
         let mut watching = self.client.watch(first, end, listing.revision() + 1).await?;
         if std::mem::take(silent) {
@@ -134,7 +171,7 @@ impl EtcdStore {
         }
     }
 
-    async fn list(&self) -> Result<Listing, StoreError> {
+    pub(super) async fn list(&self) -> Result<Listing, StoreError> {
         let (key, range_end) = self.keys.all_now();
         let answer = self.client.range(&RangeRequest { key, range_end }).await?;
         Ok(Listing::of(&self.keys, answer))
@@ -147,6 +184,10 @@ impl EtcdStore {
             return Ok(());
         }
         let picture = listing.picture(&last)?;
+        self.base.store(listing.base(), Ordering::Relaxed);
+        if let Some(state) = &picture.state {
+            self.newest.hear((state.epoch, self.counted(listing.document_revision())));
+        }
         self.picture.send_if_modified(|shown| {
             let newer = picture.revision > shown.revision;
             if newer {
@@ -159,6 +200,8 @@ impl EtcdStore {
 
     /// Writes a new incarnation of `node` down, before it may write anything elsewhere, under a new lease.
     pub async fn enter(&self, node: &str, about: &About) -> Result<Entry, StoreError> {
+        self.still_holds_what_was_heard().await?;
+        let (base, _) = self.counter(&self.keys.base()).await?;
         let lease = self.client.grant(self.lease).await?;
         for _ in 0..ATTEMPTS {
             let (last, modified) = self.counter(&self.keys.count(node)).await?;
@@ -176,7 +219,7 @@ impl EtcdStore {
             if let TxnResponse { succeeded: true, header: Some(header) } = self.client.txn(&request).await? {
                 let lasts = Duration::from_secs(lease.ttl.unsigned_abs());
                 let (about, revision) = (about.clone(), header.revision);
-                return Ok(Entry { incarnation, about, lease: lease.id, lasts, revision });
+                return Ok(Entry { incarnation, about, lease: lease.id, lasts, revision, base });
             }
         }
         Err(StoreError::Contended)
@@ -254,14 +297,30 @@ impl EtcdStore {
     /// The number in a key, and the key's revision; zeroes when there is none.
     async fn counter(&self, key: &[u8]) -> Result<(u64, i64), StoreError> {
         let Some(found) = self.get(key).await? else { return Ok((0, 0)) };
-        let number = std::str::from_utf8(&found.value).ok().and_then(|text| text.parse().ok());
-        let number = number.ok_or_else(|| StoreError::Unreadable { key: name_of(key) })?;
+        let number = number(&found.value).ok_or_else(|| StoreError::Unreadable { key: name_of(key) })?;
         Ok((number, found.mod_revision))
+    }
+
+    /// Whoever was away for long may find a store that was restored meanwhile and has gone on: what it wrote is told from what was heard of by
+    /// the revision at which the same epoch was written. Errors: it went back.
+    async fn still_holds_what_was_heard(&self) -> Result<(), StoreError> {
+        let heard = self.newest.heard();
+        self.load().await?;
+        let Some((epoch, _)) = heard else { return Ok(()) };
+        match self.get(&self.keys.former(epoch)).await? {
+            Some(found) => self.newest.check(heard, Some((epoch, self.counted(found.mod_revision)))),
+            // So much was written since that it was forgotten.
+            None => Ok(()),
+        }
     }
 
     async fn get(&self, key: &[u8]) -> Result<Option<KeyValue>, StoreError> {
         let answer = self.client.range(&RangeRequest { key: key.to_vec(), range_end: Vec::new() }).await?;
         Ok(answer.kvs.into_iter().next())
+    }
+
+    fn counted(&self, revision: i64) -> u64 {
+        self.base.load(Ordering::Relaxed) + revision.unsigned_abs()
     }
 
     fn remember(&self, known: Option<(Epoch, i64)>) {
@@ -276,11 +335,15 @@ impl EtcdStore {
 #[async_trait]
 impl Store for EtcdStore {
     async fn load(&self) -> Result<Option<ControlState>, StoreError> {
+        self.holds()?;
+        let heard = self.newest.heard();
         let Some(found) = self.get(&self.keys.document()).await? else {
+            self.newest.check(heard, None)?;
             self.remember(None);
             return Ok(None);
         };
         let state = document::read(&unpacked(&found.value)?)?;
+        self.newest.check(heard, Some((state.epoch, self.counted(found.mod_revision))))?;
         self.remember(Some((state.epoch, found.mod_revision)));
         Ok(Some(state))
     }
@@ -300,17 +363,14 @@ impl Store for EtcdStore {
             return check_swap(expected, self.known().map(|(epoch, _)| epoch), next);
         }
         conflict?;
-        let bytes = document::write(next)?;
-        let key = self.keys.document();
-        let mut success =
-            vec![put(key.clone(), packed(&bytes)?, 0), put(self.keys.former(next.epoch), compressed(&bytes)?, 0)];
-        if let Some(oldest) = next.epoch.0.checked_sub(REMEMBERED) {
-            success.push(delete_range(self.keys.former(Epoch(0)), self.keys.former(Epoch(oldest + 1))));
-        }
-        let compare = vec![Compare::modified_at(key, known.map_or(0, |(_, revision)| revision))];
+        let success = document_puts(&self.keys, next)?;
+        let mut compare = vec![Compare::modified_at(self.keys.document(), known.map_or(0, |(_, revision)| revision))];
+        // A restored store may have come to the same revision with another document.
+        compare.extend(known.map(|(epoch, revision)| Compare::modified_at(self.keys.former(epoch), revision)));
         let answer = self.client.txn(&TxnRequest { compare, success }).await?;
         match answer {
             TxnResponse { succeeded: true, header: Some(header) } => {
+                self.newest.hear((next.epoch, self.counted(header.revision)));
                 self.remember(Some((next.epoch, header.revision)));
                 Ok(())
             }
@@ -338,15 +398,25 @@ impl Store for EtcdStore {
     }
 }
 
-fn put(key: Vec<u8>, value: Vec<u8>, lease: i64) -> super::messages::RequestOp {
+/// What is written when `next` becomes the document: itself, and what is remembered of it.
+pub(super) fn document_puts(keys: &Keys, next: &ControlState) -> Result<Vec<RequestOp>, StoreError> {
+    let bytes = document::write(next)?;
+    let mut puts = vec![put(keys.document(), packed(&bytes)?, 0), put(keys.former(next.epoch), compressed(&bytes)?, 0)];
+    if let Some(oldest) = next.epoch.0.checked_sub(REMEMBERED) {
+        puts.push(delete_range(keys.former(Epoch(0)), keys.former(Epoch(oldest + 1))));
+    }
+    Ok(puts)
+}
+
+pub(super) fn put(key: Vec<u8>, value: Vec<u8>, lease: i64) -> RequestOp {
     step(Operation::Put(PutRequest { key, value, lease }))
 }
 
-fn delete(key: Vec<u8>) -> super::messages::RequestOp {
+fn delete(key: Vec<u8>) -> RequestOp {
     delete_range(key, Vec::new())
 }
 
-fn delete_range(key: Vec<u8>, range_end: Vec<u8>) -> super::messages::RequestOp {
+fn delete_range(key: Vec<u8>, range_end: Vec<u8>) -> RequestOp {
     step(Operation::Delete(DeleteRangeRequest { key, range_end }))
 }
 
