@@ -72,6 +72,8 @@
 //!   other, and nobody changes an account in the middle ([`cutover::node_accounts`]).
 //! - The rows of the fence (`fence = "row"`) are one for each shard rather than for buckets of them: a move waits for nobody who writes in another shard, and no epoch of one shard
 //!   disturbs another. What no transaction can stand around keeps a user lock in place of its row ([`cutover::fence_rows`]).
+//! - The lease of `fence = "row+lease"` is one for each primary and group, beside the rows: in a row it could not be renewed while a transaction holds that locked, and a forced
+//!   change leaves whole primaries behind. Who renews it is proved by the order of what it reads, not by who it is ([`model::fence_lease`]).
 //! - Session state that a session never set is undone by DEFAULT on the next checkout rather than by COM_RESET_CONNECTION, which would throw the
 //!   connection's prepared statements away.
 

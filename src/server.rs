@@ -35,7 +35,7 @@ use crate::config::Config;
 use crate::control::catalog_requests::{CatalogRequest, CatalogRequests};
 use crate::control::mapping_requests::{MappingRequest, MappingRequests};
 use crate::control::{Controller, RowFences, StartError, StoreError};
-use crate::cutover::{FenceRows, Peers};
+use crate::cutover::{FenceLeases, FenceRows, Peers};
 use crate::frontend::listener::{Listener, WorkerHandle, WorkerInbox, accept_clients, run_worker, worker_channel};
 use crate::frontend::registry::Registry;
 use crate::frontend::tally::Tally;
@@ -166,6 +166,13 @@ impl Server {
         let accounts = home::backend_accounts(&config);
         let rows = Arc::new(FenceRows::new(Arc::clone(&node.row_fences), home::control_account(&config)));
         tasks.spawn(Arc::clone(&rows).keep(Arc::clone(&node.snapshots), stopped.clone()));
+        let units = config.listeners.iter().map(|listener| listener.unit).collect();
+        let nodes = among.as_ref().map(|among| Arc::clone(&among.nodes));
+        let fences = Arc::clone(&node.row_fences);
+        let leases = FenceLeases::new(fences, home::control_account(&config), Arc::clone(&controller), nodes, units);
+        for place in leases.places() {
+            tasks.spawn(Arc::clone(&leases).keep(place, stopped.clone()));
+        }
         let peers = among.as_ref().map(|among| {
             let control = home::control_account(&config);
             let rows = Arc::clone(&rows);

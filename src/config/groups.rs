@@ -40,7 +40,8 @@ struct GroupPlaces {
 pub const FAMILIES: &[(&str, Family)] = &[("mariadb", Family::MariaDb), ("mysql", Family::MySql)];
 
 /// The words for what keeps a node that is not heard from writing.
-const FENCES: &[(&str, Fence)] = &[("none", Fence::None), ("connection", Fence::Connection), ("row", Fence::Row)];
+const FENCES: &[(&str, Fence)] =
+    &[("none", Fence::None), ("connection", Fence::Connection), ("row", Fence::Row), ("row+lease", Fence::RowLease)];
 
 /// The groups of the file, in its order, with `routing` where they say nothing of it; those without a good name are faults and left out.
 pub fn read(root: &Section<'_>, problems: &mut Problems, units: &ReadUnits, routing: Routing) -> Vec<ReadGroup> {

@@ -186,6 +186,8 @@ fn a_fence_of_accounts_needs_a_shared_store_and_names_with_room_for_a_number() {
     let etcd = "store = \"etcd\"\nendpoints = [\"http://etcd-1:2379\"]\n";
     let (folder, config) = world(|text| text.replacen("store = \"file\"\n", etcd, 1).replacen(fence.0, fence.1, 1));
     assert_eq!(config.unwrap().fences, [Fence::Connection]);
+    let rows = ("fence = \"none\"", "fence = \"row+lease\"");
+    assert_eq!(world(|text| text.replacen(rows.0, rows.1, 1)).1.unwrap().fences, [Fence::RowLease]);
     let users = folder.path().join("users.toml");
     fs::write(&users, format!("[[user]]\nname = \"{}\"\npassword = \"x\"\n", "a".repeat(28))).unwrap();
     let told = load(&folder.path().join("meridian.toml")).unwrap_err().to_string();

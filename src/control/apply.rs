@@ -6,7 +6,8 @@ use super::{Author, Command, adopt, past};
 use crate::model::history::REMEMBERED;
 use crate::model::{
     ClosureProof, ControlState, Epoch, Extent, FencePosition, Forbid, ForbidScope, GroupId, HistoryEntry, InstanceId,
-    InvalidState, LeftOut, MoveId, MovePart, MovePhase, MoveRecord, Quarantine, Routing, Scope, Shard, UnitId,
+    InvalidState, LeftOut, MoveId, MoveKind, MovePart, MovePhase, MoveRecord, Quarantine, Routing, Scope, Shard,
+    UnitId,
 };
 
 /// Why a command cannot be applied; the state stays as it was.
@@ -115,7 +116,7 @@ pub fn apply(state: &ControlState, command: &Command, author: &Author) -> Result
             let held = next.groups.get_mut(group.index()).ok_or(InvalidState::UnknownGroup(group.0))?;
             held.place_alone(*key_type, key.clone(), *from, epoch).ok_or(ApplyError::NoRoom { shard: *from })?;
         }
-        Command::BeginMove { parts, runner } => begin_move(&mut next, parts, runner, epoch, author)?,
+        Command::BeginMove { parts, kind, runner } => begin_move(&mut next, (parts, *kind), runner, epoch, author)?,
         Command::LeaveOut { instances } => leave_out(&mut next, instances)?,
         Command::TakeBack { instance } => {
             let group = next.instances.get(instance.index()).map(|known| known.group);
@@ -219,7 +220,7 @@ fn leads_to(record: &MoveRecord, unit: UnitId) -> bool {
 /// The scopes get a new epoch with their old owner: whoever decided under an older one is sent back by the gate.
 fn begin_move(
     next: &mut ControlState,
-    parts: &[MovePart],
+    (parts, kind): (&[MovePart], MoveKind),
     runner: &str,
     epoch: Epoch,
     author: &Author,
@@ -251,6 +252,7 @@ fn begin_move(
     next.moves.push(MoveRecord {
         id: MoveId(epoch.0),
         parts: parts.to_vec(),
+        kind,
         phase: MovePhase::Fenced,
         runner: runner.to_owned(),
         by: author.by.clone(),

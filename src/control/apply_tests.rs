@@ -4,9 +4,10 @@
 use super::apply::restored;
 use super::sample;
 use super::{ApplyError, Author, Command, adopt, apply};
+use crate::model::fence_lease::may_be_renewed;
 use crate::model::{
     ClosureProof, ControlState, Epoch, Extent, FencePosition, Forbid, ForbidKind, ForbidScope, GroupId, InvalidState,
-    MoveId, MovePart, MovePhase, Routing, Shard, ShardRange, UnitId,
+    MoveId, MoveKind, MovePart, MovePhase, Routing, Shard, ShardRange, UnitId,
 };
 
 const HZ: UnitId = UnitId(0);
@@ -49,7 +50,7 @@ fn zone(source: UnitId, target: UnitId) -> MovePart {
 }
 
 fn begin(parts: &[MovePart]) -> Command {
-    Command::BeginMove { parts: parts.to_vec(), runner: String::new() }
+    Command::BeginMove { parts: parts.to_vec(), kind: MoveKind::Planned, runner: String::new() }
 }
 
 fn recorded(id: u64, source: UnitId) -> Command {
@@ -206,8 +207,11 @@ fn nothing_of_an_observed_group_is_moved() {
 }
 
 fn forced(parts: &[MovePart]) -> Result<ControlState, ApplyError> {
-    let begun =
-        apply(&sample::state(), &Command::BeginMove { parts: parts.to_vec(), runner: String::new() }, &author())?;
+    let begun = apply(
+        &sample::state(),
+        &Command::BeginMove { parts: parts.to_vec(), kind: MoveKind::Forced, runner: String::new() },
+        &author(),
+    )?;
     let (proof, cut, reason) = (ClosureProof::Drained, "1-11-932".to_owned(), "on fire".to_owned());
     apply(&begun, &Command::PublishForced { id: begun.moves[0].id, proof, cut, reason }, &author())
 }
@@ -231,10 +235,35 @@ fn a_forced_change_takes_everything_and_leaves_the_source_in_quarantine() {
 }
 
 #[test]
+fn the_lease_of_a_primary_is_renewed_until_it_is_about_to_be_left_behind_and_again_once_it_has_rejoined() {
+    let renewed = |state: &ControlState| [UnitId(0), UnitId(1)].map(|unit| may_be_renewed(state, GroupId(0), unit));
+    let start = sample::state();
+    assert_eq!(renewed(&start), [true, true]);
+    let begin = |kind| Command::BeginMove { parts: everything_of_hz(), kind, runner: String::new() };
+    let planned = apply(&start, &begin(MoveKind::Planned), &author()).unwrap();
+    assert_eq!(renewed(&planned), [true, true], "what was begun there may still commit");
+    let forced = apply(&start, &begin(MoveKind::Forced), &author()).unwrap();
+    assert_eq!(renewed(&forced), [false, true]);
+    let bytes = super::document::write(&forced).unwrap();
+    assert_eq!(super::document::read(&bytes).unwrap(), forced, "whoever reads it renews nothing either");
+    let id = forced.moves[0].id;
+    let back = apply(&forced, &Command::RollBackMove { id, reason: "it answers".to_owned() }, &author()).unwrap();
+    assert_eq!(renewed(&back), [true, true]);
+    let (proof, cut, reason) = (ClosureProof::LeaseEnded, "1-11-932".to_owned(), "on fire".to_owned());
+    let left_behind = apply(&forced, &Command::PublishForced { id, proof, cut, reason }, &author()).unwrap();
+    assert_eq!(renewed(&left_behind), [false, true]);
+    let bytes = super::document::write(&left_behind).unwrap();
+    assert_eq!(super::document::read(&bytes).unwrap(), left_behind);
+    let (group, unit) = (GroupId(0), UnitId(0));
+    let rejoined = apply(&left_behind, &Command::Rejoin { group, unit }, &author()).unwrap();
+    assert_eq!(renewed(&rejoined), [true, true]);
+}
+
+#[test]
 fn nothing_moves_to_what_is_in_quarantine_until_it_has_rejoined() {
     let state = forced(&everything_of_hz()).unwrap();
     let back = MovePart { extent: Extent::GlobalZone(GroupId(0)), source: UnitId(1), target: UnitId(0) };
-    let begin = Command::BeginMove { parts: vec![back], runner: String::new() };
+    let begin = Command::BeginMove { parts: vec![back], kind: MoveKind::Planned, runner: String::new() };
     let refused = apply(&state, &begin, &author()).unwrap_err();
     assert!(refused.to_string().contains("in quarantine"), "{refused}");
     let (group, unit) = (GroupId(0), UnitId(0));

@@ -1,8 +1,8 @@
 //! What can be changed in the control state, and by whom.
 
 use crate::model::{
-    ClosureProof, ControlState, FencePosition, Forbid, ForbidScope, GroupId, InstanceId, MoveId, MovePart, PlainKey,
-    Shard, UnitId,
+    ClosureProof, ControlState, FencePosition, Forbid, ForbidScope, GroupId, InstanceId, MoveId, MoveKind, MovePart,
+    PlainKey, Shard, UnitId,
 };
 
 /// One change. Verbs are idempotent: asking for what already holds changes nothing.
@@ -36,6 +36,8 @@ pub enum Command {
     BeginMove {
         /// What moves, from its owner, to where.
         parts: Vec<MovePart>,
+        /// Whether the owners take part.
+        kind: MoveKind,
         /// Which incarnation carries it out.
         runner: String,
     },

@@ -188,6 +188,11 @@ impl Controller {
         Ok(())
     }
 
+    /// The state that is stored at some moment after this was called; `None` when the store has lost it.
+    pub async fn stored(&self) -> Result<Option<ControlState>, StoreError> {
+        self.store.load().await
+    }
+
     /// The state as it was at `epoch`.
     pub async fn former(&self, epoch: Epoch) -> Result<Option<ControlState>, StoreError> {
         self.store.former(epoch).await

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::document::{DocumentError, Names};
 use crate::model::{
     ControlState, Epoch, Extent, FencePosition, Forbid, ForbidKind, ForbidScope, ForbiddenKey, GroupId, HistoryEntry,
-    MoveId, MovePart, MovePhase, MoveRecord, Shard, ShardRange, UnitId,
+    MoveId, MoveKind, MovePart, MovePhase, MoveRecord, Shard, ShardRange, UnitId,
 };
 
 #[derive(Serialize, Deserialize)]
@@ -43,6 +43,9 @@ enum KindEntry {
 pub(super) struct MoveEntry {
     id: u64,
     parts: Vec<PartEntry>,
+    // Left out of planned moves, so that nodes that do not know of it read those.
+    #[serde(default, skip_serializing_if = "MoveKindEntry::is_planned")]
+    kind: MoveKindEntry,
     phase: PhaseEntry,
     #[serde(default)]
     runner: String,
@@ -63,6 +66,20 @@ struct PartEntry {
 enum ExtentEntry {
     Shards { group: String, first: u32, last: u32 },
     GlobalZone(String),
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum MoveKindEntry {
+    #[default]
+    Planned,
+    Forced,
+}
+
+impl MoveKindEntry {
+    fn is_planned(&self) -> bool {
+        *self == MoveKindEntry::Planned
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -161,6 +178,10 @@ impl MoveEntry {
         MoveEntry {
             id: record.id.0,
             parts: record.parts.iter().map(part).collect(),
+            kind: match record.kind {
+                MoveKind::Planned => MoveKindEntry::Planned,
+                MoveKind::Forced => MoveKindEntry::Forced,
+            },
             phase: match &record.phase {
                 MovePhase::Fenced => PhaseEntry::Fenced,
                 MovePhase::Recorded(positions) => PhaseEntry::Recorded(positions.iter().map(position).collect()),
@@ -186,6 +207,10 @@ impl MoveEntry {
         Ok(MoveRecord {
             id: MoveId(self.id),
             parts: self.parts.into_iter().map(part).collect::<Result<_, DocumentError>>()?,
+            kind: match self.kind {
+                MoveKindEntry::Planned => MoveKind::Planned,
+                MoveKindEntry::Forced => MoveKind::Forced,
+            },
             phase: match self.phase {
                 PhaseEntry::Fenced => MovePhase::Fenced,
                 PhaseEntry::Recorded(positions) => {

@@ -175,7 +175,7 @@ mod tests {
 
     use super::*;
     use crate::control::sample;
-    use crate::model::{Extent, GroupId, MovePart, MovePhase, MoveRecord, UnitId};
+    use crate::model::{Extent, GroupId, MoveKind, MovePart, MovePhase, MoveRecord, UnitId};
 
     const ID: MoveId = MoveId(2);
 
@@ -184,6 +184,7 @@ mod tests {
         let record = MoveRecord {
             id: ID,
             parts: vec![part],
+            kind: MoveKind::Planned,
             phase: MovePhase::Fenced,
             runner: String::new(),
             by: "dba".to_owned(),

@@ -28,6 +28,8 @@ struct MemberEntry {
     #[serde(default)]
     compares_rows: Vec<String>,
     #[serde(default)]
+    compares_leases: Vec<String>,
+    #[serde(default)]
     seen: u64,
     #[serde(default)]
     settled: u64,
@@ -60,6 +62,7 @@ pub fn write(about: &About, report: &Report) -> Result<Vec<u8>, EntryError> {
         number: about.number,
         own_accounts: about.own_accounts.clone(),
         compares_rows: about.compares_rows.clone(),
+        compares_leases: about.compares_leases.clone(),
         seen: report.seen.0,
         settled: report.settled.0,
         drained: report.drained.iter().map(|id| id.0).collect(),
@@ -85,6 +88,7 @@ pub fn read(bytes: &[u8]) -> Result<(About, Report), EntryError> {
         number: entry.number,
         own_accounts: entry.own_accounts,
         compares_rows: entry.compares_rows,
+        compares_leases: entry.compares_leases,
     };
     Ok((about, report))
 }
@@ -115,6 +119,7 @@ mod tests {
             number: 7,
             own_accounts: vec!["main".to_owned()],
             compares_rows: vec!["other".to_owned()],
+            compares_leases: vec!["third".to_owned()],
         };
         let claims = vec![Claim { question: 3, threads: vec![7, 9] }];
         let report = Report { seen: Epoch(4), settled: Epoch(3), drained: vec![MoveId(4)], claims };

@@ -25,6 +25,7 @@ pub(super) struct QuarantineEntry {
 enum ProofEntry {
     Drained,
     FencingCommand,
+    LeaseEnded,
     Unfenced,
 }
 
@@ -38,6 +39,7 @@ impl QuarantineEntry {
             proof: match one.proof {
                 ClosureProof::Drained => ProofEntry::Drained,
                 ClosureProof::FencingCommand => ProofEntry::FencingCommand,
+                ClosureProof::LeaseEnded => ProofEntry::LeaseEnded,
                 ClosureProof::Unfenced => ProofEntry::Unfenced,
             },
             cut: one.cut.clone(),
@@ -57,6 +59,7 @@ impl QuarantineEntry {
             proof: match self.proof {
                 ProofEntry::Drained => ClosureProof::Drained,
                 ProofEntry::FencingCommand => ClosureProof::FencingCommand,
+                ProofEntry::LeaseEnded => ClosureProof::LeaseEnded,
                 ProofEntry::Unfenced => ClosureProof::Unfenced,
             },
             cut: self.cut,

@@ -13,27 +13,32 @@ pub fn guard_name(group: &str, guard: u32) -> String {
     format!("CONCAT('meridian.fence.', CRC32('{group}'), '.', {guard})")
 }
 
-/// The groups with `fence = "row"`.
+/// The groups with `fence = "row"` or `"row+lease"`.
 #[derive(Debug)]
 pub struct RowFences {
-    groups: Box<[bool]>,
+    fences: Box<[Fence]>,
     missed: Notify,
 }
 
 impl RowFences {
     /// Of groups with these fences, in the order of the groups.
     pub fn new(fences: &[Fence]) -> RowFences {
-        RowFences { groups: fences.iter().map(|fence| *fence == Fence::Row).collect(), missed: Notify::new() }
+        RowFences { fences: fences.into(), missed: Notify::new() }
     }
 
     /// Whether writes of the group compare rows.
     pub fn covers(&self, group: GroupId) -> bool {
-        self.groups.get(group.index()).copied().unwrap_or_default()
+        self.fences.get(group.index()).is_some_and(|fence| fence.has_rows())
+    }
+
+    /// Whether transactions of the group compare the primary's lease as they commit.
+    pub fn leases(&self, group: GroupId) -> bool {
+        self.fences.get(group.index()) == Some(&Fence::RowLease)
     }
 
     /// The groups.
     pub fn groups(&self) -> impl Iterator<Item = GroupId> {
-        (0u16..).map(GroupId).zip(&self.groups).filter(|(_, covered)| **covered).map(|(group, _)| group)
+        (0u16..).map(GroupId).zip(&self.fences).filter(|(_, fence)| fence.has_rows()).map(|(group, _)| group)
     }
 
     /// A row has not let in a write: it is ahead of this node, or behind.

@@ -6,8 +6,8 @@ use crate::model::control_state::InstanceAddress;
 use crate::model::shard::OwnedRange;
 use crate::model::{
     ControlState, Denial, DenialCondition, Epoch, Extent, FencePosition, Forbid, ForbidKind, ForbidScope, ForbiddenKey,
-    Group, GroupId, GroupPolicy, HistoryEntry, Instance, KeyOverride, KeyStep, KeyType, LagBound, MoveId, MovePart,
-    MovePhase, MoveRecord, PlainKey, ReadPolicy, Role, RoutineAccess, RoutineRule, Routing, Shard, ShardMap,
+    Group, GroupId, GroupPolicy, HistoryEntry, Instance, KeyOverride, KeyStep, KeyType, LagBound, MoveId, MoveKind,
+    MovePart, MovePhase, MoveRecord, PlainKey, ReadPolicy, Role, RoutineAccess, RoutineRule, Routing, Shard, ShardMap,
     ShardRange, TableClass, TableRule, Transform, Unit, UnitId, WrongUnitPolicy,
 };
 
@@ -117,6 +117,7 @@ pub(crate) fn rich_state() -> ControlState {
         state.moves.push(MoveRecord {
             id: MoveId(id),
             parts,
+            kind: MoveKind::default(),
             phase,
             runner: "hz-1#3".to_owned(),
             by: "dba".to_owned(),

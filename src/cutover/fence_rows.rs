@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
+use super::fence_leases::LATE;
 use super::server::{ControlAccount, Family, Server, ServerError};
 use crate::control::row_fences::{GUARDS, guard_name};
 use crate::control::{RowFences, Snapshots};
@@ -56,6 +57,21 @@ impl FenceRows {
         self.fences.covers(group)
     }
 
+    /// Whether its transactions compare the primary's lease as they commit.
+    pub fn leases(&self, group: GroupId) -> bool {
+        self.fences.leases(group)
+    }
+
+    /// What is missing of what the fence of the group needs at `instance`; nothing, when it does not answer.
+    pub async fn missing_at(&self, instance: &Instance) -> Option<String> {
+        let mut server = Server::connect(instance, &self.account).await.ok()?;
+        let missing = missing_rows(&mut server).await;
+        if missing.is_some() || !self.leases(instance.group) {
+            return missing;
+        }
+        missing_lease(&mut server).await
+    }
+
     /// Closes the rows of everything that moves, each at its source. When it returns, no write that was decided before the fence can be in
     /// flight or come later. Errors: a source does not answer, or knows better.
     pub async fn close(&self, state: &ControlState, record: &MoveRecord, guards: Guards) -> Result<(), ServerError> {
@@ -85,6 +101,32 @@ impl FenceRows {
         }
         self.set(&mut server, instance, &held.name, &rows, record.id.fence(), false).await
         // The guards go with the connection.
+    }
+
+    /// Closes every row of the group at the primary of `unit`, which has been left behind since `since`: whoever still believes in what was before
+    /// is let in there no more, and can open nothing. Errors: it does not answer, or takes no writes from anybody.
+    pub async fn close_left_behind(
+        &self,
+        state: &ControlState,
+        (group, unit): (GroupId, UnitId),
+        since: Epoch,
+    ) -> Result<(), ServerError> {
+        let (Some(primary), true) = (state.primary_of(unit, group), self.covers(group)) else { return Ok(()) };
+        let (instance, held) = (state.instance(primary), state.group(group));
+        let mut server = Server::connect(instance, &self.account).await?;
+        let rows = fence_row::all_rows(held);
+        // Asked each second for as long as it is left behind: the rows themselves are read only when one of them is missing.
+        let count: u32 = rows.iter().map(|rows| rows.last - rows.first + 1).sum();
+        let name = &held.name;
+        let closed = format!("SELECT COUNT(*), '' FROM meridian.fence WHERE grp = '{name}' AND epoch >= {since}");
+        if server.pairs(&closed).await?.first().is_some_and(|(closed, _)| *closed == count.to_string()) {
+            return Ok(());
+        }
+        let known = epochs(&mut server, name).await?;
+        let left: Vec<Rows> = rows.into_iter().flat_map(|rows| behind(rows, since, &known)).collect();
+        self.set(&mut server, instance, name, &left, since, false).await?;
+        tracing::warn!(instance = instance.name, "the rows of the fence are closed at what was left behind");
+        Ok(())
     }
 
     /// Opens the rows of everything that moves, each at its target, for the epoch at which the target is to own it. Nobody has that epoch yet.
@@ -197,9 +239,8 @@ impl FenceRows {
     }
 }
 
-/// What is missing of what the row fence needs at `instance`; nothing, when it does not answer.
-pub async fn missing_at(instance: &Instance, account: &ControlAccount) -> Option<String> {
-    let mut server = Server::connect(instance, account).await.ok()?;
+/// What the server lacks of what the rows need.
+async fn missing_rows(server: &mut Server) -> Option<String> {
     let asked = async {
         server.pairs("SELECT grp, scope FROM meridian.fence LIMIT 1").await?;
         // A stretch of nothing, for nobody: whether it may be called.
@@ -207,11 +248,8 @@ pub async fn missing_at(instance: &Instance, account: &ControlAccount) -> Option
         server.call("meridian.end_fence_guards('')").await?;
         server.call("meridian.end_fence_holders(0)").await
     };
-    match asked.await {
-        Ok(_) => {}
-        Err(refused) => {
-            return refused.code().map(|_| format!("{refused}; run meridian ctl fence-schema"));
-        }
+    if let Err(refused) = asked.await {
+        return not_prepared(&refused);
     }
     let tells = match server.family {
         Family::MariaDb => return None,
@@ -219,6 +257,38 @@ pub async fn missing_at(instance: &Instance, account: &ControlAccount) -> Option
     };
     (tells != "ON")
         .then(|| "performance_schema is off, so that nobody can tell who holds a row of the fence".to_owned())
+}
+
+/// What the server lacks of what leases need.
+async fn missing_lease(server: &mut Server) -> Option<String> {
+    let asked = async {
+        server.pairs("SELECT grp, valid_until FROM meridian.fence_lease LIMIT 1").await?;
+        let asked = server.clock().await?;
+        // For no time at all: whether it may be called.
+        match server.call(&format!("meridian.renew_lease('', '{asked}', 0)")).await {
+            Err(error) if error.code() == Some(LATE) => {}
+            answer => drop(answer?),
+        }
+        server.execute("SET SESSION timestamp = 1").await?;
+        let forged = server.pairs("SELECT SYSDATE(6) < '2000-01-01', ''").await?;
+        Ok::<_, ServerError>((forged, server.variable("innodb_snapshot_isolation").await?))
+    };
+    let (forged, snapshot_isolation) = match asked.await {
+        Ok(answers) => answers,
+        Err(refused) => return not_prepared(&refused),
+    };
+    if forged.first().is_none_or(|(is_forged, _)| is_forged != "0") {
+        return Some(
+            "it runs with sysdate-is-now: any session could hold its clock back, and with it the lease".to_owned(),
+        );
+    }
+    (snapshot_isolation.as_deref() == Some("ON")).then(|| {
+        "innodb_snapshot_isolation is ON there: no transaction could read a lease renewed since it began".to_owned()
+    })
+}
+
+fn not_prepared(refused: &ServerError) -> Option<String> {
+    refused.code().map(|_| format!("{refused}; run meridian ctl fence-schema"))
 }
 
 /// Takes every guard of the group, and ends who keeps one for longer than it may.

@@ -2,11 +2,13 @@
 //!
 //! Nobody begins one but an operator. A source that answers is refused: a planned move loses nothing.
 
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use thiserror::Error;
 use tokio::process::Command as Program;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::event::{self, MoveEvent};
 use super::force_plan::{ForceSeen, ForceStep, next_force_step};
@@ -16,7 +18,13 @@ use super::run::{MoveEnd, MoveError, MoveOutcome, Mover};
 use super::server::{Server, ServerError};
 use super::survivors::{Left, Lost};
 use crate::control::{Author, ChangeError, Command, past};
-use crate::model::{ClosureProof, ControlState, Epoch, GroupId, Instance, InstanceId, MoveId, MoveRecord, UnitId};
+use crate::model::fence_lease::CLOSED_AFTER;
+use crate::model::{
+    ClosureProof, ControlState, Epoch, GroupId, Instance, InstanceId, MoveId, MoveKind, MoveRecord, UnitId,
+};
+
+/// How long a source may take to answer before it counts as one that does not.
+const ANSWER: Duration = Duration::from_secs(2);
 
 /// Between two looks at a source that may come back.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -105,16 +113,16 @@ impl Mover {
             let (what, outcome) = (String::new(), MoveOutcome::AlreadySo);
             return Ok(MoveEnd { id: None, epoch: state.epoch, what, outcome, closed_for: Duration::ZERO });
         }
-        let begin = self.begin_of(&parts);
+        let begin = self.begin_of(&parts, MoveKind::Forced);
         crate::control::apply(&state, &begin, author).map_err(ChangeError::from)?;
         self.source_is_lost(&state, wish).await?;
         let began = Instant::now();
         let begun = self.tools.controller.change(&begin, author, if_epoch).await?;
-        let id = MoveId(begun.epoch.0);
+        let (id, left_behind) = (MoveId(begun.epoch.0), Instant::now());
         self.running().insert(id);
         let what = past::parts(&state, &parts);
         tracing::warn!(r#move = id.0, what, reason = wish.reason, "a forced change has begun");
-        let outcome = self.force_steps(id, wish, author).await;
+        let outcome = self.force_steps(id, wish, author, left_behind).await;
         self.board.remove(id);
         self.running().remove(&id);
         let epoch = self.state().epoch;
@@ -150,7 +158,7 @@ impl Mover {
         let source = state.instance(source);
         let deadline = Instant::now() + self.force.restart_first;
         loop {
-            if Server::connect(source, &self.tools.account).await.is_ok() {
+            if self.answers(source).await {
                 return Err(ForceError::SourceAnswers(source.name.clone()).into());
             }
             if Instant::now() >= deadline {
@@ -160,10 +168,25 @@ impl Mover {
         }
     }
 
-    async fn force_steps(&self, id: MoveId, wish: &ForceWish, author: &Author) -> Result<ClosureProof, MoveError> {
+    async fn answers(&self, source: &Instance) -> bool {
+        matches!(timeout(ANSWER, Server::connect(source, &self.tools.account)).await, Ok(Ok(_)))
+    }
+
+    async fn force_steps(
+        &self,
+        id: MoveId,
+        wish: &ForceWish,
+        author: &Author,
+        left_behind: Instant,
+    ) -> Result<ClosureProof, MoveError> {
         let state = self.state();
         let lost = Lost { state: &state, group: wish.group, unit: wish.source, account: &self.tools.administrator };
-        let outcome = self.force_loop(id, wish, author, &lost).await;
+        let answers = AtomicBool::new(false);
+        // Beside the steps, because one that is frozen or cut off makes each question wait.
+        let outcome = tokio::select! {
+            outcome = self.force_loop(id, (wish, author), &lost, &answers, left_behind) => outcome,
+            never = self.watch_source(&lost, &answers) => match never {},
+        };
         if outcome.is_err()
             && let Some(target) = state.primary_of(wish.target, wish.group)
         {
@@ -178,12 +201,25 @@ impl Mover {
         outcome
     }
 
+    /// Tells `answers` once the source does.
+    async fn watch_source(&self, lost: &Lost<'_>, answers: &AtomicBool) -> Infallible {
+        loop {
+            if let Some(source) = lost.source()
+                && self.answers(source).await
+            {
+                answers.store(true, Ordering::SeqCst);
+            }
+            sleep(PAUSE).await;
+        }
+    }
+
     async fn force_loop(
         &self,
         id: MoveId,
-        wish: &ForceWish,
-        author: &Author,
+        (wish, author): (&ForceWish, &Author),
         lost: &Lost<'_>,
+        answers: &AtomicBool,
+        left_behind: Instant,
     ) -> Result<ClosureProof, MoveError> {
         let (Some(target), Some(source)) = (lost.state.primary_of(wish.target, wish.group), lost.source()) else {
             return Err(ForceError::Restless.into());
@@ -192,14 +228,14 @@ impl Mover {
         let mut left: Vec<Left> = Vec::new();
         // Each instance takes four steps at most; a channel that somebody starts again takes more.
         for _ in 0..10 + 6 * lost.state.instances.len() {
-            let source_answers = Server::connect(source, &self.tools.account).await.is_ok();
+            let source_answers = answers.load(Ordering::SeqCst);
             let seen = ForceSeen { source_answers, closed, survivors: left.iter().map(|one| one.seen).collect() };
             let name = |at: usize| lost.state.instance(left[at].id).name.clone();
             let step = next_force_step(&seen);
             self.post_force(id, &step);
             match step {
                 ForceStep::Refuse => return Err(ForceError::SourceAnswers(source.name.clone()).into()),
-                ForceStep::Close => closed = Some(self.close_source(id, wish, source).await?),
+                ForceStep::Close => closed = Some(self.close_source(id, wish, source, left_behind).await?),
                 ForceStep::Unreachable(at) => return Err(ForceError::Unreachable(name(at)).into()),
                 ForceStep::StopReceiving(at) => {
                     let channel = left[at].channel.clone().unwrap_or_default();
@@ -238,26 +274,64 @@ impl Mover {
         Err(ForceError::Restless.into())
     }
 
-    /// Every node's writes have ended, or a command says that nobody can write there, or the operator takes it upon himself.
-    async fn close_source(&self, id: MoveId, wish: &ForceWish, source: &Instance) -> Result<ClosureProof, MoveError> {
+    /// Every node's writes have ended, or a command says that nobody can write there, or its lease has ended, or the operator takes it upon
+    /// himself. The store has said since `left_behind` that the source is.
+    async fn close_source(
+        &self,
+        id: MoveId,
+        wish: &ForceWish,
+        source: &Instance,
+        left_behind: Instant,
+    ) -> Result<ClosureProof, MoveError> {
         let state = self.state();
         let Some(record) = state.moves.iter().find(|record| record.id == id) else {
             return Err(ForceError::Restless.into());
         };
-        let in_flight = self.wait_for_nodes(record).await;
+        let leased = self.leased(&state, wish.group);
+        let lease_ended = async {
+            match leased {
+                Leased::Yes => sleep_until(left_behind + CLOSED_AFTER).await,
+                Leased::No | Leased::Without(_) => std::future::pending().await,
+            }
+        };
+        tokio::pin!(lease_ended);
+        let in_flight = tokio::select! {
+            in_flight = self.wait_for_nodes(record) => in_flight,
+            // Whatever is still on its way there commits nothing any more.
+            () = &mut lease_ended => return Ok(ClosureProof::LeaseEnded),
+        };
         if in_flight == 0 {
             return Ok(ClosureProof::Drained);
         }
         let mut what = format!("{in_flight} writes there have not been seen to end");
+        if let Leased::Without(nodes) = &leased {
+            what = format!("{what}, and its lease does not bind {}", nodes.join(", "));
+        }
         if let Some(command) = &self.force.fencing_command {
             match fence(command, source).await {
                 Ok(()) => return Ok(ClosureProof::FencingCommand),
                 Err(why) => what = format!("{what}, and the fencing command {why}"),
             }
         }
+        if leased == Leased::Yes {
+            lease_ended.await;
+            return Ok(ClosureProof::LeaseEnded);
+        }
         match wish.without_proof {
             WithoutProof::Accept => Ok(ClosureProof::Unfenced),
             WithoutProof::Refuse => Err(ForceError::NotClosed { instance: source.name.clone(), what }.into()),
+        }
+    }
+
+    /// Whether nobody commits in the group without a lease of the primary.
+    fn leased(&self, state: &ControlState, group: GroupId) -> Leased {
+        if !self.tools.rows.leases(group) {
+            return Leased::No;
+        }
+        let without = self.tools.peers.as_ref().map(|peers| peers.without_leases(&state.group(group).name));
+        match without {
+            Some(nodes) if !nodes.is_empty() => Leased::Without(nodes),
+            Some(_) | None => Leased::Yes,
         }
     }
 
@@ -282,6 +356,16 @@ impl Mover {
         };
         self.board.post(id, word, String::new(), 0);
     }
+}
+
+/// Whether nobody commits in a group without a lease of the primary.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Leased {
+    Yes,
+    /// Its fence has none.
+    No,
+    /// These nodes do.
+    Without(Vec<String>),
 }
 
 fn channel_of(left: &[Left], id: InstanceId) -> String {

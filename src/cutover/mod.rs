@@ -8,6 +8,7 @@
 pub mod checks;
 pub mod closing;
 pub mod event;
+pub mod fence_leases;
 pub mod fence_rows;
 pub mod followers;
 pub mod force;
@@ -31,6 +32,7 @@ pub mod survivors;
 
 pub use checks::{Check, Finding};
 pub use event::{Events, Webhook};
+pub use fence_leases::FenceLeases;
 pub use fence_rows::FenceRows;
 pub use force::{ForceConfig, ForceError, ForceWish, WithoutProof};
 pub use goal::{Goal, GoalError, parts_of};

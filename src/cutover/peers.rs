@@ -110,8 +110,9 @@ impl Peers {
     pub fn fences(&self, state: &ControlState, group: GroupId, sources: &[UnitId]) -> Vec<Finding> {
         let (picture, name) = (self.picture(), &state.group(group).name);
         let by_rows = self.rows.covers(group);
+        let by_leases = self.rows.leases(group);
         let is_fenced = |member: &&Member| match by_rows {
-            true => compares_rows(&member.about, name),
+            true => compares_rows(&member.about, name) && (!by_leases || compares_leases(&member.about, name)),
             false => has_own_accounts(&member.about, name),
         };
         let without = picture.members.iter().filter(|member| !is_fenced(member));
@@ -119,10 +120,12 @@ impl Peers {
         if by_rows && without.is_empty() {
             return Vec::new();
         }
-        let what = if by_rows { "fence = \"row\"" } else { "accounts of its own" };
-        let note = (!without.is_empty()).then(|| {
-            format!("{} without {what}: when it is not heard, a move waits for its lease", without.join(", "))
-        });
+        let (what, so) = match (by_rows, by_leases) {
+            (_, true) => ("fence = \"row+lease\"", "no lease of a primary proves anything while it is there"),
+            (true, false) => ("fence = \"row\"", "when it is not heard, a move waits for its lease"),
+            (false, false) => ("accounts of its own", "when it is not heard, a move waits for its lease"),
+        };
+        let note = (!without.is_empty()).then(|| format!("{} without {what}: {so}", without.join(", ")));
         let of_sources =
             node_accounts::primaries(state, group).filter(|(_, instance)| sources.contains(&instance.unit));
         let finding = |(_, instance): (InstanceId, &Instance)| Finding {
@@ -132,6 +135,13 @@ impl Peers {
             note: note.clone(),
         };
         of_sources.map(finding).collect()
+    }
+
+    /// Who may commit writes of the group at a primary whose lease has ended.
+    pub fn without_leases(&self, group: &str) -> Vec<String> {
+        let without = |member: &&Member| !compares_leases(&member.about, group);
+        let picture = self.picture();
+        picture.members.iter().filter(without).map(|member| member.incarnation.to_string()).collect()
     }
 
     /// Who, after `at_most`, has neither acknowledged the move nor is known to be unable to write at its sources.
@@ -468,6 +478,11 @@ fn has_own_accounts(about: &About, group: &str) -> bool {
 /// Whether it sends no write of the group without comparing the row of its scope.
 fn compares_rows(about: &About, group: &str) -> bool {
     about.compares_rows.iter().any(|own| own == group)
+}
+
+/// Whether it commits no write of the group without comparing the primary's lease.
+fn compares_leases(about: &About, group: &str) -> bool {
+    about.compares_leases.iter().any(|own| own == group)
 }
 
 /// Waits until there is another picture, or until `deadline`. Whether there is.

@@ -159,7 +159,7 @@ fn recorded(seen: &Seen, deadlines: &Deadlines) -> Step {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Extent, FencePosition, GroupId, MoveId, MovePart, UnitId};
+    use crate::model::{Extent, FencePosition, GroupId, MoveId, MoveKind, MovePart, UnitId};
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -169,7 +169,15 @@ mod tests {
 
     fn record(phase: MovePhase) -> MoveRecord {
         let part = MovePart { extent: Extent::GlobalZone(GroupId(0)), source: UnitId(0), target: UnitId(1) };
-        MoveRecord { id: MoveId(2), parts: vec![part], phase, runner: String::new(), by: "dba".to_owned(), at: 1 }
+        MoveRecord {
+            id: MoveId(2),
+            parts: vec![part],
+            kind: MoveKind::Planned,
+            phase,
+            runner: String::new(),
+            by: "dba".to_owned(),
+            at: 1,
+        }
     }
 
     fn position() -> FencePosition {

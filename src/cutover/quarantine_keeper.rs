@@ -35,6 +35,12 @@ impl Mover {
                 return Err(error);
             }
         };
+        // First, because one that is read-only may take this from nobody either. What is not done now is done before it is opened.
+        let place = (quarantine.group, quarantine.unit);
+        if let Err(error) = self.tools.rows.close_left_behind(state, place, quarantine.since).await {
+            let error = &error as &dyn std::error::Error;
+            tracing::debug!(instance = source.name, error, "the rows of the fence are not closed there yet");
+        }
         close(&mut server).await?;
         let position = server.position().await?;
         // Until its channels were stopped it may have applied what the stand-in has written since: that is not lost. The stand-in's position

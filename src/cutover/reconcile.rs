@@ -83,6 +83,9 @@ impl Mover {
             let name = &state.instance(*replica).name;
             return Err(ReconcileError::NotRight(format!("replica {name} does not follow")));
         }
+        // Whoever still believes in what was before must find them closed when it takes writes again.
+        source.open_for_administrators().await?;
+        self.tools.rows.close_left_behind(&state, (group, unit), quarantine.since).await?;
         self.tools.controller.change(&Command::Rejoin { group, unit }, author, None).await?;
         source.open_for_writes().await?;
         Ok(())

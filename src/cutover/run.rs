@@ -13,7 +13,6 @@ use tokio::time::{Instant, sleep};
 
 use super::checks::{self, Finding};
 use super::event::{self, Events, MoveEvent};
-use super::fence_rows;
 use super::force::{ForceConfig, ForceError, ForceWish};
 use super::goal::{Goal, GoalError, parts_of};
 use super::perform::{self, Tools};
@@ -22,8 +21,8 @@ use super::progress::Board;
 use crate::control::{ApplyError, Author, ChangeError, Command, past};
 use crate::model::move_record::sources_of;
 use crate::model::{
-    ClosureProof, ControlState, Epoch, Extent, FencePosition, GroupId, InstanceId, MoveId, MovePart, MovePhase,
-    MoveRecord, Picture, PlainKey, Shard, ShardRange, UnitId,
+    ClosureProof, ControlState, Epoch, Extent, FencePosition, GroupId, InstanceId, MoveId, MoveKind, MovePart,
+    MovePhase, MoveRecord, Picture, PlainKey, Shard, ShardRange, UnitId,
 };
 use crate::route::placement;
 use crate::shutdown::Shutdown;
@@ -331,7 +330,7 @@ impl Mover {
         let state = self.state();
         let parts = parts_of(goal, &state)?;
         let (findings, without) = self.findings(&state, &parts).await;
-        let refusal = crate::control::apply(&state, &self.begin_of(&parts), author);
+        let refusal = crate::control::apply(&state, &self.begin_of(&parts, MoveKind::Planned), author);
         let touches = |scope: &crate::model::Scope| parts.iter().any(|part| part.extent.touches(*scope));
         let in_flight = self.tools.controller.gate().in_flight();
         Ok(Preview {
@@ -362,7 +361,7 @@ impl Mover {
             return Ok(MoveEnd { id: None, epoch: state.epoch, what, outcome, closed_for: Duration::ZERO });
         }
         // The state's own refusals come first: they need no server.
-        let begin = self.begin_of(&parts);
+        let begin = self.begin_of(&parts, MoveKind::Planned);
         crate::control::apply(&state, &begin, author).map_err(ChangeError::from)?;
         let (findings, without) = self.findings(&state, &parts).await;
         if findings.iter().any(|finding| finding.fault.is_some()) {
@@ -411,9 +410,9 @@ impl Mover {
         Ok(ShardRange { first: shard, last: shard })
     }
 
-    pub(super) fn begin_of(&self, parts: &[MovePart]) -> Command {
+    pub(super) fn begin_of(&self, parts: &[MovePart], kind: MoveKind) -> Command {
         let runner = self.tools.peers.as_ref().map(|peers| peers.own()).unwrap_or_default();
-        Command::BeginMove { parts: parts.to_vec(), runner }
+        Command::BeginMove { parts: parts.to_vec(), kind, runner }
     }
 
     /// What was found at the servers, and the replicas that a move goes on without.
@@ -447,7 +446,7 @@ impl Mover {
         for unit in sources.iter().chain([&target]) {
             let Some(primary) = state.primary_of(*unit, group) else { continue };
             let instance = state.instance(primary);
-            let fault = fence_rows::missing_at(instance, &self.tools.account).await;
+            let fault = self.tools.rows.missing_at(instance).await;
             findings.push(Finding { check: checks::Check::Fence, instance: instance.name.clone(), fault, note: None });
         }
         findings

@@ -127,6 +127,12 @@ impl Server {
         Ok(server)
     }
 
+    /// What its own clock says now, as UTC: no statement of a session sets that.
+    pub async fn clock(&mut self) -> Result<String, ServerError> {
+        self.execute("SET SESSION time_zone = '+00:00'").await?;
+        self.text("SELECT SYSDATE(6)", "the time").await
+    }
+
     /// Everything it has in its binlog, as a whole position.
     pub async fn position(&mut self) -> Result<String, ServerError> {
         let query = match self.family {
@@ -262,11 +268,17 @@ impl Server {
         Ok(lost.split_whitespace().collect())
     }
 
+    /// Lets those write there again whom `read_only` does not bind.
+    pub async fn open_for_administrators(&mut self) -> Result<(), ServerError> {
+        match self.family {
+            Family::MariaDb => Ok(()),
+            Family::MySql => self.execute("SET GLOBAL super_read_only = 0").await,
+        }
+    }
+
     /// Lets it take writes.
     pub async fn open_for_writes(&mut self) -> Result<(), ServerError> {
-        if self.family == Family::MySql {
-            self.execute("SET GLOBAL super_read_only = 0").await?;
-        }
+        self.open_for_administrators().await?;
         self.execute("SET GLOBAL read_only = 0").await
     }
 

@@ -7,9 +7,11 @@ use std::time::Duration;
 use super::checkout::is_tableless;
 use super::client::ReceivedCommand;
 use super::error_reply;
-use super::fenced::{FencedWrite, is_of_branches, no_branches};
+use super::fence_words::no_branches;
+use super::fenced::{FencedWrite, is_of_branches};
 use super::held::Held;
 use super::hold::no_lease;
+use super::leased::{self, End};
 use super::observe::{changed_schema, observe_cursor};
 use super::own_view::OwnView;
 use super::relay::{ClientState, Ending, Expected, Relay, RelayError, Relayed, collected};
@@ -41,6 +43,8 @@ pub(super) enum Carried {
     ToItsEnd,
     /// Nowhere: the row of its scope does not let it in as it was decided. It was not sent.
     NotLetIn,
+    /// Nowhere yet: its transaction was committed ahead of it, and it is to be decided anew.
+    Again,
 }
 
 /// Whether a statement whose reply was lost may have had an effect.
@@ -68,6 +72,11 @@ pub(super) struct Loss {
 impl Loss {
     fn of(may_have_run: MayHaveRun) -> Loss {
         Loss { may_have_run, begun: false }
+    }
+
+    /// Of a COMMIT.
+    pub(super) fn commit() -> Loss {
+        Loss { may_have_run: MayHaveRun::Yes, begun: true }
     }
 
     /// Of a statement that was not sent.
@@ -163,6 +172,16 @@ impl Session {
             }
             let write = FencedWrite { request, statement, route, snapshot, opening, ticket };
             return Box::pin(self.carry_fenced(held, write)).await;
+        }
+        if self.commits_under_lease(route) {
+            match leased::end_by(statement) {
+                End::No => {}
+                End::Unseen => return Err(Box::pin(self.refuse_in_leased(held, request)).await),
+                End::Commit(how) => {
+                    return Box::pin(self.carry_leased_commit(held, how, (request, statement), route, snapshot)).await;
+                }
+                End::Implicit => return Box::pin(self.commit_ahead(held, request, route, snapshot)).await,
+            }
         }
         if let StatementClass::Xa(step) = statement.first().class {
             self.expect_branch(request, step, route.target);

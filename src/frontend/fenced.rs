@@ -1,12 +1,18 @@
-//! Writes of groups with `fence = "row"`: each is sent only when the instance has let it in, by the row of its scope.
+//! Writes of groups with `fence = "row"` or `"row+lease"`: each is sent only when the instance has let it in, by the row of its scope.
 //!
 //! A transaction locks the row, shared, with a comparison of its scope epoch ahead of its first write in the scope: whoever raises the row waits for
 //! it. A write that stands alone gets a transaction of its own, of which the client sees nothing: its reply's end is kept until COMMIT. What
 //! no transaction can stand around (DDL, CALL, packets of several statements, cursors) keeps a guard in place of the row, a user
-//! lock of its connection, which whoever raises rows takes; the row is compared under it.
+//! lock of its connection, which whoever raises rows takes; the row is compared under it. With leases that is refused: see [`super::leased`].
+
+use std::borrow::Cow;
 
 use super::dispatch::{Carried, Loss, NotCarried, Sent, Withheld};
 use super::error_reply;
+use super::fence_words::{
+    Compared, LeasedCommit, errno_of, in_its_place, lease_question, leased_commit, no_guard, not_readable,
+    not_under_lease, question, rolled_back, rows_of, said, sequence_of,
+};
 use super::held::{Held, ReadAhead, read_warnings};
 use super::relay::{ClientState, RelayError, Relayed};
 use super::session::{Request, Session, SessionEnd};
@@ -15,11 +21,10 @@ use crate::backend::ConnectionError;
 use crate::control::WriteTicket;
 use crate::control::row_fences::{GUARDS, guard_name};
 use crate::fault::ClientText;
-use crate::model::{ControlState, Epoch, Scope, Snapshot, fence_row};
+use crate::model::{Epoch, Snapshot};
 use crate::route::{Route, TransactionStep};
 use crate::sql::{PinReason, Statement, StatementClass};
 use crate::wire::command::Command;
-use crate::wire::packet::HEADER;
 use crate::wire::reply::{EndKind, ReplyKind};
 use crate::wire::status;
 use crate::wire::text_row::text_row;
@@ -67,17 +72,6 @@ impl Way {
     }
 }
 
-/// What a row said.
-enum Compared {
-    LetIn,
-    /// It is of another epoch, closed, or not there.
-    NotLetIn,
-    /// All guards are kept.
-    NoGuard,
-    /// The server did not answer the question, but so.
-    Refused(Vec<u8>),
-}
-
 /// A write on its way, with all that goes with it.
 pub(super) struct FencedWrite<'a> {
     pub request: &'a mut Request,
@@ -108,6 +102,12 @@ impl Session {
             }
         };
         let way = Way::of(&write, self.autocommit, &held);
+        let leases = self.worker.node.row_fences.leases(write.route.target.group);
+        if leases && way == Way::Guarded {
+            self.transaction.put_back(write.opening);
+            Box::pin(self.settle(held)).await;
+            return Err(NotCarried::Told(error_reply::text(&not_under_lease(), write.request.reply_sequence())));
+        }
         let compared = self.transaction.compared();
         let rows = match write.route.scopes.iter().all(|scope| compared.contains(scope)) {
             true if way == Way::Within => Some(Vec::new()),
@@ -122,21 +122,18 @@ impl Session {
                 Ok(Compared::Refused(packet)) => {
                     return self.cannot_tell(held, way, write, not_readable(&packet)).await;
                 }
-                Err(error) => {
-                    return Err(self.broken(
-                        held,
-                        error,
-                        Loss::none(write.opening.begun),
-                        write.ticket.take(),
-                        write.request,
-                    ));
-                }
+                Err(error) => return Err(self.lost_before(held, error, write)),
             }
         }
         match way {
             Way::Alone => self.carry_alone(held, ahead, write).await,
             Way::Within | Way::Guarded => self.carry_as_it_is(held, way, ahead, write, rows.is_empty()).await,
         }
+    }
+
+    /// The connection is lost, and the statement was not sent.
+    fn lost_before(&mut self, held: Box<Held>, error: RelayError, write: FencedWrite<'_>) -> NotCarried {
+        self.broken(held, error, Loss::none(write.opening.begun), write.ticket.take(), write.request)
     }
 
     /// Asks the rows, behind what opens the transaction that is to hold them.
@@ -169,6 +166,11 @@ impl Session {
                 question(group, rows)
             }
         };
+        // A lease that has ended is found out before anything runs; not where asking would open the transaction, and with it what it sees.
+        let outside = !self.transaction.is_open() && self.autocommit == Autocommit::On && ahead.len() <= 1;
+        let lease = (outside && self.worker.node.row_fences.leases(write.route.target.group))
+            .then(|| self.query_packet(lease_question(group).as_bytes()));
+        let asks_lease = lease.is_some();
         let connection = &mut held.checkout.connection;
         connection.begin_command();
         // A plain BEGIN travels with the question; anything longer is confirmed step by step.
@@ -177,11 +179,17 @@ impl Session {
             ahead.clear();
         }
         let along = ahead.len();
+        ahead.splice(0..0, lease);
         ahead.push(self.query_packet(question.as_bytes()));
         let lost = |_| RelayError::Backend { forwarded: false };
         // Even after a failed write the server may have said why: so the reply is read.
         drop(connection.stream.send(&ahead.concat()).await);
         let mut read = Vec::new();
+        let mut lease_said = Compared::LetIn;
+        if asks_lease {
+            let reply = connection.collect_next(&mut read, ReplyKind::Query).await.map_err(lost)?;
+            lease_said = said(&reply.bytes, 1);
+        }
         for _ in 0..along {
             let reply = connection.collect_next(&mut read, ReplyKind::Simple).await.map_err(lost)?;
             if let EndKind::Error { errno } = reply.end.kind {
@@ -190,7 +198,10 @@ impl Session {
         }
         let reply = connection.collect_next(&mut read, ReplyKind::Query).await.map_err(lost)?;
         connection.end_command(&reply.end);
-        Ok(said(&reply.bytes, rows.len()))
+        Ok(match lease_said {
+            Compared::LetIn => said(&reply.bytes, rows.len()),
+            not_let_in => not_let_in,
+        })
     }
 
     /// A write whose row is held, or guarded: as any other. Behind the guard the transaction it may have left open takes the row over.
@@ -288,8 +299,13 @@ impl Session {
         };
         held.read_ahead = Some(ReadAhead { warnings });
         let mut end = std::mem::take(&mut held.end);
-        let last_word = if failed { ROLLBACK } else { COMMIT };
-        match held.checkout.connection.confirmed(Command::Query, last_word).await {
+        let group = route.target.group;
+        let last_word = match self.worker.node.row_fences.leases(group) {
+            _ if failed => Cow::Borrowed(ROLLBACK),
+            false => Cow::Borrowed(COMMIT),
+            true => leased_commit(&snapshot.state.group(group).name, LeasedCommit::Alone).into_bytes().into(),
+        };
+        match held.checkout.connection.confirmed(Command::Query, &last_word).await {
             Ok(ended) => {
                 let flags = ended.status.unwrap_or_default() & !status::IN_TRANS;
                 relayed.end.status = Some(relayed.end.status.map_or(flags, |said| said & !status::IN_TRANS));
@@ -358,13 +374,7 @@ impl Session {
         if way == Way::Guarded {
             let release = format!("DO RELEASE_LOCK({})", self.guard(group));
             if let Err(error) = ask(&mut held, release.as_bytes()).await {
-                return Err(self.broken(
-                    held,
-                    error,
-                    Loss::none(write.opening.begun),
-                    write.ticket.take(),
-                    write.request,
-                ));
+                return Err(self.lost_before(held, error, write));
             }
         }
         if held.pins.contains(PinReason::Xa) {
@@ -382,7 +392,7 @@ impl Session {
             }
             Err(_) => {
                 let lost = RelayError::Backend { forwarded: false };
-                Err(self.broken(held, lost, Loss::none(write.opening.begun), write.ticket.take(), write.request))
+                Err(self.lost_before(held, lost, write))
             }
         }
     }
@@ -390,30 +400,6 @@ impl Session {
     /// This session's guard, as an expression.
     fn guard(&self, group: &str) -> String {
         guard_name(group, self.presence.entry.id % GUARDS)
-    }
-}
-
-/// The rows of `scopes` with the epochs to compare; `None` where the state has no such scope.
-fn rows_of(state: &ControlState, scopes: &[Scope]) -> Option<Vec<(u32, Epoch)>> {
-    scopes.iter().map(|scope| fence_row::row_of(state, *scope)).collect()
-}
-
-/// How many of `rows` let in their epoch; each is locked, shared. It reads the newest state of them whatever the transaction has seen.
-fn question(group: &str, rows: &[(u32, Epoch)]) -> String {
-    let numbers: Vec<String> = rows.iter().map(|(row, _)| row.to_string()).collect();
-    let cases: String = rows.iter().map(|(row, epoch)| format!(" WHEN {row} THEN {epoch}")).collect();
-    let numbers = numbers.join(",");
-    format!(
-        "SELECT COUNT(*) FROM meridian.fence FORCE INDEX (PRIMARY) WHERE grp = '{group}' AND scope IN ({numbers}) \
-         AND is_open = 1 AND epoch = CASE scope{cases} END LIMIT 1 LOCK IN SHARE MODE"
-    )
-}
-
-fn said(reply: &[u8], rows: usize) -> Compared {
-    match text_row(reply).and_then(|mut row| row.pop()?) {
-        Some(let_in) if let_in == rows.to_string() => Compared::LetIn,
-        Some(_) => Compared::NotLetIn,
-        None => Compared::Refused(reply.to_vec()),
     }
 }
 
@@ -430,77 +416,7 @@ fn present(relayed: &Relayed) -> Result<Carried, NotCarried> {
     }
 }
 
-/// A packet with the number of the one that it stands for.
-fn in_its_place(end: &[u8], mut packet: Vec<u8>) -> Vec<u8> {
-    if let Some(number) = packet.get_mut(HEADER - 1) {
-        *number = sequence_of(end);
-    }
-    packet
-}
-
-fn sequence_of(packet: &[u8]) -> u8 {
-    packet.get(HEADER - 1).copied().unwrap_or(1)
-}
-
-/// The number of an ERR packet; 0 of what is none.
-fn errno_of(packet: &[u8]) -> u16 {
-    match packet.get(HEADER..HEADER + 3) {
-        Some([0xFF, low, high]) => u16::from_le_bytes([*low, *high]),
-        Some(_) | None => 0,
-    }
-}
-
-/// What the client of a transaction reads that cannot go on: errno and SQLSTATE by which drivers and frameworks begin it again.
-fn rolled_back() -> ClientText {
-    let message =
-        "meridian: ownership of this data has moved while the transaction was open; it is rolled back, begin it again";
-    ClientText { errno: 1213, sqlstate: "40001", message: message.to_owned() }
-}
-
 /// Whether it begins, prepares or ends an XA branch.
 pub(super) fn is_of_branches(statement: &Statement) -> bool {
     matches!(statement.first().class, StatementClass::Xa(_))
-}
-
-/// MariaDB lets go of shared locks at XA PREPARE, and with them of the row that lets the branch write: its COMMIT could come behind a move.
-pub(super) fn no_branches() -> ClientText {
-    let message =
-        "meridian: XA branches write nothing in a group with fence = \"row\"; nothing was sent, use BEGIN and COMMIT";
-    ClientText { errno: 1235, sqlstate: "42000", message: message.to_owned() }
-}
-
-fn no_guard() -> ClientText {
-    let message = "meridian: too many statements of this group run outside transactions, or a move is closing it; nothing was sent, try again";
-    ClientText { errno: 1205, sqlstate: "HY000", message: message.to_owned() }
-}
-
-/// A lock wait or a deadlock is the server's to tell; anything else means that the fence is not there as it should be.
-fn not_readable(packet: &[u8]) -> ClientText {
-    let errno = errno_of(packet);
-    if matches!(errno, 1205 | 1213) {
-        let message = "meridian: the row of the fence was not to be had in time; nothing was sent, try again";
-        return ClientText { errno: 1205, sqlstate: "HY000", message: message.to_owned() };
-    }
-    let message = format!(
-        "meridian: the row of the fence cannot be read at the database (its error {errno}; meridian ctl fence-schema); nothing was sent"
-    );
-    ClientText { errno: 1290, sqlstate: "HY000", message }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_question_names_each_row_and_its_epoch() {
-        let question = question("main", &[(5, Epoch(7)), (65_536, Epoch(2))]);
-        assert!(question.contains("scope IN (5,65536)"), "{question}");
-        assert!(question.contains("epoch = CASE scope WHEN 5 THEN 7 WHEN 65536 THEN 2 END"), "{question}");
-    }
-
-    #[test]
-    fn an_error_stands_where_the_end_stood() {
-        let packet = in_its_place(&[7, 0, 0, 9, 0], vec![3, 0, 0, 1, 0xFF, 0x0A, 0x05]);
-        assert_eq!((sequence_of(&packet), errno_of(&packet)), (9, 1290));
-    }
 }

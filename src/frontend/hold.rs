@@ -74,7 +74,7 @@ impl Session {
             ?why,
             "a write that the fence's row did not let in was refused"
         );
-        self.send(&error_reply::text(&not_held(why), request.reply_sequence())).await?;
+        self.send(&error_reply::text(&not_let_in(why), request.reply_sequence())).await?;
         Ok(Row::Refused)
     }
 
@@ -120,6 +120,18 @@ pub(super) fn no_lease() -> ClientText {
     let message = "meridian: this node has not reached the control store in time and may not write until it has; \
                    nothing was sent, try again or use another node";
     ClientText { errno: 1290, sqlstate: "HY000", message: message.to_owned() }
+}
+
+/// What the client of a write reads that the fence of its scope has not let in: an error that drivers and frameworks try again.
+fn not_let_in(why: NotHeld) -> ClientText {
+    let why = match why {
+        NotHeld::Full => "keeps too many writes waiting",
+        NotHeld::Expired => "has not let this write in in time",
+    };
+    let message = format!(
+        "meridian: the fence at the primary {why}: ownership of this data is moving, or the primary's lease has run out; nothing was sent, try again"
+    );
+    ClientText { errno: 1205, sqlstate: "HY000", message }
 }
 
 /// What the client of a held write reads: an error that drivers and frameworks try again.

@@ -34,8 +34,9 @@ use crate::model::{GroupId, InstanceId, Snapshot, UnitId};
 use crate::route::{Decision, LookedUp, Rejection, SessionView, Target, decide};
 use crate::sql::{Family, Hint, SqlContext, SqlRefusal, Statement};
 use crate::wire::capability::{Capabilities, CapabilityClass};
+use crate::wire::command_reader::CommandFrame;
 use crate::wire::ok_packet::{OkPacket, encode_eof};
-use crate::wire::packet::write_packet;
+use crate::wire::packet::{HEADER, write_packet};
 use crate::wire::query_attributes::QueryAttributes;
 use crate::wire::scanner::ReplyKind;
 use crate::wire::scramble::Salt;
@@ -323,6 +324,7 @@ impl Session {
             self.count_observed(&snapshot.state, &route, &statement, request);
             return match self.carry(request, &statement, &route, &mut ticket, &snapshot).await {
                 Ok(Carried::ToItsEnd) => end_of_release(&statement),
+                Ok(Carried::Again) => continue,
                 Ok(Carried::NotLetIn) => {
                     drop(ticket);
                     match Box::pin(self.hold_for_row(&mut tries.before_row, snapshot.state.epoch, request)).await? {
@@ -509,6 +511,12 @@ impl Request {
             looked_up: Vec::new(),
             branch: BranchPlace::NotAsked,
         }
+    }
+
+    /// A command of Meridian's own in a client's place.
+    pub fn query(packet: Vec<u8>) -> Request {
+        let frame = CommandFrame { total: packet.len(), parts: 1, length: packet.len() - HEADER, sequence: 0 };
+        Request::new(ReceivedCommand { packet, frame })
     }
 
     /// The payload, command byte included.

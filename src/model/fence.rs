@@ -15,6 +15,16 @@ pub enum Fence {
     Connection,
     /// A row for each scope at the primaries: every write locks and compares it, and a move raises it ([`super::fence_row`]).
     Row,
+    /// The same, and each primary has a lease, which every transaction compares with the primary's own clock as it commits: one that nobody
+    /// reaches any more closes by itself ([`super::fence_lease`]).
+    RowLease,
+}
+
+impl Fence {
+    /// Whether writes compare rows.
+    pub fn has_rows(self) -> bool {
+        matches!(self, Fence::Row | Fence::RowLease)
+    }
 }
 
 /// What an instance knows of one node's account.

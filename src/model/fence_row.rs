@@ -94,6 +94,12 @@ pub fn rows_that_move(group: &Group, extent: Extent) -> Vec<Rows> {
     rows
 }
 
+/// Every row of a group.
+pub fn all_rows(group: &Group) -> Vec<Rows> {
+    let shards = group.shards.count.checked_sub(1).map(|last| Rows { first: 0, last });
+    shards.into_iter().chain([Rows::one(ZONE), Rows::one(SCHEMA)]).collect()
+}
+
 /// The rows of the group `id` that are to be open at the primary of `unit`, each with its epoch: what the unit owns and no move has closed.
 pub fn open_rows(state: &ControlState, id: GroupId, unit: UnitId) -> Vec<(Rows, Epoch)> {
     let group = state.group(id);

@@ -35,6 +35,8 @@ pub struct About {
     pub own_accounts: Vec<String>,
     /// The groups, by name, of which it sends no write without comparing the row of its scope.
     pub compares_rows: Vec<String>,
+    /// The groups, by name, of which it commits no write without comparing the primary's lease.
+    pub compares_leases: Vec<String>,
 }
 
 /// How far a node has got.
@@ -185,6 +187,7 @@ mod tests {
             number: 1,
             own_accounts: Vec::new(),
             compares_rows: Vec::new(),
+            compares_leases: Vec::new(),
         };
         Member { incarnation, about, fence: 1, life, is_shut_out: false, report }
     }

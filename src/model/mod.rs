@@ -6,6 +6,7 @@ pub mod catalog;
 pub mod column;
 pub mod control_state;
 pub mod fence;
+pub mod fence_lease;
 pub mod fence_row;
 pub mod forbid;
 pub mod group;
@@ -39,7 +40,7 @@ pub use key_type::{KeyFault, KeyOverride, KeyStep, KeyType, Lookup, PlainKey, Tr
 pub use lag::{Lag, LagBound, LagStanding, Laggard, Link, laggard};
 pub use left_out::LeftOut;
 pub use member::{About, Claim, Incarnation, Life, Member, Picture, Question, Report, Standing};
-pub use move_record::{FencePosition, MoveId, MovePart, MovePhase, MoveRecord};
+pub use move_record::{FencePosition, MoveId, MoveKind, MovePart, MovePhase, MoveRecord};
 pub use observations::{Health, Observations};
 pub use policy::{Denial, DenialCondition, GroupPolicy, RoutineAccess, RoutineRule, Routing};
 pub use quarantine::{ClosureProof, Quarantine};

@@ -46,6 +46,16 @@ pub struct FencePosition {
     pub position: String,
 }
 
+/// Whether the sources take part.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum MoveKind {
+    /// They write all they have taken, and are waited for.
+    #[default]
+    Planned,
+    /// They are lost: nobody renews the lease of a primary that is left behind.
+    Forced,
+}
+
 /// How far a move is. The scopes are closed in every phase: no node lets a new write in.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum MovePhase {
@@ -62,6 +72,8 @@ pub struct MoveRecord {
     pub id: MoveId,
     /// What moves; at least one part, none of them overlapping.
     pub parts: Vec<MovePart>,
+    /// Whether the sources take part.
+    pub kind: MoveKind,
     /// How far it is.
     pub phase: MovePhase,
     /// Which incarnation carries it out; empty on a node that shares its store with nobody.

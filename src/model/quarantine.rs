@@ -11,6 +11,8 @@ pub enum ClosureProof {
     Drained,
     /// The configured fencing command said so.
     FencingCommand,
+    /// The source's lease has ended by its own clock, without which no transaction commits there.
+    LeaseEnded,
     /// There was none: an operator accepted that writes may have been taken in two places.
     Unfenced,
 }
@@ -20,6 +22,7 @@ impl fmt::Display for ClosureProof {
         out.write_str(match self {
             ClosureProof::Drained => "no write was left in flight",
             ClosureProof::FencingCommand => "the fencing command succeeded",
+            ClosureProof::LeaseEnded => "the lease of its primary has ended",
             ClosureProof::Unfenced => "none: a dual write is possible",
         })
     }

@@ -177,9 +177,12 @@ fn about(config: &Config, own: &NodeAccounts) -> About {
     accounts.dedup();
     let own_accounts = own.groups().iter().map(|group| config.state.group(*group).name.clone()).collect();
     let version = env!("CARGO_PKG_VERSION").to_owned();
-    let with_rows = config.state.groups.iter().zip(&config.fences).filter(|(_, fence)| **fence == Fence::Row);
-    let compares_rows = with_rows.map(|(group, _)| group.name.clone()).collect();
-    About { units, version, accounts, number: config.node.number, own_accounts, compares_rows }
+    let names_of = |is: fn(Fence) -> bool| {
+        let groups = config.state.groups.iter().zip(&config.fences).filter(|(_, fence)| is(**fence));
+        groups.map(|(group, _)| group.name.clone()).collect()
+    };
+    let (compares_rows, compares_leases) = (names_of(Fence::has_rows), names_of(|fence| fence == Fence::RowLease));
+    About { units, version, accounts, number: config.node.number, own_accounts, compares_rows, compares_leases }
 }
 
 /// The connections of this node's pools.

@@ -10,8 +10,8 @@ use meridian::model::shard::OwnedRange;
 use meridian::model::{
     Catalog, CatalogColumn, CatalogTable, ClosureProof, ColumnDescription, ColumnValues, ControlState, Denial,
     DenialCondition, Epoch, Extent, Forbid, ForbidKind, ForbidScope, ForbiddenKey, Group, GroupId, GroupPolicy,
-    Instance, KeyOverride, KeyStep, KeyType, LagBound, Lookup, MoveId, MovePart, MovePhase, MoveRecord, PlainKey,
-    Quarantine, ReadPolicy, Role, RoutineAccess, RoutineRule, Routing, Shard, ShardMap, ShardRange, Snapshot,
+    Instance, KeyOverride, KeyStep, KeyType, LagBound, Lookup, MoveId, MoveKind, MovePart, MovePhase, MoveRecord,
+    PlainKey, Quarantine, ReadPolicy, Role, RoutineAccess, RoutineRule, Routing, Shard, ShardMap, ShardRange, Snapshot,
     TableClass, TableKind, TableRule, Transform, Unit, UnitId, WrongUnitPolicy,
 };
 use meridian::sql::{Dialect, Family, digest};
@@ -329,6 +329,7 @@ impl MoveFile {
         MoveRecord {
             id: MoveId(self.id),
             parts: vec![part],
+            kind: MoveKind::Planned,
             phase: MovePhase::Fenced,
             runner: String::new(),
             by: "fixture".to_owned(),

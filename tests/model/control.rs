@@ -7,7 +7,7 @@ use std::sync::Arc;
 use meridian::control::{Author, Command, apply};
 use meridian::model::{
     ControlState, Epoch, Extent, FencePosition, Group, GroupId, GroupPolicy, Instance, InstanceAddress, MoveId,
-    MovePart, MoveRecord, Role, ShardMap, TableClass, TableRule, Unit, UnitId,
+    MoveKind, MovePart, MoveRecord, Role, ShardMap, TableClass, TableRule, Unit, UnitId,
 };
 
 pub const GROUP: GroupId = GroupId(0);
@@ -101,7 +101,7 @@ impl Control {
 
     pub fn begin(&self, target: UnitId) -> Option<Control> {
         let part = MovePart { extent: ZONE, source: self.master(), target };
-        self.after(&Command::BeginMove { parts: vec![part], runner: String::new() })
+        self.after(&Command::BeginMove { parts: vec![part], kind: MoveKind::Planned, runner: String::new() })
     }
 
     pub fn record_position(&self, id: MoveId, source: UnitId, position: String) -> Option<Control> {

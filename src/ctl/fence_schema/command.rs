@@ -19,7 +19,7 @@ pub struct FenceSchemaFlags {
 
 /// Prints the statements or runs them. Errors: `out` or `errors` cannot be written.
 pub async fn run(flags: &FenceSchemaFlags, out: &mut impl Write, errors: &mut impl Write) -> std::io::Result<Outcome> {
-    let what = Preparation { verb: "fence-schema", word: "\"row\"", is_for: |fence| fence == Fence::Row };
+    let what = Preparation { verb: "fence-schema", word: "\"row\" or \"row+lease\"", is_for: Fence::has_rows };
     let made = async |config: &crate::config::Config, conn: &mut mysql_async::Conn| {
         let wish = Wish { applications: applications(config), caller: config.monitor.user.clone() };
         statements(conn, &wish).await

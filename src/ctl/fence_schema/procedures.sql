@@ -68,3 +68,46 @@ BEGIN
   END WHILE;
   SELECT found AS remaining;
 END //
+
+-- Lets transactions of a group commit here for a while, counted from when this server's own clock (UTC) showed `asked`. What comes too late, or
+-- before the clock was set back, changes nothing and is told; of two that are in time the later end counts.
+CREATE DEFINER='meridian_fence'@'localhost' PROCEDURE meridian.renew_lease(IN of_group VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin, IN asked DATETIME(6), IN milliseconds INT UNSIGNED)
+BEGIN
+  DECLARE here, until DATETIME(6);
+  SET SESSION sql_log_bin = 0;
+  SET SESSION time_zone = '+00:00';
+  SET here = SYSDATE(6);
+  SET until = asked + INTERVAL milliseconds * 1000 MICROSECOND;
+  IF milliseconds > 60000 OR asked > here OR until <= here THEN SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 45104, MESSAGE_TEXT = 'meridian: this renewal of the lease comes too late'; END IF;
+  INSERT INTO meridian.fence_lease (grp, valid_until) VALUES (of_group, until)
+    ON DUPLICATE KEY UPDATE valid_until = IF(valid_until > until AND valid_until <= here + INTERVAL milliseconds * 1000 MICROSECOND, valid_until, until);
+  SELECT 0 AS remaining;
+END //
+
+-- Ends a transaction of a group: commits it while the lease holds, and otherwise rolls it back and says so. Compared with the server's own clock
+-- under a lock on the lease, whatever the session's time zone and TIMESTAMP are, and with the privileges of whoever calls: read_only binds them.
+-- How it commits: 0 as nobody set it otherwise, 1 as the session's completion_type says, 2 with a new transaction behind it.
+CREATE DEFINER='meridian_fence'@'localhost' PROCEDURE meridian.commit_leased(IN of_group VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin, IN how TINYINT)
+SQL SECURITY INVOKER
+BEGIN
+  DECLARE zone VARCHAR(64) CHARACTER SET utf8mb4 DEFAULT @@SESSION.time_zone;
+  DECLARE until DATETIME(6);
+  DECLARE holds TINYINT DEFAULT 0;
+  SET SESSION time_zone = '+00:00';
+  BEGIN
+    DECLARE CONTINUE HANDLER FOR SQLEXCEPTION SET until = NULL;
+    -- Not SELECT INTO, whose rows MariaDB would tell as the COMMIT's.
+    SET until = (SELECT valid_until FROM meridian.fence_lease WHERE grp = of_group LOCK IN SHARE MODE);
+  END;
+  IF until > SYSDATE(6) THEN SET holds = 1; END IF;
+  SET SESSION time_zone = zone;
+  IF holds = 0 THEN
+    ROLLBACK AND NO CHAIN NO RELEASE;
+    SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = 1213, MESSAGE_TEXT = 'meridian: the lease of this primary has run out; the transaction is rolled back, begin it again';
+  END IF;
+  CASE how
+    WHEN 0 THEN COMMIT AND NO CHAIN NO RELEASE;
+    WHEN 2 THEN COMMIT AND CHAIN NO RELEASE;
+    ELSE COMMIT;
+  END CASE;
+END //

@@ -42,7 +42,11 @@ pub async fn statements(conn: &mut Conn, wish: &Wish) -> Result<Vec<String>, Err
         "CREATE DATABASE IF NOT EXISTS meridian CHARACTER SET utf8mb4".to_owned(),
         "CREATE TABLE IF NOT EXISTS meridian.fence (grp VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL, \
          scope INT UNSIGNED NOT NULL, epoch BIGINT UNSIGNED NOT NULL, is_open TINYINT NOT NULL, \
-         valid_until DATETIME(6) NOT NULL DEFAULT '9999-12-31 00:00:00', PRIMARY KEY (grp, scope)) ENGINE=InnoDB"
+         PRIMARY KEY (grp, scope)) ENGINE=InnoDB"
+            .to_owned(),
+        // Apart from the rows, which open transactions hold locked: a renewal would wait for the longest of them, and all others for it.
+        "CREATE TABLE IF NOT EXISTS meridian.fence_lease (grp VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY, \
+         valid_until TIMESTAMP(6) NOT NULL DEFAULT '1971-01-01 00:00:00') ENGINE=InnoDB"
             .to_owned(),
     ];
     wanted.extend(definer::made(is_mariadb));
@@ -50,15 +54,19 @@ pub async fn statements(conn: &mut Conn, wish: &Wish) -> Result<Vec<String>, Err
     wanted.extend(definer::procedures(&PROCEDURES.replace(BLOCKERS, blockers)));
     for host in hosts_of(conn, &wish.caller).await? {
         let caller = format!("{}@{}", quoted(&wish.caller), quoted(&host));
-        for procedure in ["set_fence", "end_fence_holders", "end_fence_guards"] {
+        for procedure in ["set_fence", "end_fence_holders", "end_fence_guards", "renew_lease"] {
             wanted.push(format!("GRANT EXECUTE ON PROCEDURE meridian.{procedure} TO {caller}"));
         }
         wanted.push(format!("GRANT SELECT ON meridian.* TO {caller}"));
     }
     for application in &wish.applications {
         for host in hosts_of(conn, application).await? {
+            let application = format!("{}@{}", quoted(application), quoted(&host));
             // Enough for a shared lock, and for no write.
-            wanted.push(format!("GRANT SELECT ON meridian.fence TO {}@{}", quoted(application), quoted(&host)));
+            for table in ["fence", "fence_lease"] {
+                wanted.push(format!("GRANT SELECT ON meridian.{table} TO {application}"));
+            }
+            wanted.push(format!("GRANT EXECUTE ON PROCEDURE meridian.commit_leased TO {application}"));
         }
     }
     Ok(wanted)
@@ -72,7 +80,7 @@ mod tests {
     fn each_family_has_its_own_way_to_tell_who_is_waited_for() {
         for blockers in [OF_MARIADB, OF_MYSQL] {
             let made = definer::procedures(&PROCEDURES.replace(BLOCKERS, blockers));
-            assert_eq!(made.len(), 6, "three procedures, each made anew");
+            assert_eq!(made.len(), 10, "five procedures, each made anew");
             assert!(
                 made.iter().any(|text| text.contains(blockers)) && !made.iter().any(|text| text.contains(BLOCKERS))
             );

@@ -2,6 +2,7 @@
 //! until it is put right (G2, G3, E3).
 
 mod frozen;
+mod leased;
 mod lost_unit;
 mod mysql9;
 mod revived;

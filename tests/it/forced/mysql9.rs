@@ -9,9 +9,10 @@ use crate::scenarios::expect::{error_of, rows, until, value};
 use crate::scenarios::node::Node;
 use crate::servers::{Mysql9, Mysql9Tree};
 
-async fn primary(tree: &Mysql9Tree, number: u32) -> Mysql9 {
+pub async fn primary(tree: &Mysql9Tree, number: u32, settings: &[&str]) -> Mysql9 {
     let (offset, step) = (format!("--auto-increment-offset={number}"), "--auto-increment-increment=4");
-    let server = Mysql9::start(tree, number * 10 + 1, &[&offset, step]).await;
+    let settings = [&[offset.as_str(), step], settings].concat();
+    let server = Mysql9::start(tree, number * 10 + 1, &settings).await;
     let accounts = [
         "SET SESSION sql_log_bin = 0",
         "CREATE USER app@'%' IDENTIFIED BY 'apppw'",
@@ -27,7 +28,7 @@ async fn primary(tree: &Mysql9Tree, number: u32) -> Mysql9 {
     server
 }
 
-async fn follow(replica: &Mysql9, source: &Mysql9) {
+pub async fn follow(replica: &Mysql9, source: &Mysql9) {
     let change = format!(
         "CHANGE REPLICATION SOURCE TO SOURCE_HOST='127.0.0.1', SOURCE_PORT={}, SOURCE_USER='repl', \
          SOURCE_PASSWORD='replpw', SOURCE_AUTO_POSITION=1, GET_SOURCE_PUBLIC_KEY=1, SOURCE_CONNECT_RETRY=1 \
@@ -40,7 +41,7 @@ async fn follow(replica: &Mysql9, source: &Mysql9) {
 #[tokio::test]
 async fn a_lost_unit_is_left_behind_by_force_on_mysql_9_and_its_loss_is_told_exactly() {
     let Some(tree) = Mysql9Tree::find().await else { return };
-    let (hz, bj) = (primary(&tree, 1).await, primary(&tree, 2).await);
+    let (hz, bj) = (primary(&tree, 1, &[]).await, primary(&tree, 2, &[]).await);
     follow(&bj, &hz).await;
     follow(&hz, &bj).await;
     let mut setup = shop_on(&hz, &bj).await;

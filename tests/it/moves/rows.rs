@@ -26,9 +26,13 @@ pub async fn forget_rows(turn: &Turn) {
 }
 
 async fn node(turn: &Turn, moves: &str) -> Node {
+    fenced_node(turn, moves, FENCE).await
+}
+
+async fn fenced_node(turn: &Turn, moves: &str, fence: &str) -> Node {
     forget_rows(turn).await;
     let mut setup = turn.setup(moves);
-    setup.keys = format!("{FENCE}{}", setup.keys);
+    setup.keys = format!("{fence}{}", setup.keys);
     Node::start(setup).await
 }
 
@@ -81,6 +85,25 @@ const WRITES: &[&str] = &[
     "UPDATE product SET price = 9 WHERE name = 'row fence 2'",
     "ROLLBACK",
     "SET autocommit = 1",
+    // What commits without being a COMMIT.
+    "BEGIN",
+    "UPDATE product SET price = 10 WHERE name = 'row fence 2'",
+    "START TRANSACTION",
+    "ROLLBACK",
+    "SET autocommit = 0",
+    "UPDATE product SET price = price + 1 WHERE name = 'row fence 2'",
+    "SET autocommit = 1",
+    "BEGIN",
+    "UPDATE product SET price = price + 1 WHERE name = 'row fence 2'",
+    "ALTER TABLE audit_log COMMENT 'row fence'",
+    "ROLLBACK",
+    "SET completion_type = 1",
+    "BEGIN",
+    "UPDATE product SET price = price + 1 WHERE name = 'row fence 2'",
+    "COMMIT",
+    "UPDATE product SET price = price + 100 WHERE name = 'row fence 2'",
+    "ROLLBACK AND NO CHAIN",
+    "SET completion_type = 0",
     "SELECT COUNT(*), SUM(price) FROM product WHERE name LIKE 'row fence%' FOR UPDATE",
     "DELETE FROM product WHERE name LIKE 'row fence%' OR name LIKE 'xxx%'",
 ];
@@ -99,10 +122,8 @@ async fn a_branch_writes_nothing_where_rows_let_writes_in() {
     assert_eq!(value(&mut client, count).await, "0", "and the session goes on");
 }
 
-#[tokio::test]
-async fn writes_of_every_kind_end_as_at_the_server_and_leave_no_row_locked() {
-    let turn = Turn::wait().await;
-    let node = node(&turn, PATIENT).await;
+/// Every one of [`WRITES`] ends as at the server.
+async fn ends_as_at_the_server(turn: &Turn, node: &Node) {
     let mut client = node.client("hz").await;
     let place = turn.databases.places().into_iter().find(|place| place.unit == "hz" && place.role == Role::Primary);
     let direct = node.setup.options("hz").tcp_port(place.unwrap().port);
@@ -122,6 +143,14 @@ async fn writes_of_every_kind_end_as_at_the_server_and_leave_no_row_locked() {
     for ((statement, expected), found) in WRITES.iter().zip(&expected).zip(&found) {
         assert_eq!(found, expected, "{statement}");
     }
+}
+
+#[tokio::test]
+async fn writes_of_every_kind_end_as_at_the_server_and_leave_no_row_locked() {
+    let turn = Turn::wait().await;
+    let node = node(&turn, PATIENT).await;
+    ends_as_at_the_server(&turn, &node).await;
+    let mut client = node.client("hz").await;
     // The insert id is the write's, and still there when its transaction has ended.
     client.query_drop("INSERT INTO product (name) VALUES ('row fence id')").await.unwrap();
     let told = client.last_insert_id().unwrap();
@@ -147,6 +176,79 @@ async fn writes_of_every_kind_end_as_at_the_server_and_leave_no_row_locked() {
                       SELECT 5 UNION SELECT 6 UNION SELECT 7) g WHERE IS_USED_LOCK(CONCAT('meridian.fence.', CRC32('main'), '.', n))";
         assert_eq!(turn.databases.value(unit, Role::Primary, guards).await, "0", "{unit}");
     }
+}
+
+#[tokio::test]
+async fn under_leases_writes_end_as_at_the_server_move_and_what_may_commit_unseen_is_refused() {
+    let turn = Turn::wait().await;
+    let node = fenced_node(&turn, PATIENT, "fence = \"row+lease\"\n").await;
+    ends_as_at_the_server(&turn, &node).await;
+    let (mut console, mut client) = (node.console("hz").await, node.client("hz").await);
+    for refused in [
+        "ALTER TABLE product ADD COLUMN row_fence INT",
+        "UPDATE product SET price = 1 WHERE id = 0; DELETE FROM product WHERE id = 0",
+    ] {
+        let (errno, text) = error_of(&mut client, refused).await;
+        assert!(errno == 1290 && text.contains("fence = \"row+lease\""), "{refused}: {errno} {text}");
+    }
+    // A COMMIT that was prepared, and one that ends the session.
+    let price = "SELECT CAST(price AS CHAR) FROM product WHERE name = 'leased'";
+    client.query_drop("INSERT INTO product (name, price) VALUES ('leased', 1)").await.unwrap();
+    client.query_drop("BEGIN").await.unwrap();
+    client.exec_drop("UPDATE product SET price = ? WHERE name = 'leased'", (2,)).await.unwrap();
+    // What may commit unseen is not sent, and the transaction goes on.
+    for refused in ["SELECT 1; SELECT 2", "EXECUTE nothing"] {
+        let (errno, text) = error_of(&mut client, refused).await;
+        assert!(errno == 1290, "{refused}: {errno} {text}");
+    }
+    client.exec_drop("COMMIT", ()).await.unwrap();
+    client.query_drop("ROLLBACK").await.unwrap();
+    assert_eq!(value(&mut client, &format!("{price} FOR UPDATE")).await, "2");
+    client.query_drop("BEGIN").await.unwrap();
+    client.query_drop("UPDATE product SET price = 3 WHERE name = 'leased'").await.unwrap();
+    client.query_drop("COMMIT RELEASE").await.unwrap();
+    let mut client = node.client("hz").await;
+    assert_eq!(value(&mut client, &format!("{price} FOR UPDATE")).await, "3");
+    // Without a lease nothing commits, and what has not begun waits until there is one.
+    let stopped = "RENAME TABLE meridian.fence_lease TO meridian.fence_lease_away";
+    client.query_drop("BEGIN").await.unwrap();
+    client.query_drop("UPDATE product SET price = 4 WHERE name = 'leased'").await.unwrap();
+    turn.databases.run_unlogged("hz", stopped).await;
+    let (errno, text) = error_of(&mut client, "COMMIT").await;
+    assert!(errno == 1213 && text.contains("the lease of this primary has run out"), "{errno} {text}");
+    client.query_drop("COMMIT").await.unwrap();
+    turn.databases.run_unlogged("hz", "RENAME TABLE meridian.fence_lease_away TO meridian.fence_lease").await;
+    turn.databases.run_unlogged("hz", "UPDATE meridian.fence_lease SET valid_until = '2020-01-01'").await;
+    let started = std::time::Instant::now();
+    client.query_drop("UPDATE product SET stock = stock WHERE name = 'leased'").await.unwrap();
+    println!("let in again after {:?}", started.elapsed());
+    assert_eq!(value(&mut client, &format!("{price} FOR UPDATE")).await, "3");
+    // A lease that was renewed since the transaction began is seen by it, whatever else it sees.
+    client.query_drop("START TRANSACTION WITH CONSISTENT SNAPSHOT").await.unwrap();
+    client.query_drop("UPDATE product SET price = 5 WHERE name = 'leased'").await.unwrap();
+    let until_then =
+        turn.databases.value("hz", Role::Primary, "SELECT MAX(valid_until) FROM meridian.fence_lease").await;
+    let over = format!("SELECT SYSDATE(6) > '{until_then}'");
+    until("the lease it began under is over", PATIENCE, async || {
+        turn.databases.value("hz", Role::Primary, &over).await == "1"
+    })
+    .await;
+    client.query_drop("COMMIT").await.unwrap();
+    assert_eq!(value(&mut client, &format!("{price} FOR UPDATE")).await, "5");
+    for target in ["bj", "hz"] {
+        let told = done(&mut console, &format!("SWITCH GLOBAL ZONE TO '{target}'")).await;
+        assert!(told.starts_with("moved the Global Zone"), "{told}");
+        let write = "UPDATE product SET stock = stock WHERE name = 'leased'";
+        assert_eq!(sent(&mut client, turn.databases, write).await, Ok(vec![format!("{target} primary")]));
+    }
+    client.query_drop("DELETE FROM product WHERE name = 'leased'").await.unwrap();
+    turn.databases.run_unlogged("bj", "RENAME TABLE meridian.fence_lease TO meridian.fence_lease_away").await;
+    let dry = rows(&mut console, "SWITCH GLOBAL ZONE TO 'bj' DRY RUN").await;
+    turn.databases.run_unlogged("bj", "RENAME TABLE meridian.fence_lease_away TO meridian.fence_lease").await;
+    let named = dry.iter().any(|row| {
+        row["check"] == "fence" && row["instance"] == "bj-main-1" && row["result"].contains("meridian ctl fence-schema")
+    });
+    assert!(named, "{dry:?}");
 }
 
 #[tokio::test]

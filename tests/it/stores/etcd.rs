@@ -56,6 +56,7 @@ fn about() -> About {
         number: 1,
         own_accounts: Vec::new(),
         compares_rows: Vec::new(),
+        compares_leases: Vec::new(),
     }
 }
 
