@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod control;
+mod distance;
 mod load;
 
 use std::path::Path;
@@ -44,6 +45,9 @@ struct Options {
     /// Pause one node (SIGSTOP) during each tenth switch; its clients are none of the writers then
     #[arg(long)]
     stop_a_node: bool,
+    /// The round trip between the units, in milliseconds: through relays on this machine, a member of etcd in each unit and one in a third place
+    #[arg(long, default_value_t = 0)]
+    rtt: u64,
     /// Given by cargo
     #[arg(long, hide = true)]
     bench: bool,
@@ -80,7 +84,11 @@ async fn measure(options: &Options, directory: &Path) -> Result<(), String> {
     let program = Path::new(env!("CARGO_BIN_EXE_meridian"));
     let version = world.version().to_owned();
     let nodes = Nodes::start(program, &layout, &mut state, &version, directory, |step| println!("{step}"));
-    let nodes = nodes.await.map_err(told)?;
+    let mut nodes = nodes.await.map_err(told)?;
+    if options.rtt > 0 {
+        println!("moving the units {} ms apart", options.rtt);
+        distance::put(Duration::from_millis(options.rtt), &state, &world, &mut nodes).await?;
+    }
     let outcome = switches(options, &state, &world).await;
     nodes.stop().await.map_err(told)?;
     world.stop().await.map_err(told)?;

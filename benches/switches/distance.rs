@@ -1,0 +1,174 @@
+//! Puts the units of a running demo far from each other: whatever goes from one to the other goes through a relay that keeps each byte for half a
+//! round trip. A member of etcd stands in each unit, the third in a third place; servers that replicate, nodes that reach a server or a member
+//! elsewhere, and the members among themselves all have the way to go.
+
+use std::collections::HashMap;
+use std::process::Command;
+use std::time::Duration;
+
+use meridian::demo::command::log_in;
+use meridian::demo::meridian_config::{CONSOLE_PASSWORD, CONSOLE_USER};
+use meridian::demo::nodes::Nodes;
+use meridian::demo::process::find;
+use meridian::demo::replication::channel_from;
+use meridian::demo::state_file::State;
+use meridian::demo::world::World;
+use meridian::model::Role;
+use rustix::process::Signal;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream, tcp};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, sleep_until};
+
+/// The relays, by the port they lead to. They end with the runtime.
+struct Relays {
+    one_way: Duration,
+    ports: HashMap<u16, u16>,
+}
+
+/// Moves the units apart; every node is started again for it. Errors: what could not be done, in a sentence.
+pub async fn put(round_trip: Duration, state: &State, world: &World, nodes: &mut Nodes) -> Result<(), String> {
+    let mut relays = Relays { one_way: round_trip / 2, ports: HashMap::new() };
+    let units: Vec<&str> = state.units.iter().map(|unit| unit.name.as_str()).collect();
+    for (here, there) in [(units[0], units[1]), (units[1], units[0])] {
+        let source = world.instance(there, Role::Primary).ok_or("no such primary")?.port();
+        let (channel, port) = (channel_from(there), relays.to(source).await);
+        let target = world.instance(here, Role::Primary).ok_or("no such primary")?.root();
+        let statements = [
+            format!("STOP SLAVE '{channel}'"),
+            format!("CHANGE MASTER '{channel}' TO MASTER_PORT={port}"),
+            format!("START SLAVE '{channel}'"),
+        ];
+        target.run(&statements).await.map_err(|error| error.to_string())?;
+    }
+    for (id, peer) in peers_of_members(state)? {
+        let url = format!("--peer-urls=http://127.0.0.1:{}", relays.to(peer).await);
+        etcdctl(state, &["member", "update", &id, &url])?;
+    }
+    for node in &state.nodes {
+        let text = std::fs::read_to_string(&node.config).map_err(|error| error.to_string())?;
+        let text = far_from(&text, &node.unit, &units, state, world, &mut relays).await;
+        std::fs::write(&node.config, text).map_err(|error| error.to_string())?;
+    }
+    let again = async {
+        for node in &state.nodes {
+            start_again(node).await;
+        }
+    };
+    tokio::select! {
+        outcome = nodes.watch_over() => outcome.map_err(|error| error.to_string()),
+        () = again => Ok(()),
+    }
+}
+
+/// A node's configuration in which everything that is not in `unit` is reached through relays; the unit's own member of etcd comes first.
+async fn far_from(text: &str, unit: &str, units: &[&str], state: &State, world: &World, relays: &mut Relays) -> String {
+    let mut text = text.to_owned();
+    for (layout, instance) in world.instances().filter(|(layout, _)| layout.unit != unit) {
+        let (near, far) = (instance.port(), relays.to(instance.port()).await);
+        assert!(text.contains(&format!("127.0.0.1:{near}\"")), "{} is in the configuration", layout.name);
+        text = text.replace(&format!("127.0.0.1:{near}\""), &format!("127.0.0.1:{far}\""));
+    }
+    let endpoint = |port: u16| format!("http://127.0.0.1:{port}");
+    let before: Vec<String> = state.etcd.iter().map(|member| endpoint(member.client_port)).collect();
+    let own = units.iter().position(|name| *name == unit);
+    let mut after = Vec::new();
+    for (index, member) in state.etcd.iter().enumerate() {
+        if Some(index) == own {
+            after.insert(0, endpoint(member.client_port));
+        } else {
+            after.push(endpoint(relays.to(member.client_port).await));
+        }
+    }
+    let (before, after) = (format!("{before:?}"), format!("{after:?}"));
+    assert!(text.contains(&before), "{before} is in the configuration");
+    text.replace(&before, &after)
+}
+
+async fn start_again(node: &meridian::demo::state_file::NodeEntry) {
+    let former = find("meridian", &node.argument());
+    if let Some(pid) = former {
+        rustix::process::kill_process(pid, Signal::TERM).unwrap();
+    }
+    loop {
+        sleep(Duration::from_millis(50)).await;
+        let current = find("meridian", &node.argument());
+        if current.is_some()
+            && current != former
+            && log_in(node.console_port, CONSOLE_USER, CONSOLE_PASSWORD, None).await.is_ok()
+        {
+            return;
+        }
+    }
+}
+
+/// Each member's id and the port its peers reach it at.
+fn peers_of_members(state: &State) -> Result<Vec<(String, u16)>, String> {
+    let listed = etcdctl(state, &["member", "list"])?;
+    let member = |line: &str| {
+        let mut fields = line.split(", ");
+        let (id, peer) = (fields.next()?, fields.nth(2)?);
+        Some((id.to_owned(), peer.rsplit_once(':')?.1.parse().ok()?))
+    };
+    Ok(listed.lines().filter_map(member).collect())
+}
+
+fn etcdctl(state: &State, arguments: &[&str]) -> Result<String, String> {
+    let endpoint = format!("http://127.0.0.1:{}", state.etcd[0].client_port);
+    let mut command = Command::new("etcdctl");
+    let done = command.env("ETCDCTL_API", "3").args(["--endpoints", &endpoint]).args(arguments).output();
+    let done = done.map_err(|error| format!("etcdctl (package etcd-client): {error}"))?;
+    if !done.status.success() {
+        return Err(format!("etcdctl {arguments:?}: {}", String::from_utf8_lossy(&done.stderr)));
+    }
+    Ok(String::from_utf8_lossy(&done.stdout).into_owned())
+}
+
+impl Relays {
+    /// The port of the relay that leads to `port`.
+    async fn to(&mut self, port: u16) -> u16 {
+        if let Some(relay) = self.ports.get(&port) {
+            return *relay;
+        }
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let relay = listener.local_addr().unwrap().port();
+        let one_way = self.one_way;
+        tokio::spawn(async move {
+            while let Ok((near, _)) = listener.accept().await {
+                tokio::spawn(async move {
+                    let Ok(far) = TcpStream::connect(("127.0.0.1", port)).await else { return };
+                    near.set_nodelay(true).unwrap();
+                    far.set_nodelay(true).unwrap();
+                    let ((from_near, to_near), (from_far, to_far)) = (near.into_split(), far.into_split());
+                    tokio::join!(carry(from_near, to_far, one_way), carry(from_far, to_near, one_way));
+                });
+            }
+        });
+        self.ports.insert(port, relay);
+        relay
+    }
+}
+
+/// Carries what comes, each part of it when it has been under way for long enough.
+async fn carry(mut from: tcp::OwnedReadHalf, mut to: tcp::OwnedWriteHalf, one_way: Duration) {
+    let (sent, mut under_way) = mpsc::channel::<(Instant, Vec<u8>)>(1024);
+    let reading = async move {
+        let mut buffer = vec![0; 64 << 10];
+        while let Ok(count @ 1..) = from.read(&mut buffer).await {
+            if sent.send((Instant::now() + one_way, buffer[..count].to_vec())).await.is_err() {
+                return;
+            }
+        }
+    };
+    let writing = async move {
+        while let Some((due, bytes)) = under_way.recv().await {
+            sleep_until(due).await;
+            if to.write_all(&bytes).await.is_err() {
+                return;
+            }
+        }
+        // The end takes its time, too; what it says when nobody listens any more does not matter.
+        drop(to.shutdown().await);
+    };
+    tokio::join!(reading, writing);
+}
