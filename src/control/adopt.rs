@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use crate::model::shard::OwnedRange;
 use crate::model::{
-    ControlState, Extent, FencePosition, Forbid, ForbidScope, Group, GroupId, InstanceId, LeftOut, MovePart, MovePhase,
-    MoveRecord, Quarantine, Role, Routing, UnitId,
+    ControlState, Extent, FencePosition, Forbid, ForbidScope, Group, GroupId, Instance, InstanceId, LeftOut, MovePart,
+    MovePhase, MoveRecord, Quarantine, Role, Routing, UnitId,
 };
 
 /// What the configuration says otherwise than the stored state about ownership: units, groups, schemas, table classes, key placement,
@@ -15,7 +15,10 @@ use crate::model::{
 pub fn differences(stored: &ControlState, configured: &ControlState) -> Vec<String> {
     let mut found = Vec::new();
     let names = |state: &ControlState| sorted(state.units.iter().map(|unit| unit.name.clone()));
-    differ(&mut found, "the units", &names(stored).join(", "), &names(configured).join(", "));
+    // Another unit may be added: it owns nothing before something is moved there.
+    if stored.units.iter().any(|unit| configured.unit_named(&unit.name).is_none()) {
+        differ(&mut found, "the units", &names(stored).join(", "), &names(configured).join(", "));
+    }
     let group_names = |state: &ControlState| sorted(state.groups.iter().map(|group| group.name.clone()));
     differ(&mut found, "the groups", &group_names(stored).join(", "), &group_names(configured).join(", "));
     if !found.is_empty() {
@@ -29,7 +32,7 @@ pub fn differences(stored: &ControlState, configured: &ControlState) -> Vec<Stri
             continue;
         };
         for ((what, stored_value), (_, configured_value)) in
-            facts(stored, group).into_iter().zip(facts(configured, other))
+            facts(stored, group, stored).into_iter().zip(facts(configured, other, stored))
         {
             differ(&mut found, &format!("group '{}': {what}", group.name), &stored_value, &configured_value);
         }
@@ -47,28 +50,58 @@ pub fn ownership(state: &ControlState) -> Vec<String> {
     state.groups.iter().map(|group| owners(state, group)).collect()
 }
 
-/// What a running process takes positions for, a line for each: units, groups and instances in their order. Two nodes that
-/// share a store must agree on it; under which addresses they reach the instances is their own matter.
-pub fn shape(state: &ControlState) -> Vec<String> {
-    let units = state.units.iter().map(|unit| format!("unit {}", unit.name));
-    let groups = state.groups.iter().map(|group| format!("group {}", group.name));
-    let instances = state.instances.iter().map(|instance| {
+/// What a running process takes positions for: units, groups and instances in their order. Two nodes that share a store must agree on it; under
+/// which addresses they reach the instances is their own matter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shape {
+    units: Vec<String>,
+    groups: Vec<String>,
+    instances: Vec<String>,
+}
+
+/// The shape of `state`.
+pub fn shape(state: &ControlState) -> Shape {
+    let instance = |instance: &Instance| {
         let role = if instance.role == Role::Primary { "primary" } else { "replica" };
         let (unit, group) = (&state.unit(instance.unit).name, &state.group(instance.group).name);
         format!("instance {}: {role} of {group} in {unit}", instance.name)
-    });
-    units.chain(groups).chain(instances).collect()
+    };
+    Shape {
+        units: state.units.iter().map(|unit| format!("unit {}", unit.name)).collect(),
+        groups: state.groups.iter().map(|group| format!("group {}", group.name)).collect(),
+        instances: state.instances.iter().map(instance).collect(),
+    }
+}
+
+impl Shape {
+    /// Whether this is `other`, or `other` with units and instances behind its own: every position in it means what it meant.
+    pub fn extends(&self, other: &Shape) -> bool {
+        self.groups == other.groups
+            && self.units.starts_with(&other.units)
+            && self.instances.starts_with(&other.instances)
+    }
+
+    /// How many units it has.
+    pub fn units(&self) -> usize {
+        self.units.len()
+    }
+
+    fn lines(&self) -> Vec<&String> {
+        self.units.iter().chain(&self.groups).chain(&self.instances).collect()
+    }
 }
 
 /// What differs between the shape in the store and this process's own.
-pub fn shape_differences(stored: &[String], own: &[String]) -> Vec<String> {
-    let only = |whose: &str, lines: &[String], others: &[String]| {
-        let lines = lines.iter().filter(|line| !others.contains(line));
+pub fn shape_differences(stored: &Shape, own: &Shape) -> Vec<String> {
+    let only = |whose: &str, shape: &Shape, other: &Shape| {
+        let others = other.lines();
+        let lines = shape.lines().into_iter().filter(|line| !others.contains(line));
         lines.map(|line| format!("only {whose}: {line}")).collect::<Vec<_>>()
     };
     let differences = [only("in the store", stored, own), only("in this configuration", own, stored)].concat();
     if differences.is_empty() {
-        return vec!["units, groups or instances are in another order".to_owned()];
+        let order = "units, groups or instances are in another order; what is added stands behind what was there";
+        return vec![order.to_owned()];
     }
     differences
 }
@@ -210,8 +243,8 @@ fn sorted(names: impl Iterator<Item = String>) -> Vec<String> {
     names
 }
 
-/// What ownership means for a group, as named values that two states can be compared by.
-fn facts(state: &ControlState, group: &Group) -> Vec<(&'static str, String)> {
+/// What ownership means for a group in the units that `known` has, as named values that two states can be compared by.
+fn facts(state: &ControlState, group: &Group, known: &ControlState) -> Vec<(&'static str, String)> {
     vec![
         ("schemas", sorted(group.schemas.iter().cloned()).join(", ")),
         (
@@ -225,7 +258,7 @@ fn facts(state: &ControlState, group: &Group) -> Vec<(&'static str, String)> {
         ),
         ("table classes", classes(group)),
         ("schema unit", group.schema_unit.map_or("the Global Zone master", |unit| &state.unit(unit).name).to_owned()),
-        ("primaries", primaries(state, group)),
+        ("primaries", primaries(state, group, known)),
     ]
 }
 
@@ -269,11 +302,12 @@ fn shard_map(state: &ControlState, group: &Group) -> String {
     ranges.join(", ")
 }
 
-fn primaries(state: &ControlState, group: &Group) -> String {
+fn primaries(state: &ControlState, group: &Group, known: &ControlState) -> String {
     let primaries: BTreeMap<&str, &str> = state
         .instances
         .iter()
         .filter(|instance| instance.role == Role::Primary && state.group(instance.group).name == group.name)
+        .filter(|instance| known.unit_named(&state.unit(instance.unit).name).is_some())
         .map(|instance| (state.unit(instance.unit).name.as_str(), instance.name.as_str()))
         .collect();
     primaries.iter().map(|(unit, name)| format!("{name} in {unit}")).collect::<Vec<_>>().join(", ")
@@ -286,7 +320,7 @@ mod tests {
     use super::*;
     use crate::control::sample;
     use crate::model::control_state::InstanceAddress;
-    use crate::model::{Epoch, ShardMap, TableClass};
+    use crate::model::{Epoch, ShardMap, TableClass, Unit};
 
     fn told(edit: impl FnOnce(&mut ControlState)) -> Vec<String> {
         let mut configured = sample::rich_state();
@@ -326,6 +360,30 @@ mod tests {
         assert!(primary[0].ends_with("configured bj-main-9 in bj, hz-main-1 in hz"), "{primary:?}");
         let units = told(|state| state.units[1].name = "sz".to_owned());
         assert_eq!(units, ["the units: stored bj, hz, configured hz, sz"]);
+    }
+
+    fn with_another_unit(state: &mut ControlState) {
+        let (unit, like) = (UnitId(state.units.len() as u16), state.instances[0].clone());
+        state.units.push(Unit { name: "sh".to_owned(), ..state.units[0].clone() });
+        state.instances.push(Instance { name: "sh-main-1".to_owned(), unit, ..like });
+    }
+
+    #[test]
+    fn e7_a_unit_is_added_behind_the_others_and_owns_nothing() {
+        assert_eq!(told(with_another_unit), Vec::<String>::new());
+        let (before, mut after) = (sample::rich_state(), sample::rich_state());
+        with_another_unit(&mut after);
+        let next = adopt(&before, &after).unwrap();
+        assert_eq!((next.epoch, next.units.len()), (before.epoch.next(), 3));
+        assert!(next.owners().all(|owner| owner != UnitId(2)));
+        assert!(shape(&after).extends(&shape(&before)) && !shape(&before).extends(&shape(&after)));
+        after.units.swap(1, 2);
+        assert!(!shape(&after).extends(&shape(&before)), "positions mean something else");
+        assert_eq!(
+            differences(&next, &before),
+            ["the units: stored bj, hz, sh, configured bj, hz"],
+            "none is taken away"
+        );
     }
 
     #[test]

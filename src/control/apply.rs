@@ -102,7 +102,7 @@ pub fn apply(state: &ControlState, command: &Command, author: &Author) -> Result
                 return Err(ApplyError::UnderWay { id: record.id });
             }
             let (then, now) = (adopt::ownership(former), adopt::ownership(state));
-            if then != now || adopt::shape(former) != adopt::shape(state) {
+            if then != now || !adopt::shape(state).extends(&adopt::shape(former)) {
                 let (then, now) = (then.join("; "), now.join("; "));
                 return Err(ApplyError::OwnershipMoved { epoch: former.epoch, then, now });
             }

@@ -11,7 +11,7 @@ use super::{
     ApplyError, Author, Command, HoldLimits, HoldingRoom, Published, Snapshots, Store, StoreError, WriteGate, adopt,
     apply,
 };
-use crate::model::{ControlState, Epoch, InstanceAddress, InvalidState};
+use crate::model::{ControlState, Epoch, InstanceAddress, InvalidState, UnitId};
 
 /// How often a change is applied anew when others change the store meanwhile.
 const ATTEMPTS: usize = 16;
@@ -27,7 +27,7 @@ pub struct Controller {
     /// The epoch that is in force in this process; also what keeps two publishers from doing it at once.
     in_force: watch::Sender<Epoch>,
     /// What positions and addresses stand for here; a state that says otherwise cannot be followed.
-    shape: Vec<String>,
+    shape: adopt::Shape,
     /// Where this node reaches the instances, if others that share the store may reach them elsewhere.
     addresses: Option<Vec<InstanceAddress>>,
     /// The newest state that was heard of, as it is stored.
@@ -150,7 +150,7 @@ impl Controller {
             let mut wanted = configured.clone();
             if let Some(stored) = store.load().await? {
                 let (theirs, ours) = (adopt::shape(&stored), adopt::shape(&configured));
-                if theirs != ours {
+                if !ours.extends(&theirs) {
                     let differences = adopt::shape_differences(&theirs, &ours);
                     return Err(StartError::Ownership { epoch: stored.epoch, differences });
                 }
@@ -178,10 +178,12 @@ impl Controller {
     }
 
     /// Lets what others stored come into force here. An older state than the last changes nothing.
-    /// Errors: its units, groups or instances are not those this process was started with, which it cannot follow; what differs.
+    /// Errors: its units, groups or instances are not those this process was started with, or a unit that was added since owns something, which
+    /// it cannot follow; what differs.
     pub fn follow(&self, state: &Arc<ControlState>) -> Result<(), Vec<String>> {
         let theirs = adopt::shape(state);
-        if theirs != self.shape {
+        let owns_beyond = |unit: UnitId| unit.index() >= self.shape.units();
+        if !theirs.extends(&self.shape) || state.owners().any(owns_beyond) {
             return Err(adopt::shape_differences(&theirs, &self.shape));
         }
         self.publish(Arc::clone(state));

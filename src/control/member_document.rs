@@ -30,6 +30,8 @@ struct MemberEntry {
     #[serde(default)]
     compares_leases: Vec<String>,
     #[serde(default)]
+    knows: Vec<String>,
+    #[serde(default)]
     seen: u64,
     #[serde(default)]
     settled: u64,
@@ -63,6 +65,7 @@ pub fn write(about: &About, report: &Report) -> Result<Vec<u8>, EntryError> {
         own_accounts: about.own_accounts.clone(),
         compares_rows: about.compares_rows.clone(),
         compares_leases: about.compares_leases.clone(),
+        knows: about.knows.clone(),
         seen: report.seen.0,
         settled: report.settled.0,
         drained: report.drained.iter().map(|id| id.0).collect(),
@@ -89,6 +92,7 @@ pub fn read(bytes: &[u8]) -> Result<(About, Report), EntryError> {
         own_accounts: entry.own_accounts,
         compares_rows: entry.compares_rows,
         compares_leases: entry.compares_leases,
+        knows: entry.knows,
     };
     Ok((about, report))
 }
@@ -120,6 +124,7 @@ mod tests {
             own_accounts: vec!["main".to_owned()],
             compares_rows: vec!["other".to_owned()],
             compares_leases: vec!["third".to_owned()],
+            knows: vec!["hz".to_owned(), "bj".to_owned()],
         };
         let claims = vec![Claim { question: 3, threads: vec![7, 9] }];
         let report = Report { seen: Epoch(4), settled: Epoch(3), drained: vec![MoveId(4)], claims };

@@ -37,6 +37,8 @@ pub enum Check {
     ReadOnlyBypass,
     /// A node that is not heard can be shut out at a source at once.
     Fence,
+    /// Every node knows the target.
+    Nodes,
     /// Nobody else may write at a source.
     Accounts,
     /// It applies one transaction after the other.
@@ -59,6 +61,7 @@ impl fmt::Display for Check {
             Check::Events => "events",
             Check::ReadOnlyBypass => "read-only-bypass",
             Check::Fence => "fence",
+            Check::Nodes => "nodes",
             Check::Accounts => "accounts",
             Check::Appliers => "appliers",
             Check::Start => "start",

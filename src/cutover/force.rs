@@ -115,6 +115,10 @@ impl Mover {
         }
         let begin = self.begin_of(&parts, MoveKind::Forced);
         crate::control::apply(&state, &begin, author).map_err(ChangeError::from)?;
+        let unknown = self.tools.peers.as_ref().and_then(|peers| peers.without(&state, wish.group, wish.target));
+        if let Some(finding) = unknown.filter(|finding| finding.fault.is_some()) {
+            return Err(MoveError::Checks(vec![finding]));
+        }
         self.source_is_lost(&state, wish).await?;
         let began = Instant::now();
         let begun = self.tools.controller.change(&begin, author, if_epoch).await?;

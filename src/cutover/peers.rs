@@ -144,6 +144,16 @@ impl Peers {
         picture.members.iter().filter(without).map(|member| member.incarnation.to_string()).collect()
     }
 
+    /// Who was started without `target`, which was added since, and could send nothing there.
+    pub fn without(&self, state: &ControlState, group: GroupId, target: UnitId) -> Option<Finding> {
+        let (name, primary) = (&state.unit(target).name, state.primary_of(target, group)?);
+        let without: Vec<String> = self.picture().without(name).iter().map(ToString::to_string).collect();
+        let fault = (!without.is_empty()).then(|| {
+            format!("{} started without unit '{name}'; start them again with the new configuration", without.join(", "))
+        });
+        Some(Finding { check: Check::Nodes, instance: state.instance(primary).name.clone(), fault, note: None })
+    }
+
     /// Who, after `at_most`, has neither acknowledged the move nor is known to be unable to write at its sources.
     pub async fn unheard(&self, state: &ControlState, record: &MoveRecord, at_most: Duration) -> Vec<String> {
         let deadline = Instant::now() + at_most;

@@ -432,6 +432,7 @@ impl Mover {
             findings.extend(self.rows_at(state, group, &sources, target).await);
             if let Some(peers) = &self.tools.peers {
                 findings.extend(peers.fences(state, group, &sources));
+                findings.extend(peers.without(state, group, target));
             }
         }
         (findings, left_out)

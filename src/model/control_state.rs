@@ -101,6 +101,16 @@ impl ControlState {
         &self.instances[id.index()]
     }
 
+    /// Whoever owns something, some of them several times.
+    pub fn owners(&self) -> impl Iterator<Item = UnitId> {
+        let of_group = |group: &'_ Group| {
+            let owners: Vec<UnitId> =
+                group.shards.ranges.iter().map(|owned| owned.owner).chain([group.global_master]).collect();
+            owners
+        };
+        self.groups.iter().flat_map(of_group)
+    }
+
     /// The unit called `name`.
     pub fn unit_named(&self, name: &str) -> Option<UnitId> {
         (0u16..).map(UnitId).zip(&self.units).find(|(_, unit)| unit.name == name).map(|(id, _)| id)

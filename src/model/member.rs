@@ -37,6 +37,8 @@ pub struct About {
     pub compares_rows: Vec<String>,
     /// The groups, by name, of which it commits no write without comparing the primary's lease.
     pub compares_leases: Vec<String>,
+    /// The units, by name, that it was started with; none from a program that does not say.
+    pub knows: Vec<String>,
 }
 
 /// How far a node has got.
@@ -139,6 +141,14 @@ impl Picture {
         Some(standing)
     }
 
+    /// The live nodes that were started without `unit`, and can send nothing there.
+    pub fn without(&self, unit: &str) -> Vec<Incarnation> {
+        let live = self.members.iter().filter(|member| member.life == Life::Live);
+        let lacks =
+            |member: &&Member| !member.about.knows.is_empty() && !member.about.knows.iter().any(|known| known == unit);
+        live.filter(lacks).map(|member| member.incarnation.clone()).collect()
+    }
+
     /// The live nodes at which `epoch` is not in force yet.
     pub fn behind(&self, epoch: Epoch) -> Vec<Incarnation> {
         let live = self.members.iter().filter(|member| member.life == Life::Live);
@@ -188,6 +198,7 @@ mod tests {
             own_accounts: Vec::new(),
             compares_rows: Vec::new(),
             compares_leases: Vec::new(),
+            knows: Vec::new(),
         };
         Member { incarnation, about, fence: 1, life, is_shut_out: false, report }
     }

@@ -182,7 +182,9 @@ fn about(config: &Config, own: &NodeAccounts) -> About {
         groups.map(|(group, _)| group.name.clone()).collect()
     };
     let (compares_rows, compares_leases) = (names_of(Fence::has_rows), names_of(|fence| fence == Fence::RowLease));
-    About { units, version, accounts, number: config.node.number, own_accounts, compares_rows, compares_leases }
+    let knows = config.state.units.iter().map(|unit| unit.name.clone()).collect();
+    let number = config.node.number;
+    About { units, version, accounts, number, own_accounts, compares_rows, compares_leases, knows }
 }
 
 /// The connections of this node's pools.

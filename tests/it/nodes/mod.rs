@@ -1,5 +1,6 @@
 //! Several nodes that share one etcd, as processes of their own: what they agree on, and what becomes of it when nodes, their leases or etcd break.
 
+mod added_unit;
 mod agreeing;
 mod failing;
 mod fenced;

@@ -29,6 +29,8 @@ pub struct Database {
 #[derive(Clone, Debug)]
 pub struct Setup {
     pub databases: Vec<Database>,
+    /// Units behind [`UNITS`], in which this node serves nobody.
+    pub further_units: Vec<&'static str>,
     pub version: String,
     /// Whose servers they are.
     pub family: &'static str,
@@ -69,6 +71,7 @@ impl Setup {
     pub fn over(databases: Vec<Database>, version: &str) -> Setup {
         Setup {
             databases,
+            further_units: Vec::new(),
             version: version.to_owned(),
             family: "mariadb",
             node: ("it".to_owned(), 3),
@@ -100,7 +103,7 @@ impl Setup {
             self.backend,
             crate::node::limits_text(&self.limits)
         );
-        for unit in UNITS {
+        for unit in UNITS.iter().chain(&self.further_units) {
             write!(text, "[[unit]]\nname = \"{unit}\"\n").unwrap();
         }
         let keys = &self.keys;

@@ -13,7 +13,7 @@ use meridian::demo::world::World;
 use meridian::model::Role;
 
 use super::general_log::LogReader;
-use super::node::Database;
+use super::node::{Database, UNITS};
 
 /// The application's account, at Meridian and at the servers.
 pub const APP: (&str, &str) = ("app", "apppw");
@@ -38,17 +38,22 @@ pub struct Databases {
 impl Databases {
     /// The databases of this test run.
     pub async fn shared() -> &'static Databases {
-        tokio::task::spawn_blocking(|| SHARED.get_or_init(Databases::start)).await.unwrap()
+        tokio::task::spawn_blocking(|| SHARED.get_or_init(|| Databases::start(&UNITS))).await.unwrap()
     }
 
     /// The databases of the tests that move ownership.
     pub async fn moved() -> &'static Databases {
-        tokio::task::spawn_blocking(|| MOVED.get_or_init(Databases::start)).await.unwrap()
+        tokio::task::spawn_blocking(|| MOVED.get_or_init(|| Databases::start(&UNITS))).await.unwrap()
     }
 
     /// Databases for one test alone, which may kill them. They run until this process ends.
     pub async fn own() -> &'static Databases {
-        tokio::task::spawn_blocking(|| Box::leak(Box::new(Databases::start()))).await.unwrap()
+        Databases::of(&UNITS).await
+    }
+
+    /// As [`Databases::own`], of these units.
+    pub async fn of(units: &'static [&'static str]) -> &'static Databases {
+        tokio::task::spawn_blocking(|| Box::leak(Box::new(Databases::start(units)))).await.unwrap()
     }
 
     /// A connection of root's to a unit's primary, past Meridian.
@@ -79,14 +84,14 @@ impl Databases {
         self.world.instance(unit, role).unwrap().root().run(&[statement.to_owned()]).await.unwrap();
     }
 
-    fn start() -> Databases {
+    fn start(units: &[&'static str]) -> Databases {
         let directory = tempfile::Builder::new().prefix("meridian-it-world-").tempdir().unwrap().keep();
         let passable = std::os::unix::fs::PermissionsExt::from_mode(0o711);
         std::fs::set_permissions(&directory, passable).unwrap();
         let janitor = janitor(&directory);
-        let unit = |name, number| UnitLayout { name, number, mysql_port: 0, console_port: 0 };
+        let unit = |(name, number): (&&'static str, u32)| UnitLayout { name, number, mysql_port: 0, console_port: 0 };
         let accounts = Accounts { app_user: APP.0.into(), app_password: APP.1.into(), schema: "shop".into() };
-        let layout = Layout { units: vec![unit("hz", 1), unit("bj", 2)], accounts, servers: Default::default() };
+        let layout = Layout { units: units.iter().zip(1..).map(unit).collect(), accounts, servers: Default::default() };
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let world = runtime
             .block_on(World::start(&layout, &directory, &mut State::new(&layout, Files::Remove), |_| {}))

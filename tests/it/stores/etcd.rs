@@ -57,6 +57,7 @@ fn about() -> About {
         own_accounts: Vec::new(),
         compares_rows: Vec::new(),
         compares_leases: Vec::new(),
+        knows: Vec::new(),
     }
 }
 
