@@ -45,19 +45,44 @@ pub async fn put(round_trip: Duration, state: &State, world: &World, nodes: &mut
         let url = format!("--peer-urls=http://127.0.0.1:{}", relays.to(peer).await);
         etcdctl(state, &["member", "update", &id, &url])?;
     }
+    again(nodes, end_members(state)).await?;
     for node in &state.nodes {
         let text = std::fs::read_to_string(&node.config).map_err(|error| error.to_string())?;
         let text = far_from(&text, &node.unit, &units, state, world, &mut relays).await;
         std::fs::write(&node.config, text).map_err(|error| error.to_string())?;
     }
-    let again = async {
+    let start_all = async {
         for node in &state.nodes {
             start_again(node).await;
         }
     };
+    again(nodes, start_all).await
+}
+
+/// Has started again whatever `ending` ends.
+async fn again(nodes: &mut Nodes, ending: impl Future<Output = ()>) -> Result<(), String> {
     tokio::select! {
         outcome = nodes.watch_over() => outcome.map_err(|error| error.to_string()),
-        () = again => Ok(()),
+        () = ending => Ok(()),
+    }
+}
+
+/// Ends the members of etcd one after the other: what they have open among themselves goes the short way.
+async fn end_members(state: &State) {
+    for member in &state.etcd {
+        let argument = format!("--name={}", member.name);
+        let former = find("etcd", &argument);
+        if let Some(pid) = former {
+            rustix::process::kill_process(pid, Signal::KILL).unwrap();
+        }
+        let own = format!("http://127.0.0.1:{}", member.client_port);
+        loop {
+            sleep(Duration::from_millis(200)).await;
+            let answers = find("etcd", &argument) != former && etcdctl_at(&own, &["endpoint", "health"]).is_ok();
+            if answers {
+                break;
+            }
+        }
     }
 }
 
@@ -114,9 +139,12 @@ fn peers_of_members(state: &State) -> Result<Vec<(String, u16)>, String> {
 }
 
 fn etcdctl(state: &State, arguments: &[&str]) -> Result<String, String> {
-    let endpoint = format!("http://127.0.0.1:{}", state.etcd[0].client_port);
+    etcdctl_at(&format!("http://127.0.0.1:{}", state.etcd[0].client_port), arguments)
+}
+
+fn etcdctl_at(endpoint: &str, arguments: &[&str]) -> Result<String, String> {
     let mut command = Command::new("etcdctl");
-    let done = command.env("ETCDCTL_API", "3").args(["--endpoints", &endpoint]).args(arguments).output();
+    let done = command.env("ETCDCTL_API", "3").args(["--endpoints", endpoint]).args(arguments).output();
     let done = done.map_err(|error| format!("etcdctl (package etcd-client): {error}"))?;
     if !done.status.success() {
         return Err(format!("etcdctl {arguments:?}: {}", String::from_utf8_lossy(&done.stderr)));

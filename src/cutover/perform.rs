@@ -119,10 +119,7 @@ pub async fn newest_positions(tools: &Tools, sources: &[(GroupId, UnitId)]) -> R
     let mut positions = Vec::new();
     for (group, source) in sources.iter().copied() {
         let Some(primary) = state.primary_of(source, group) else { continue };
-        let instance = state.instance(primary);
-        let mut server = tools.lines.to(instance).await?;
-        let position = server.position().await?;
-        tools.lines.keep(instance, server);
+        let position = position_at(state.instance(primary), &tools.lines).await?;
         positions.push(FencePosition { group, source, position });
     }
     Ok(positions)
@@ -149,18 +146,20 @@ pub enum NotRecorded {
 pub async fn positions(tools: &Tools, record: &MoveRecord) -> Result<Vec<FencePosition>, NotRecorded> {
     let state = Arc::clone(&tools.controller.snapshots().load().state);
     tools.rows.close(&state, record, Guards::AllHeard).await?;
+    let mut positions = Vec::new();
     for (group, source) in record.sources() {
         let Some(primary) = state.primary_of(source, group) else { continue };
         tools.leftovers.clear(&state, primary).await?;
         let instance = state.instance(primary);
         let mut server = tools.lines.to(instance).await?;
-        let prepared = server.prepared().await?;
+        let (prepared, position) = server.prepared_then_position().await?;
         tools.lines.keep(instance, server);
         if let Some(count) = prepared.filter(|count| *count > 0) {
             return Err(NotRecorded::Prepared { instance: instance.name.clone(), count });
         }
+        positions.push(FencePosition { group, source, position });
     }
-    Ok(newest_positions(tools, &record.sources()).await?)
+    Ok(positions)
 }
 
 /// Who does not have `positions` after `at_most`, and why: the target and every other instance that applies a source's stream, `without` those.
@@ -210,22 +209,39 @@ async fn lag_of(
     at_most: Duration,
 ) -> Option<String> {
     let deadline = Instant::now() + at_most;
-    let mut position = position;
-    for hop in through.iter().chain([&instance]) {
-        let waited = async {
-            let mut server = lines.to(hop).await?;
-            let has = server.wait_for(&position, deadline.saturating_duration_since(Instant::now())).await?;
-            let reached = if has { Some(server.position().await?) } else { None };
-            lines.keep(hop, server);
-            Ok::<_, ServerError>(reached)
-        };
-        match waited.await {
-            Ok(Some(reached)) => position = reached,
-            Ok(None) => return Some(format!("{} lags", hop.name)),
-            Err(error) => return Some(error.to_string()),
-        }
+    let Some(through) = through else { return lag_at(&instance, &lines, &position, deadline).await.err() };
+    let by_its_primary = async {
+        lag_at(&through, &lines, &position, deadline).await?;
+        let position = position_at(&through, &lines).await.map_err(|error| error.to_string())?;
+        lag_at(&instance, &lines, &position, deadline).await
+    };
+    // Unless the last of it was left out on the way (local tables), it comes to have the very position, which takes no further question.
+    tokio::select! {
+        Ok(()) = lag_at(&instance, &lines, &position, deadline) => None,
+        outcome = by_its_primary => outcome.err(),
     }
-    None
+}
+
+/// Errors: why `instance` does not have `position` by the `deadline`.
+async fn lag_at(instance: &Instance, lines: &Lines, position: &str, deadline: Instant) -> Result<(), String> {
+    let waited = async {
+        let mut server = lines.to(instance).await?;
+        let has = server.wait_for(position, deadline.saturating_duration_since(Instant::now())).await?;
+        lines.keep(instance, server);
+        Ok::<_, ServerError>(has)
+    };
+    match waited.await {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(format!("{} lags", instance.name)),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+async fn position_at(instance: &Instance, lines: &Lines) -> Result<String, ServerError> {
+    let mut server = lines.to(instance).await?;
+    let position = server.position().await?;
+    lines.keep(instance, server);
+    Ok(position)
 }
 
 /// Whether the target of each part takes writes. Errors: it does not answer, or is read-only.

@@ -98,6 +98,8 @@ pub struct Server {
     conn: Conn,
     /// Whose server it is.
     pub family: Family,
+    /// The domain it writes in, once it was asked for.
+    domain: Option<String>,
 }
 
 /// One replication channel, by the names of the columns of SHOW … STATUS.
@@ -119,7 +121,7 @@ impl Server {
         };
         let name = instance.name.clone();
         let conn = in_time(&name, PATIENCE, Conn::new(options)).await?;
-        let mut server = Server { name, role: instance.role, conn, family: Family::MySql };
+        let mut server = Server { name, role: instance.role, conn, family: Family::MySql, domain: None };
         let version = server.text("SELECT VERSION()", "its version").await?;
         if version.contains("MariaDB") {
             server.family = Family::MariaDb;
@@ -135,12 +137,15 @@ impl Server {
 
     /// Everything it has in its binlog, as a whole position.
     pub async fn position(&mut self) -> Result<String, ServerError> {
-        let query = match self.family {
+        let position = self.text(self.position_query(), "its position").await?;
+        Ok(position.split_whitespace().collect())
+    }
+
+    fn position_query(&self) -> &'static str {
+        match self.family {
             Family::MariaDb => "SELECT @@GLOBAL.gtid_binlog_pos",
             Family::MySql => "SELECT @@GLOBAL.gtid_executed",
-        };
-        let position = self.text(query, "its position").await?;
-        Ok(position.split_whitespace().collect())
+        }
     }
 
     /// Waits until it has applied `position`, except what it writes itself. Returns whether it has, within `at_most`.
@@ -148,10 +153,9 @@ impl Server {
         let seconds = at_most.as_secs_f64();
         let query = match self.family {
             Family::MariaDb => {
-                let own = self.text("SELECT @@GLOBAL.gtid_domain_id", "its domain").await?;
                 // A primary's own transactions do not come back to it; a replica has its primary's from the channel.
                 let foreign = match self.role {
-                    Role::Primary => without_domain(position, &own),
+                    Role::Primary => without_domain(position, &self.domain().await?),
                     Role::Replica => position.to_owned(),
                 };
                 if foreign.is_empty() {
@@ -163,6 +167,14 @@ impl Server {
         };
         let outcome = self.text_within(&query, "whether it has the position", at_most + GRACE).await?;
         Ok(outcome == "0")
+    }
+
+    /// The domain it writes in; nobody changes that while it runs.
+    async fn domain(&mut self) -> Result<String, ServerError> {
+        if self.domain.is_none() {
+            self.domain = Some(self.text("SELECT @@GLOBAL.gtid_domain_id", "its domain").await?);
+        }
+        Ok(self.domain.clone().unwrap_or_default())
     }
 
     /// Its replication channels.
@@ -187,6 +199,23 @@ impl Server {
         match in_time(&self.name, PATIENCE, self.conn.query::<Row, _>("XA RECOVER")).await {
             Ok(rows) => Ok(Some(rows.len())),
             Err(ServerError::Query { source: mysql_async::Error::Server(_), .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// How many transactions are prepared, `None` if this account may not know; and only then everything it has in its binlog, so that what was
+    /// prepared and committed in between is in one of the two. Asked in one go, because clients wait.
+    pub async fn prepared_then_position(&mut self) -> Result<(Option<usize>, String), ServerError> {
+        let position = self.position_query();
+        let both = async {
+            let mut answers = self.conn.query_iter(format!("XA RECOVER; {position}")).await?;
+            let prepared: Vec<Row> = answers.collect().await?;
+            let position: Vec<String> = answers.collect().await?;
+            Ok((prepared.len(), position.concat()))
+        };
+        match in_time(&self.name, PATIENCE, both).await {
+            Ok((prepared, position)) => Ok((Some(prepared), position.split_whitespace().collect())),
+            Err(ServerError::Query { source: mysql_async::Error::Server(_), .. }) => Ok((None, self.position().await?)),
             Err(error) => Err(error),
         }
     }
