@@ -13,7 +13,7 @@ use crate::admin::operations::{
 };
 use crate::config::Config;
 use crate::control::{Author, ChangeError, Command, Controller, Nodes, Outcome};
-use crate::cutover::{Difference, ForceWish, Goal};
+use crate::cutover::{Difference, FenceStretch, ForceWish, Goal};
 use crate::frontend::registry::SessionEntry;
 use crate::frontend::tally::{Count, Happening};
 use crate::frontend::worker::Node;
@@ -368,6 +368,10 @@ impl Operations for NodeOperations {
             session.looked_up = &looked_up;
         }
         explanation(&snapshot, &session, &statement).1
+    }
+
+    async fn fences(&self) -> Vec<FenceStretch> {
+        self.moving.mover.fences().await
     }
 
     async fn check_schema(&self, group: GroupId) -> Vec<Finding> {

@@ -16,7 +16,7 @@ use crate::sql::KeyValue;
 /// What the console knows, as HELP and every syntax error tell it.
 pub const VERBS: &[(&str, &str)] = &[
     (
-        "SHOW UNITS | GROUPS | INSTANCES | POOLS | SESSIONS | PINS | NODES | FORBIDS | MOVES | QUARANTINES | LAG | HISTORY | DENIALS | REFUSALS | DISAGREEMENTS | OBSERVED | EPOCH",
+        "SHOW UNITS | GROUPS | INSTANCES | POOLS | SESSIONS | PINS | NODES | FENCES | FORBIDS | MOVES | QUARANTINES | LAG | HISTORY | DENIALS | REFUSALS | DISAGREEMENTS | OBSERVED | EPOCH",
         "the state of this node",
     ),
     (
@@ -81,6 +81,8 @@ pub enum Subject {
     Pins,
     /// Nodes that share the control store.
     Nodes,
+    /// The rows of the fence and the leases at the primaries.
+    Fences,
     /// Standing forbids.
     Forbids,
     /// Moves under way.
@@ -111,6 +113,7 @@ const SUBJECTS: &[(&str, Subject)] = &[
     ("SESSIONS", Subject::Sessions),
     ("PINS", Subject::Pins),
     ("NODES", Subject::Nodes),
+    ("FENCES", Subject::Fences),
     ("FORBIDS", Subject::Forbids),
     ("MOVES", Subject::Moves),
     ("QUARANTINES", Subject::Quarantines),
@@ -286,7 +289,7 @@ fn parse_show(mut words: Words<'_>) -> Result<Command, GrammarError> {
         Some((_, found)) => words.end(Command::Show(*found)),
         None => Err(unexpected(
             &subject,
-            "UNITS, GROUPS, INSTANCES, POOLS, SESSIONS, PINS, NODES, FORBIDS, MOVES, QUARANTINES, LAG, HISTORY, DENIALS, REFUSALS, DISAGREEMENTS, OBSERVED or EPOCH",
+            "UNITS, GROUPS, INSTANCES, POOLS, SESSIONS, PINS, NODES, FENCES, FORBIDS, MOVES, QUARANTINES, LAG, HISTORY, DENIALS, REFUSALS, DISAGREEMENTS, OBSERVED or EPOCH",
         )),
     }
 }
@@ -446,7 +449,7 @@ mod tests {
         assert!(found("PROMOTE GLOBAL ZONE").starts_with("found PROMOTE, expected a verb: SHOW, FORBID"));
         assert_eq!(
             found("SHOW TABLES"),
-            "found TABLES, expected UNITS, GROUPS, INSTANCES, POOLS, SESSIONS, PINS, NODES, FORBIDS, MOVES, QUARANTINES, LAG, HISTORY, DENIALS, REFUSALS, DISAGREEMENTS, OBSERVED or EPOCH"
+            "found TABLES, expected UNITS, GROUPS, INSTANCES, POOLS, SESSIONS, PINS, NODES, FENCES, FORBIDS, MOVES, QUARANTINES, LAG, HISTORY, DENIALS, REFUSALS, DISAGREEMENTS, OBSERVED or EPOCH"
         );
     }
 

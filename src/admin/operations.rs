@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use thiserror::Error;
 
-use crate::cutover::{Difference, ForceWish, Goal};
+use crate::cutover::{Difference, FenceStretch, ForceWish, Goal};
 use crate::model::{Epoch, ForbidKind, ForbidScope, GroupId, MoveId, Snapshot, UnitId};
 use crate::monitor::precheck::Finding;
 use crate::route::Explanation;
@@ -31,6 +31,9 @@ pub trait Operations: Send + Sync {
 
     /// The nodes that share the control store, this one among them.
     fn nodes(&self) -> Vec<NodeRow>;
+
+    /// The rows of the fence and the leases; asks each primary that has them.
+    async fn fences(&self) -> Vec<FenceStretch>;
 
     /// Instances with what was measured of them.
     fn instances(&self) -> Vec<InstanceRow>;

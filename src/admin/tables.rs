@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::operations::{InstanceRow, MoveRow, NodeRow, PinRow, PoolRow, PreviewRow, SessionRow, TallyRow};
 use crate::control::past;
-use crate::cutover::Difference;
+use crate::cutover::{Difference, FenceStretch};
 use crate::model::{
     ControlState, Denial, DenialCondition, Epoch, Forbid, ForbidKind, ForbidScope, Group, GroupId, Health, KeyType,
     Lag, LagStanding, Laggard, Link, Quarantine, Snapshot, TableClass, Transform, UnitId, laggard,
@@ -470,6 +470,17 @@ pub fn quarantines(state: &ControlState) -> Table {
         table.push(cells, state.epoch);
     }
     table
+}
+
+/// SHOW FENCES.
+pub fn fences(rows: Vec<FenceStretch>, epoch: Epoch) -> Table {
+    let table = Table::new(&["instance", "group", "what", "#scope_epoch", "state", "valid_until"]);
+    rows.into_iter().fold(table, |table, FenceStretch { instance, group, what, epoch: scope_epoch, state, lease }| {
+        table.with(
+            vec![instance.into(), group.into(), what.into(), scope_epoch.into(), state.into(), lease.into()],
+            epoch,
+        )
+    })
 }
 
 /// RECONCILE.

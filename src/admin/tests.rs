@@ -16,7 +16,7 @@ use super::{
     Account, ChangeRefused, ChangeReport, Config, ConsoleChange, ConsoleRole, DrainReport, ExplainRequest, InstanceRow,
     MoveRow, NodeRow, Operations, PinRow, PoolRow, PreviewRow, SessionRow, TallyRow, serve,
 };
-use crate::cutover::{Difference, ForceWish, Goal};
+use crate::cutover::{Difference, FenceStretch, ForceWish, Goal};
 use crate::model::control_state::InstanceAddress;
 use crate::model::shard::OwnedRange;
 use crate::model::{
@@ -235,6 +235,18 @@ impl Operations for FakeNode {
         Explanation { route, class: format!("{:?}", request.parameters), ..Explanation::default() }
     }
 
+    async fn fences(&self) -> Vec<FenceStretch> {
+        let stretch = |what: &str, epoch, state: &str| FenceStretch {
+            instance: "hz-main-1".to_owned(),
+            group: "main".to_owned(),
+            what: what.to_owned(),
+            epoch,
+            state: state.to_owned(),
+            lease: "2026-11-29 06:00:00.500000".to_owned(),
+        };
+        vec![stretch("the Global Zone", Some(3), "open"), stretch("", None, "not known: hz-main-1 does not answer")]
+    }
+
     async fn check_schema(&self, group: GroupId) -> Vec<Finding> {
         let finding = |severity, reason: String| {
             Finding::at("hz", severity, Check::UniqueKey, "shop.orders", reason, "add the routing key to it")
@@ -367,6 +379,14 @@ async fn the_node_is_shown_with_its_epoch() {
           pinned=temporary table statements=12 backend=hz-main-1 epoch=1"]
     );
     assert_eq!(rows(&mut conn, "SHOW PINS").await, ["reason=temporary table sessions=1 since_start=4 epoch=1"]);
+    assert_eq!(
+        rows(&mut conn, "SHOW FENCES").await,
+        [
+            "instance=hz-main-1 group=main what=the Global Zone scope_epoch=3 state=open valid_until=2026-11-29 06:00:00.500000 epoch=1",
+            "instance=hz-main-1 group=main what= scope_epoch=NULL state=not known: hz-main-1 does not answer \
+             valid_until=2026-11-29 06:00:00.500000 epoch=1",
+        ]
+    );
     assert!(rows(&mut conn, "SHOW FORBIDS").await.is_empty());
     assert!(rows(&mut conn, "SHOW WARNINGS").await.is_empty());
     assert_eq!(rows(&mut conn, "HELP").await.len(), super::grammar::VERBS.len());

@@ -115,7 +115,7 @@ pub async fn answer(text: &str, asker: &Asker, operations: &dyn Operations) -> A
 async fn carry_out(command: Command, asker: &Asker, operations: &dyn Operations) -> Result<Answer, Refusal> {
     let snapshot = operations.snapshot();
     match command {
-        Command::Show(subject) => Ok(Answer::Rows(show(subject, &snapshot, operations))),
+        Command::Show(subject) => Ok(Answer::Rows(show(subject, &snapshot, operations).await)),
         Command::Forbid { scope, kind, reason, if_epoch } => {
             let scope = scope_words::scope(&snapshot.state, &scope)?;
             apply(ConsoleChange::Forbid { scope, kind, reason }, if_epoch, asker, operations).await
@@ -180,7 +180,7 @@ async fn carry_out(command: Command, asker: &Asker, operations: &dyn Operations)
     }
 }
 
-fn show(subject: Subject, snapshot: &Snapshot, operations: &dyn Operations) -> Table {
+async fn show(subject: Subject, snapshot: &Snapshot, operations: &dyn Operations) -> Table {
     let state = &snapshot.state;
     match subject {
         Subject::Units => tables::units(snapshot),
@@ -192,6 +192,7 @@ fn show(subject: Subject, snapshot: &Snapshot, operations: &dyn Operations) -> T
         Subject::Nodes => tables::nodes(operations.nodes(), state.epoch),
         Subject::Forbids => tables::forbids(snapshot),
         Subject::Moves => tables::moves(operations.moves(), state.epoch),
+        Subject::Fences => tables::fences(operations.fences().await, state.epoch),
         Subject::Lag => tables::lag(snapshot),
         Subject::Quarantines => tables::quarantines(state),
         Subject::History => tables::history(state),

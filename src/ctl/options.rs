@@ -172,6 +172,8 @@ pub enum Verb {
         #[arg(long, value_name = "EPOCH")]
         if_epoch: Option<u64>,
     },
+    /// The rows of the fence and the leases, as the primaries have them
+    Fences,
     /// How far followers are behind
     Lag,
     /// What was left behind by force, and what was lost with it
@@ -374,6 +376,7 @@ impl Verb {
                 let (of, to, reason) = (of_group(group), quoted(to), quoted(reason));
                 vec![("force", format!("FORCE UNIT {}{of} TO {to} REASON {reason}{accept}{condition}", quoted(unit)))]
             }
+            Verb::Fences => vec![show("fences")],
             Verb::Lag => vec![show("lag")],
             Verb::Quarantines => vec![show("quarantines")],
             Verb::Reconcile { unit, group } => {

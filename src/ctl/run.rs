@@ -146,6 +146,7 @@ fn as_text(verb: &Verb, epoch: Option<u64>, answers: &Answers) -> String {
         | Verb::Sessions
         | Verb::Pins
         | Verb::Nodes
+        | Verb::Fences
         | Verb::Forbids
         | Verb::Moves
         | Verb::Lag

@@ -21,6 +21,9 @@ use crate::shutdown::Shutdown;
 /// those that began before the move have ended, or their time is over.
 const HOLDERS: Duration = Duration::from_millis(100);
 
+/// How long whoever opens rows for their owner waits: those that hold them have been let in nowhere and are about to go.
+const COMPARERS: Duration = Duration::from_secs(2);
+
 /// Between two questions for whoever holds a row. What InnoDB tells of lock waits is a picture that is taken anew only when nobody has looked at the
 /// last one for 100 ms (MariaDB, `trx_i_s_possibly_fetch_data_into_cache`): whoever asks more often is told the same for ever.
 const LOOKS: Duration = Duration::from_millis(150);
@@ -62,9 +65,14 @@ impl FenceRows {
         self.fences.leases(group)
     }
 
+    /// A connection of the account that sets them.
+    pub(super) async fn connect(&self, instance: &Instance) -> Result<Server, ServerError> {
+        Server::connect(instance, &self.account).await
+    }
+
     /// What is missing of what the fence of the group needs at `instance`; nothing, when it does not answer.
     pub async fn missing_at(&self, instance: &Instance) -> Option<String> {
-        let mut server = Server::connect(instance, &self.account).await.ok()?;
+        let mut server = self.connect(instance).await.ok()?;
         let missing = missing_rows(&mut server).await;
         if missing.is_some() || !self.leases(instance.group) {
             return missing;
@@ -95,11 +103,11 @@ impl FenceRows {
         let (instance, held) = (state.instance(primary), state.group(group));
         let of_source = record.parts.iter().filter(|part| part.extent.group() == group && part.source == source);
         let rows: Vec<Rows> = of_source.flat_map(|part| fence_row::rows_that_move(held, part.extent)).collect();
-        let mut server = Server::connect(instance, &self.account).await?;
+        let mut server = self.connect(instance).await?;
         if guards == Guards::Taken {
             take_guards(&mut server, &held.name).await?;
         }
-        self.set(&mut server, instance, &held.name, &rows, record.id.fence(), false).await
+        self.set(&mut server, instance, (&held.name, &rows), (record.id.fence(), false), HOLDERS).await
         // The guards go with the connection.
     }
 
@@ -113,7 +121,7 @@ impl FenceRows {
     ) -> Result<(), ServerError> {
         let (Some(primary), true) = (state.primary_of(unit, group), self.covers(group)) else { return Ok(()) };
         let (instance, held) = (state.instance(primary), state.group(group));
-        let mut server = Server::connect(instance, &self.account).await?;
+        let mut server = self.connect(instance).await?;
         let rows = fence_row::all_rows(held);
         // Asked each second for as long as it is left behind: the rows themselves are read only when one of them is missing.
         let count: u32 = rows.iter().map(|rows| rows.last - rows.first + 1).sum();
@@ -124,7 +132,7 @@ impl FenceRows {
         }
         let known = epochs(&mut server, name).await?;
         let left: Vec<Rows> = rows.into_iter().flat_map(|rows| behind(rows, since, &known)).collect();
-        self.set(&mut server, instance, name, &left, since, false).await?;
+        self.set(&mut server, instance, (name, &left), (since, false), HOLDERS).await?;
         tracing::warn!(instance = instance.name, "the rows of the fence are closed at what was left behind");
         Ok(())
     }
@@ -140,9 +148,9 @@ impl FenceRows {
             let (group, held) = (part.extent.group(), state.group(part.extent.group()));
             let Some(primary) = state.primary_of(part.target, group) else { continue };
             let instance = state.instance(primary);
-            let mut server = Server::connect(instance, &self.account).await?;
+            let mut server = self.connect(instance).await?;
             let rows = fence_row::rows_that_move(held, part.extent);
-            self.set(&mut server, instance, &held.name, &rows, epoch, true).await?;
+            self.set(&mut server, instance, (&held.name, &rows), (epoch, true), HOLDERS).await?;
         }
         Ok(())
     }
@@ -166,12 +174,12 @@ impl FenceRows {
         let wanted = fence_row::open_rows(state, group, unit);
         let Some(primary) = state.primary_of(unit, group).filter(|_| !wanted.is_empty()) else { return Ok(()) };
         let (instance, name) = (state.instance(primary), &state.group(group).name);
-        let mut server = Server::connect(instance, &self.account).await?;
+        let mut server = self.connect(instance).await?;
         let known = epochs(&mut server, name).await?;
         for (rows, epoch) in wanted {
             // Only those that are behind: nobody writes under them, so that nobody is waited for.
             for behind in behind(rows, epoch, &known) {
-                match self.set(&mut server, instance, name, &[behind], epoch, true).await {
+                match self.set(&mut server, instance, (name, &[behind]), (epoch, true), COMPARERS).await {
                     Err(error) if error.code() == Some(STALE) => {
                         tracing::debug!(instance = instance.name, %epoch, "a row of the fence is ahead of this node");
                     }
@@ -198,10 +206,9 @@ impl FenceRows {
         &self,
         server: &mut Server,
         instance: &Instance,
-        group: &str,
-        rows: &[Rows],
-        epoch: Epoch,
-        is_open: bool,
+        (group, rows): (&str, &[Rows]),
+        (epoch, is_open): (Epoch, bool),
+        holders: Duration,
     ) -> Result<(), ServerError> {
         server.execute("SET SESSION innodb_lock_wait_timeout = 60").await?;
         let thread = server.birth().await?.0;
@@ -215,14 +222,14 @@ impl FenceRows {
         tokio::select! {
             biased;
             set = setting => set,
-            error = self.end_holders(instance, thread) => Err(error),
+            error = self.end_holders(instance, thread, holders) => Err(error),
         }
     }
 
-    /// Ends whoever holds a row that `thread` waits for, again and again. Resolves only when that is not possible.
-    async fn end_holders(&self, instance: &Instance, thread: u64) -> ServerError {
-        sleep(HOLDERS).await;
-        let mut server = match Server::connect(instance, &self.account).await {
+    /// Ends whoever holds a row that `thread` waits for after `patience`, again and again. Resolves only when that is not possible.
+    async fn end_holders(&self, instance: &Instance, thread: u64, patience: Duration) -> ServerError {
+        sleep(patience).await;
+        let mut server = match self.connect(instance).await {
             Ok(server) => server,
             Err(error) => return error,
         };

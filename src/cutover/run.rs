@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep};
 
 use super::checks::{self, Finding};
 use super::event::{self, Events, MoveEvent};
+use super::fence_view::FenceStretch;
 use super::force::{ForceConfig, ForceError, ForceWish};
 use super::goal::{Goal, GoalError, parts_of};
 use super::perform::{self, Tools};
@@ -323,6 +324,11 @@ impl Mover {
         let settled = pictures.wait_for(|picture| picture.unsettled(epoch).is_empty());
         let in_time = tokio::time::timeout(self.deadlines.drain + self.deadlines.end, settled).await;
         in_time.map(drop).map_err(|_| MoveError::NotDrained(self.deadlines.drain + self.deadlines.end))
+    }
+
+    /// The rows of the fence as the primaries have them.
+    pub async fn fences(&self) -> Vec<FenceStretch> {
+        self.tools.rows.shown(&self.state()).await
     }
 
     /// What `goal` would meet. Changes nothing.

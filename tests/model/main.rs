@@ -6,6 +6,7 @@
 mod control;
 mod forced;
 mod gate;
+mod lease;
 mod mutants;
 mod planned;
 mod row;
@@ -14,6 +15,7 @@ mod world;
 use std::collections::BTreeSet;
 
 use forced::{ForceMutant, Forced, NEWER_ROWS_STAY, RECEIVED_IS_KEPT};
+use lease::{CLOSED, Lease, LeaseMutant};
 use meridian::model;
 use mutants::Mutant;
 use planned::{NOTHING_LOST, ONE_OWNER, Planned, SAME_ORDER};
@@ -157,6 +159,34 @@ fn a_row_is_compared_and_not_locked() {
 #[test]
 fn a_position_is_read_before_the_row_is_closed() {
     row_caught(1, 1, RowMutant::ReadBeforeClosed, row::NOTHING_LOST);
+}
+
+#[test]
+fn an_orchestrator_that_comes_late_opens_a_row_again() {
+    row_caught(2, 2, RowMutant::NotMonotone, row::ONE_OWNER);
+}
+
+const SECONDS: u8 = 8;
+
+#[test]
+fn a_source_that_nobody_reaches_is_closed_by_its_lease() {
+    let model = Lease { renewers: 2, seconds: SECONDS, mutant: LeaseMutant::Product };
+    let checker = model.checker().threads(2).spawn_bfs().join();
+    println!("{} states, {} steps deep: leases", checker.unique_state_count(), checker.max_depth());
+    checker.assert_properties();
+}
+
+#[test]
+fn leases_that_prove_nothing() {
+    for mutant in
+        [LeaseMutant::StoreFirst, LeaseMutant::ComparedAtStart, LeaseMutant::NotWaitedOut, LeaseMutant::StoreNotRead]
+    {
+        let model = Lease { renewers: 2, seconds: SECONDS, mutant };
+        let checker =
+            model.checker().finish_when(HasDiscoveries::AnyOf(BTreeSet::from([CLOSED]))).threads(2).spawn_bfs().join();
+        let path = checker.discovery(CLOSED).unwrap_or_else(|| panic!("{mutant:?} does not break '{CLOSED}'"));
+        println!("{mutant:?} is caught after {} states: {:?}", checker.unique_state_count(), path.into_actions());
+    }
 }
 
 fn force_caught(mutant: ForceMutant, law: &'static str) {

@@ -11,6 +11,8 @@ pub enum RowMutant {
     NotLocked,
     /// The source's position is read before its row is closed.
     ReadBeforeClosed,
+    /// A row is set to whatever is asked for, older epochs too.
+    NotMonotone,
 }
 
 /// One exploration.
@@ -135,9 +137,10 @@ impl Model for RowFence {
             actions.extend([Action::Learn(one), Action::Admit(one), Action::Compare(one), Action::Commit(one)]);
         }
         for one in 0..self.orchestrators {
-            actions.extend([Action::Refresh(one), Action::Close(one), Action::OpenOwner(one)]);
+            actions.extend([Action::Close(one), Action::OpenOwner(one)]);
         }
-        // Whoever comes late sets rows; that it changes the store no more is the compare-and-swap's doing, which the planned moves explore.
+        actions.push(Action::Refresh(0));
+        // Whoever comes late goes by what it read at first, and sets rows; that it changes the store no more is the compare-and-swap's doing, which the planned moves explore.
         actions.extend([
             Action::Begin(0),
             Action::Read(0),
@@ -249,7 +252,10 @@ impl RowFence {
             return None;
         }
         let (row, epoch) = (&mut world.rows[usize::from(unit)], Epoch(epoch.into()));
-        *row = Some(FenceRow::set(*row, epoch, passage).ok()?);
+        *row = Some(match self.mutant {
+            RowMutant::NotMonotone => FenceRow { epoch, passage },
+            RowMutant::NotLocked | RowMutant::ReadBeforeClosed => FenceRow::set(*row, epoch, passage).ok()?,
+        });
         Some(())
     }
 }

@@ -4,6 +4,8 @@
 //! The tests take turns: each has the servers for itself, because replication is stopped and delayed.
 
 mod broken;
+mod fence_schema;
+mod guarded;
 mod journal;
 mod lag;
 mod lag_bound;

@@ -276,6 +276,18 @@ async fn rows_move_with_what_they_are_for_and_a_row_ahead_of_a_node_keeps_its_wr
     let order = |user: u32| format!("INSERT INTO orders (user_id, item) VALUES ({user}, 'row')");
     assert_eq!(sent(&mut client, turn.databases, &order(4500)).await, Ok(at("bj")));
     assert_eq!(sent(&mut client, turn.databases, &order(3999)).await, Ok(at("hz")));
+    let shown = rows(&mut console, "SHOW FENCES").await;
+    for (instance, what, state) in [
+        ("hz-main-1", "shards 0-3999", "open"),
+        ("hz-main-1", "shards 4000-4999", "closed"),
+        ("hz-main-1", "the Global Zone", "open"),
+        ("bj-main-1", "shards 4000-4999", "open"),
+        ("bj-main-1", "shards 5000-9999", "open"),
+        ("bj-main-1", "the Global Zone", "closed"),
+    ] {
+        let known = shown.iter().find(|row| row["instance"] == instance && row["what"] == what);
+        assert!(known.is_some_and(|row| row["state"] == state && row["valid_until"].is_empty()), "{what}: {shown:?}");
+    }
     // Somebody else has raised the row: this node has not heard of it, and what it sends has to wait.
     let raise = "CALL meridian.set_fence('main', 65536, 65536, 1000000, 0)";
     turn.databases.run_unlogged("hz", raise).await;

@@ -10,7 +10,7 @@ mod encryption;
 mod endings;
 mod local_files;
 mod prepared;
-mod raw;
+pub mod raw;
 mod results;
 mod users;
 mod xa;
