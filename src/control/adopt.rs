@@ -364,7 +364,7 @@ mod tests {
 
     fn with_another_unit(state: &mut ControlState) {
         let (unit, like) = (UnitId(state.units.len() as u16), state.instances[0].clone());
-        state.units.push(Unit { name: "sh".to_owned(), ..state.units[0].clone() });
+        state.units.push(Unit { name: "sh".to_owned() });
         state.instances.push(Instance { name: "sh-main-1".to_owned(), unit, ..like });
     }
 
