@@ -20,8 +20,8 @@ use crate::wire::packet::{HEADER, write_packet};
 use crate::wire::query_attributes::NO_ATTRIBUTES;
 use crate::wire::text_result::{Column, ColumnKind, RowFormat, TextResult};
 
-/// What names something that only the connection of the last reply knows.
-const OF_THE_LAST_REPLY: [&str; 6] = ["ROW_COUNT", "DIAGNOSTICS", "WARNINGS", "ERRORS", "WARNING_COUNT", "ERROR_COUNT"];
+/// What names warnings that only the connection of the last reply knows.
+const OF_ITS_WARNINGS: [&str; 5] = ["DIAGNOSTICS", "WARNINGS", "ERRORS", "WARNING_COUNT", "ERROR_COUNT"];
 
 /// How long a KILL waits for the killed session to close its client's connection.
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -43,11 +43,13 @@ impl Session {
                 if matches!(statement.first().class, StatementClass::Xa(_)) && self.transaction.is_begun() {
                     return self.send(&error_reply::text(&error_reply::outside_branch(), sequence)).await;
                 }
+                let before = self.before();
                 self.queue(request, statement);
                 self.show(None);
-                self.send_ok(sequence).await
+                self.send_ok_of_transaction(before, statement, sequence).await
             }
             Answer::DropQueue => {
+                let before = self.before();
                 self.transaction = Transaction::None;
                 if let StatementClass::Commit(completion) | StatementClass::Rollback(completion) =
                     statement.first().class
@@ -57,7 +59,7 @@ impl Session {
                     self.transaction.queue(begin).begun = true;
                 }
                 self.show(None);
-                self.send_ok(sequence).await?;
+                self.send_ok_of_transaction(before, statement, sequence).await?;
                 end_of_release(statement)
             }
             Answer::Session => {
@@ -219,8 +221,9 @@ impl Session {
                 self.left_behind = Some(LeftBehind { row_count: -1, warnings: None });
                 Some(self.value(&heading, left.row_count.to_string(), request))
             }
-            _ if left.row_count <= 0 && left.warnings.is_none() => None,
-            _ if OF_THE_LAST_REPLY.iter().any(|asked| text.contains(asked)) => {
+            _ if left.row_count > 0 && text.contains("ROW_COUNT")
+                || left.warnings.is_some() && OF_ITS_WARNINGS.iter().any(|asked| text.contains(asked)) =>
+            {
                 let text = ClientText {
                     errno: 1105,
                     sqlstate: "HY000",

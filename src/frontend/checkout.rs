@@ -3,6 +3,7 @@
 use super::dispatch::NotCarried;
 use super::error_reply;
 use super::held::{Held, InsertId};
+use super::leavings::{asks_elsewhere, names_leavings};
 use super::reading::login_names;
 use super::session::{Request, Session, Subject};
 use crate::backend::{Checkout, CheckoutError, ConnectionError};
@@ -10,6 +11,7 @@ use crate::control::WriteTicket;
 use crate::model::{GroupId, Health, InstanceId, Role, Snapshot};
 use crate::route::Target;
 use crate::sql::{Facts, Placement, Statement, StatementClass};
+use crate::wire::command::Command;
 
 /// Which connections will do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,6 +156,7 @@ impl Session {
     pub(super) fn is_ready(&self, held: &mut Held, request: &mut Request, statement: &Statement) -> bool {
         let connection = &mut held.checkout.connection;
         connection.is_in_state(&self.state)
+            && !asks_elsewhere(held.last_statement, statement)
             && (held.insert_id != InsertId::Foreign || !needs_insert_id(request, statement))
             && match &request.subject {
                 Subject::Execute(execution) => execution.is_ready(connection, &mut request.command),
@@ -174,15 +177,24 @@ impl Session {
             Box::pin(connection.bring_to(&self.state, &login_names(self.collation))).await?;
         }
         let mut ahead = None;
+        let told = asks_elsewhere(held.last_statement, statement) && names_leavings(request);
         if held.insert_id == InsertId::Foreign && needs_insert_id(request, statement) {
             if connection.last_insert_id != Some(self.last_insert_id) {
-                ahead = Some(self.query_packet(format!("SET last_insert_id={}", self.last_insert_id).as_bytes()));
+                let set = format!("SET last_insert_id={}", self.last_insert_id);
+                match told {
+                    // It must not be the last thing the connection did.
+                    true => drop(Box::pin(connection.confirmed(Command::Query, set.as_bytes())).await?),
+                    false => ahead = Some(self.query_packet(set.as_bytes())),
+                }
                 connection.last_insert_id = Some(self.last_insert_id);
             }
             held.insert_id = InsertId::Told;
         }
+        if told {
+            Box::pin(self.tell_leavings(held, request)).await?;
+        }
         if let Subject::Execute(execution) = &mut request.subject {
-            execution.make_ready(connection, &mut request.command).await?;
+            execution.make_ready(&mut held.checkout.connection, &mut request.command).await?;
         }
         Ok(ahead)
     }

@@ -10,7 +10,9 @@ use super::transaction::Autocommit;
 use crate::backend::SessionState;
 use crate::fault::ClientText;
 use crate::model::GroupId;
-use crate::sql::{Effect, Facts, Family, Hint, KeyUse, PinReason, Placement, Plan, Statement, StatementClass};
+use crate::sql::{
+    Effect, Facts, Family, FoundRows, Hint, KeyUse, PinReason, Placement, Plan, Statement, StatementClass,
+};
 use crate::wire::capability::Capabilities;
 use crate::wire::command::Command;
 use crate::wire::query_attributes::text_of_query;
@@ -237,6 +239,7 @@ impl Session {
         self.autocommit = Autocommit::On;
         self.last_insert_id = 0;
         self.left_behind = None;
+        self.found_rows = Some(0);
         self.prepared.clear();
         self.show(None);
     }
@@ -252,7 +255,7 @@ fn fixed(class: StatementClass, effects: Vec<Effect>) -> Statement {
         placement: Placement::Tableless,
         effects,
         asks_previous: false,
-        leaves_found_rows: false,
+        found_rows: FoundRows::Counted,
         repeatable: true,
         escape: None,
     };

@@ -9,7 +9,7 @@ use super::client::ReceivedCommand;
 use super::error_reply;
 use super::fence_words::no_branches;
 use super::fenced::{FencedWrite, is_of_branches};
-use super::held::Held;
+use super::held::{Held, LastStatement};
 use super::hold::no_lease;
 use super::leased::{self, End};
 use super::observe::{changed_schema, observe_cursor};
@@ -311,6 +311,7 @@ impl Session {
     async fn exchange(&mut self, held: &mut Held, sent: &Sent<'_>) -> Result<Relayed, RelayError> {
         let connection = &mut held.checkout.connection;
         held.shown = held.last_reply.take();
+        held.last_statement = LastStatement::Own;
         held.read_ahead = None;
         connection.begin_command();
         // A plain BEGIN travels in the same write. Anything longer is confirmed step by step: a SAVEPOINT that failed

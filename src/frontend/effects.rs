@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::held::{Held, LeftBehind, read_warnings};
+use super::held::{Held, LastStatement, LeftBehind, read_warnings};
 use super::readback;
 use super::reading::Reading;
 use super::relay::Relayed;
@@ -86,6 +86,7 @@ impl Session {
         // Asking ends what SHOW WARNINGS would show.
         let warnings = if relayed.end.warnings > 0 { read_warnings(held).await } else { None };
         self.left_behind = Some(LeftBehind { row_count: 0, warnings });
+        held.last_statement = LastStatement::Foreign;
         let Some(values) = readback::variables(held, names).await else {
             return pin(held, PinReason::UnknownSet);
         };

@@ -13,7 +13,7 @@ use super::fence_words::{
     Compared, LeasedCommit, errno_of, in_its_place, lease_question, leased_commit, no_guard, not_readable,
     not_under_lease, question, rolled_back, rows_of, said, sequence_of,
 };
-use super::held::{Held, ReadAhead, read_warnings};
+use super::held::{Held, LastStatement, ReadAhead, read_warnings};
 use super::relay::{ClientState, RelayError, Relayed};
 use super::session::{Request, Session, SessionEnd};
 use super::transaction::{Autocommit, Opening, Transaction};
@@ -405,6 +405,7 @@ impl Session {
 
 /// A command of Meridian's own with a reply that is looked at by whoever asked.
 async fn ask(held: &mut Held, text: &[u8]) -> Result<Vec<u8>, RelayError> {
+    held.last_statement = LastStatement::Foreign;
     let reply = held.checkout.connection.ask(Command::Query, text, ReplyKind::Query).await;
     reply.map(|reply| reply.bytes).map_err(|_| RelayError::Backend { forwarded: false })
 }

@@ -69,6 +69,8 @@ pub struct Held {
     pub shown: Option<LastReply>,
     /// What its LAST_INSERT_ID() is to this session.
     pub insert_id: InsertId,
+    /// Whose statement was its last one.
+    pub last_statement: LastStatement,
     /// The warnings of the last reply, read before Meridian said something of its own behind it: what the reply left is not to be asked
     /// for here, but for its insert id.
     pub read_ahead: Option<ReadAhead>,
@@ -94,6 +96,15 @@ pub enum InsertId {
     Moved,
 }
 
+/// Whose statement a connection ran last: FOUND_ROWS(), ROW_COUNT() and @@warning_count tell of that one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LastStatement {
+    /// Somebody else's.
+    Foreign,
+    /// The session's own.
+    Own,
+}
+
 impl Held {
     /// A connection that is kept for no reason yet. Boxed, because it changes hands several times per statement.
     pub fn boxed(checkout: Checkout, target: Target) -> Box<Held> {
@@ -105,6 +116,7 @@ impl Held {
             last_reply: None,
             shown: None,
             insert_id,
+            last_statement: LastStatement::Foreign,
             read_ahead: None,
             end: Vec::new(),
         })

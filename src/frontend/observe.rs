@@ -11,7 +11,7 @@ use super::transaction::{Autocommit, OpenTransaction, Opening, Transaction};
 use crate::control::WriteTicket;
 use crate::model::{GroupId, Snapshot};
 use crate::route::{Route, TransactionAccess};
-use crate::sql::{Effect, Facts, PinReason, Placement, Statement, StatementClass, XaStep};
+use crate::sql::{Effect, Facts, FoundRows, PinReason, Placement, Statement, StatementClass, XaStep};
 use crate::wire::command::Command;
 use crate::wire::scanner::{EndKind, ReplyKind};
 use crate::wire::status;
@@ -162,7 +162,7 @@ impl Session {
         let left = LastReply {
             insert_id: end.insert_id != 0,
             warnings: failed || end.warnings > 0,
-            found_rows: statement.plan.statements.iter().any(|facts| facts.leaves_found_rows),
+            found_rows: statement.plan.statements.iter().any(|facts| facts.found_rows == FoundRows::Calculated),
             row_count: if end.kind == EndKind::Ok { i64::try_from(end.affected_rows).unwrap_or(i64::MAX) } else { -1 },
         };
         let statements = &statement.plan.statements;
@@ -170,7 +170,7 @@ impl Session {
             held.insert_id = InsertId::Moved;
             held.checkout.connection.last_insert_id = None;
         }
-        self.note_found_rows(relayed, statement);
+        self.note_found_rows(end, statement);
         // SHOW WARNINGS leaves what it shows: it can be asked again.
         if !failed && held.shown.is_some() && statements.iter().all(asks_diagnostics) {
             held.last_reply = held.shown;
@@ -188,17 +188,6 @@ impl Session {
         let left = if read_ahead.is_some() { LastReply { warnings: false, row_count: 0, ..left } } else { left };
         self.left_behind = Some(LeftBehind { row_count, warnings: read_ahead.and_then(|read| read.warnings) });
         held.last_reply = left.is_askable().then_some(left);
-    }
-
-    /// A SELECT that gave its rows at once has told how many it found; anything else has not, or has changed nothing about it.
-    fn note_found_rows(&mut self, relayed: &Relayed, statement: &Statement) {
-        let end = &relayed.end;
-        let reads = matches!(statement.first().class, StatementClass::Read | StatementClass::LockingRead);
-        self.found_rows = match statement.plan.statements.as_slice() {
-            [alone] if alone.leaves_found_rows => None,
-            [_] if reads && end.kind == EndKind::Eof && end.seen_status & status::CURSOR_EXISTS == 0 => Some(end.rows),
-            _ => None,
-        };
     }
 }
 

@@ -25,6 +25,7 @@ use super::prepared::PreparedStatements;
 use super::reading::Reading;
 use super::registry::{Presence, Shown};
 use super::transaction::{Autocommit, Transaction};
+use super::transaction_trackers::waits_read_only;
 use super::users::KnownUser;
 use super::worker::Worker;
 use crate::backend::gauge::InstanceGauge;
@@ -485,10 +486,11 @@ impl Session {
     pub(super) fn status(&self) -> u16 {
         let autocommit = if self.autocommit == Autocommit::On { status::AUTOCOMMIT } else { 0 };
         let in_transaction = if self.transaction.is_begun() { status::IN_TRANS } else { 0 };
+        let read_only = if waits_read_only(&self.transaction) { status::IN_TRANS_READONLY } else { 0 };
         let escapes = if self.reading.mode.no_backslash_escapes { status::NO_BACKSLASH_ESCAPES } else { 0 };
         let mariadb = self.listener.dialect.family == Family::MariaDb;
         let quotes = if self.reading.mode.ansi_quotes && mariadb { status::ANSI_QUOTES } else { 0 };
-        autocommit | in_transaction | escapes | quotes
+        autocommit | in_transaction | read_only | escapes | quotes
     }
 
     /// The flags that make this client's pool.

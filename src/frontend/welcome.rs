@@ -205,7 +205,7 @@ async fn begin(
         shown: Shown::default(),
         shown_state: None,
         last_insert_id: 0,
-        found_rows: None,
+        found_rows: Some(0),
         prepared: Default::default(),
         pools: smallvec::SmallVec::new(),
     };

@@ -17,8 +17,8 @@ use super::literal;
 use super::resolve;
 use super::shape;
 use super::statement::{
-    BoundKey, CharsetClass, Dialect, Disagreement, Effect, Facts, KeyReading, KeySource, KeyUse, KeyValue, Keys,
-    PinReason, Placement, Plan, Shape, SqlContext, SqlMode, SqlRefusal, Statement, StatementClass,
+    BoundKey, CharsetClass, Dialect, Disagreement, Effect, Facts, FoundRows, KeyReading, KeySource, KeyUse, KeyValue,
+    Keys, PinReason, Placement, Plan, Shape, SqlContext, SqlMode, SqlRefusal, Statement, StatementClass,
 };
 use super::token::{self, Token};
 use crate::model::Catalog;
@@ -106,7 +106,7 @@ pub(super) fn unknown(placement: Placement) -> Facts {
         placement,
         effects: vec![Effect::Pin(PinReason::UnknownStatement)],
         asks_previous: false,
-        leaves_found_rows: false,
+        found_rows: FoundRows::Counted,
         repeatable: false,
         escape: None,
     }

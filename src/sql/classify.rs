@@ -9,7 +9,7 @@ use super::ddl;
 use super::effects;
 use super::session;
 use super::set;
-use super::statement::{Effect, Facts, KeyUse, PinReason, Placement, SqlRefusal, StatementClass, WriteKind};
+use super::statement::{Effect, Facts, FoundRows, KeyUse, PinReason, Placement, SqlRefusal, StatementClass, WriteKind};
 use super::token::{Token, TokenKind};
 
 /// One statement's facts and what the rest of its packet must know.
@@ -178,7 +178,7 @@ fn from_set(work: &Work<'_>, tokens: &[Token<'_>]) -> Found {
         placement,
         effects,
         asks_previous: outcome.asks_previous || traces.asks_previous,
-        leaves_found_rows: false,
+        found_rows: if traces.selects { FoundRows::Counted } else { FoundRows::Kept },
         repeatable: false,
         escape: outcome.escape,
     };

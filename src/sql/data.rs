@@ -10,7 +10,7 @@ use super::parse;
 use super::resolve::{self, Access, Class, Resolved};
 use super::routine;
 use super::statement::{
-    Disagreement, Effect, Facts, KeyUse, Keys, PinReason, Placement, SqlRefusal, StatementClass, WriteKind,
+    Disagreement, Effect, Facts, FoundRows, KeyUse, Keys, PinReason, Placement, SqlRefusal, StatementClass, WriteKind,
 };
 use super::structure::{Column, Level, Name, Structure};
 use super::token::{Token, name_at};
@@ -42,12 +42,18 @@ pub(super) fn change(work: &Work<'_>, tokens: &[Token<'_>], kind: WriteKind) -> 
 
 fn found(class: StatementClass, placement: Placement, key_use: KeyUse, traces: Traces) -> Found {
     let repeatable = class == StatementClass::Read && traces.is_pure && !traces.asks_previous;
+    let found_rows = match class {
+        _ if traces.calculates_found_rows => FoundRows::Calculated,
+        StatementClass::Write(WriteKind::Insert) if !traces.selects => FoundRows::Kept,
+        // UPDATE and DELETE count what they match, at one family and with some plans.
+        _ => FoundRows::Counted,
+    };
     let facts = Facts {
         class,
         placement,
         effects: traces.effects,
         asks_previous: traces.asks_previous,
-        leaves_found_rows: traces.leaves_found_rows,
+        found_rows,
         repeatable,
         escape: None,
     };

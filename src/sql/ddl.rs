@@ -7,7 +7,7 @@ use super::classify::Found;
 use super::data;
 use super::resolve;
 use super::session;
-use super::statement::{Effect, Facts, PinReason, Placement, SqlRefusal, StatementClass, WriteKind};
+use super::statement::{Effect, Facts, FoundRows, PinReason, Placement, SqlRefusal, StatementClass, WriteKind};
 use super::structure::Name;
 use super::token::{Token, name_at};
 use crate::model::GroupId;
@@ -78,8 +78,16 @@ pub(super) fn schema(work: &Work<'_>, tokens: &[Token<'_>]) -> Found {
 }
 
 fn facts(class: StatementClass, placement: Placement, effects: Vec<Effect>) -> Found {
-    Facts { class, placement, effects, asks_previous: false, leaves_found_rows: false, repeatable: false, escape: None }
-        .into()
+    Facts {
+        class,
+        placement,
+        effects,
+        asks_previous: false,
+        found_rows: FoundRows::Counted,
+        repeatable: false,
+        escape: None,
+    }
+    .into()
 }
 
 fn ddl(placement: Placement) -> Found {

@@ -16,7 +16,10 @@ pub(super) struct Traces {
     /// It takes a lock or changes a sequence or session state: not a plain read.
     pub(super) is_active: bool,
     pub(super) asks_previous: bool,
-    pub(super) leaves_found_rows: bool,
+    /// SQL_CALC_FOUND_ROWS.
+    pub(super) calculates_found_rows: bool,
+    /// It selects, in all or in part.
+    pub(super) selects: bool,
     /// It calls a function that is neither the servers' own nor in the catalog.
     pub(super) is_unknown: bool,
     /// Every function in it is known to have no side effect.
@@ -111,8 +114,9 @@ fn word(context: Within<'_>, tokens: &[Token<'_>], index: usize, traces: &mut Tr
     let token = &tokens[index];
     let next_is = |ahead: usize, keyword: &str| tokens.get(index + ahead).is_some_and(|next| next.is(keyword));
     if token.is("sql_calc_found_rows") {
-        traces.leaves_found_rows = true;
+        traces.calculates_found_rows = true;
     }
+    traces.selects |= token.is_any(&["select", "table"]);
     let is_sequence_word = token.is("next") && next_is(1, "value") && next_is(2, "for");
     let is_oracle_form = token.is_qualified && token.bytes.eq_ignore_ascii_case(b"nextval");
     if is_sequence_word || is_oracle_form {

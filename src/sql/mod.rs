@@ -60,7 +60,7 @@ pub use plan_cache::PlanCache;
 pub use reached::{Reached, reached};
 pub use shape::{digest, readable};
 pub use statement::{
-    BeginOptions, BoundKey, CharsetClass, Completion, Dialect, Disagreement, Effect, Facts, Family, Hint, KeyReading,
-    KeySource, KeyUse, KeyValue, Keys, PinReason, Placement, Plan, ReadLevel, Shape, SqlContext, SqlMode, SqlRefusal,
-    Statement, StatementClass, WriteKind, XaStep,
+    BeginOptions, BoundKey, CharsetClass, Completion, Dialect, Disagreement, Effect, Facts, Family, FoundRows, Hint,
+    KeyReading, KeySource, KeyUse, KeyValue, Keys, PinReason, Placement, Plan, ReadLevel, Shape, SqlContext, SqlMode,
+    SqlRefusal, Statement, StatementClass, WriteKind, XaStep,
 };

@@ -9,7 +9,8 @@ use super::effects;
 use super::literal;
 use super::resolve::{self, Access};
 use super::statement::{
-    BeginOptions, Completion, Effect, Facts, Keys, PinReason, Placement, SqlRefusal, Statement, StatementClass, XaStep,
+    BeginOptions, Completion, Effect, Facts, FoundRows, Keys, PinReason, Placement, SqlRefusal, Statement,
+    StatementClass, XaStep,
 };
 use super::token::{Token, TokenKind, name_at};
 
@@ -260,7 +261,7 @@ pub(super) fn prepared(work: &Work<'_>, tokens: &[Token<'_>]) -> Found {
     let source = if is_immediate { tokens.get(2) } else { tokens.iter().skip_while(|token| !token.is("from")).nth(1) };
     let inner = source.filter(|token| token.kind == TokenKind::Text).and_then(|token| inner(work, token));
     let leaves_nothing = inner.as_ref().is_some_and(|inner| {
-        inner.plan.statements.iter().all(|facts| facts.effects.is_empty() && !facts.leaves_found_rows)
+        inner.plan.statements.iter().all(|facts| facts.effects.is_empty() && facts.found_rows != FoundRows::Calculated)
     });
     let effects = match name(tokens.get(1)) {
         Some(name) if leaves_nothing && !is_immediate => vec![Effect::Opened { reason: PinReason::SqlPrepare, name }],

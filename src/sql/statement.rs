@@ -434,6 +434,17 @@ pub struct Hint {
     pub unit: Option<String>,
 }
 
+/// What FOUND_ROWS() says behind a statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FoundRows {
+    /// More than its rows tell: SQL_CALC_FOUND_ROWS.
+    Calculated,
+    /// What it said ahead of it, at both families.
+    Kept,
+    /// The rows of a SELECT; of anything else nobody knows.
+    Counted,
+}
+
 /// The facts of one statement shape.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {
@@ -445,8 +456,8 @@ pub struct Facts {
     pub effects: Vec<Effect>,
     /// It asks for something the previous reply left: LAST_INSERT_ID(), ROW_COUNT(), FOUND_ROWS(), SHOW WARNINGS/ERRORS, GET DIAGNOSTICS.
     pub asks_previous: bool,
-    /// SQL_CALC_FOUND_ROWS: FOUND_ROWS() may follow.
-    pub leaves_found_rows: bool,
+    /// What becomes of FOUND_ROWS().
+    pub found_rows: FoundRows,
     /// A read that is proved to have no side effect, so that it may be sent again.
     pub repeatable: bool,
     /// A statement only the grant `escapes` allows, by name (SET GLOBAL, sql_log_bin …).

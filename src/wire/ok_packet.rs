@@ -1,6 +1,7 @@
 //! OK packets: made for answers of our own, read after login and COM_PING.
 
 use super::payload::{PayloadReader, Truncated, put_lenenc, put_lenenc_bytes};
+use super::status;
 
 /// What an OK packet says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,6 +27,15 @@ impl<'a> OkPacket<'a> {
     /// The payload with header 0xFE, which ends rows under DEPRECATE_EOF.
     pub fn encode_as_eof(&self) -> Vec<u8> {
         self.encode_with(0xFE)
+    }
+
+    /// The payload with header 0x00, and the session-state blob `trackers`, for clients that negotiated SESSION_TRACK.
+    pub fn encode_tracked(&self, trackers: &[u8]) -> Vec<u8> {
+        let status = self.status | status::SESSION_STATE_CHANGED;
+        let mut out = OkPacket { status, info: b"", ..self.clone() }.encode();
+        put_lenenc_bytes(&mut out, self.info);
+        put_lenenc_bytes(&mut out, trackers);
+        out
     }
 
     fn encode_with(&self, header: u8) -> Vec<u8> {
@@ -71,6 +81,16 @@ mod tests {
         assert_eq!(OkPacket::parse(&packet.encode()), Ok(packet.clone()));
         assert_eq!(OkPacket::parse(&packet.encode_as_eof()), Ok(packet.clone()));
         assert_eq!(OkPacket::parse(&packet.encode()[..6]), Err(Truncated));
+    }
+
+    #[test]
+    fn trackers_stand_behind_the_sentence() {
+        let packet = OkPacket { status: 1, ..OkPacket::default() };
+        assert_eq!(
+            packet.encode_tracked(b"\x05\t\x08T_______"),
+            b"\x00\x00\x00\x01@\x00\x00\x00\x0b\x05\t\x08T_______"
+        );
+        assert_eq!(packet.encode_tracked(b""), b"\x00\x00\x00\x01@\x00\x00\x00\x00");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What session statements leave behind, ask for, or are refused for.
 
 use super::world::{check, world};
-use crate::sql::{branch_id, lock_names};
+use crate::sql::{FoundRows, analyze, branch_id, lock_names};
 
 #[test]
 fn transactions_are_told_by_their_words() {
@@ -283,6 +283,26 @@ fn other_session_statements() {
             ("SELECT BENCHMARK(1, 1)", "Read tableless"),
         ],
     );
+}
+
+#[test]
+fn what_counts_rows_of_its_own_does_not_keep_what_was_found() {
+    let world = world();
+    let kept = |text: &str| analyze(text.as_bytes(), &world.context()).first().found_rows == FoundRows::Kept;
+    for text in ["INSERT INTO orders (user_id) VALUES (50), (51)", "SET @a = 1", "SET NAMES utf8mb4"] {
+        assert!(kept(text), "{text}");
+    }
+    for text in [
+        "INSERT INTO orders (user_id) SELECT 50",
+        "INSERT INTO orders (user_id) VALUES ((SELECT 50))",
+        "SET @a = (SELECT 1)",
+        "UPDATE orders SET item = 'x' WHERE user_id = 50",
+        "DELETE FROM orders WHERE user_id = 50",
+        "SELECT SQL_CALC_FOUND_ROWS 1",
+        "SHOW TABLES",
+    ] {
+        assert!(!kept(text), "{text}");
+    }
 }
 
 #[test]

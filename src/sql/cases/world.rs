@@ -153,7 +153,7 @@ pub(super) fn line(statement: &Statement) -> String {
             }
             for (set, name) in [
                 (facts.asks_previous, "asks"),
-                (facts.leaves_found_rows, "found_rows"),
+                (facts.found_rows == FoundRows::Calculated, "found_rows"),
                 (facts.repeatable, "repeatable"),
             ] {
                 if set {
