@@ -14,7 +14,7 @@ use super::lines::Lines;
 use super::peers::Peers;
 use super::server::{ControlAccount, Server, ServerError};
 use crate::control::Controller;
-use crate::model::{ControlState, Extent, FencePosition, GroupId, Instance, InstanceId, MoveRecord, UnitId};
+use crate::model::{ControlState, Extent, FencePosition, GroupId, Instance, InstanceId, MovePart, MoveRecord, UnitId};
 
 /// Ends transactions of clients; the node's sessions are not known here.
 pub trait EndSessions: Send + Sync {
@@ -245,10 +245,9 @@ async fn position_at(instance: &Instance, lines: &Lines) -> Result<String, Serve
 }
 
 /// Whether the target of each part takes writes. Errors: it does not answer, or is read-only.
-pub async fn targets_are_open(tools: &Tools, record: &MoveRecord) -> Result<(), String> {
+pub async fn targets_are_open(tools: &Tools, parts: &[MovePart]) -> Result<(), String> {
     let state = Arc::clone(&tools.controller.snapshots().load().state);
-    let mut targets: Vec<(GroupId, UnitId)> =
-        record.parts.iter().map(|part| (part.extent.group(), part.target)).collect();
+    let mut targets: Vec<(GroupId, UnitId)> = parts.iter().map(|part| (part.extent.group(), part.target)).collect();
     targets.sort_unstable();
     targets.dedup();
     for (group, target) in targets {

@@ -465,7 +465,9 @@ impl Mover {
         let positions = perform::newest_positions(&self.tools, &sources_of(parts))
             .await
             .map_err(|error| vec![error.to_string()])?;
-        let behind = perform::behind(&self.tools, &positions, without, self.deadlines.catch_up).await;
+        let behind = perform::behind(&self.tools, &positions, without, self.deadlines.catch_up);
+        // As it will be asked while clients wait, so that every connection is there by then. Whether they are open is looked at with the other checks.
+        let (behind, _) = tokio::join!(behind, perform::targets_are_open(&self.tools, parts));
         if behind.is_empty() { Ok(began.elapsed()) } else { Err(behind) }
     }
 
@@ -562,7 +564,7 @@ impl Mover {
     /// Why the targets cannot take over yet, after `at_most`: who lacks what the sources have written, or takes no writes.
     async fn not_reached(&self, record: &MoveRecord, positions: &[FencePosition], at_most: Duration) -> Option<String> {
         let behind = perform::behind(&self.tools, positions, &[], at_most);
-        let (behind, open) = tokio::join!(behind, perform::targets_are_open(&self.tools, record));
+        let (behind, open) = tokio::join!(behind, perform::targets_are_open(&self.tools, &record.parts));
         if behind.is_empty() { open.err() } else { Some(behind.join(", ")) }
     }
 
