@@ -2,7 +2,8 @@
 //! most answers.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::server::{ControlAccount, Server, ServerError};
 use crate::model::{Instance, InstanceAddress};
@@ -11,6 +12,18 @@ use crate::model::{Instance, InstanceAddress};
 pub struct Lines {
     account: ControlAccount,
     idle: Mutex<HashMap<Way, Vec<Server>>>,
+    users: AtomicUsize,
+}
+
+/// Somebody puts several questions.
+pub struct InUse(Arc<Lines>);
+
+impl Drop for InUse {
+    fn drop(&mut self) {
+        if self.0.users.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.0.idle().clear();
+        }
+    }
 }
 
 /// Where a connection leads, and as which instance it asks there.
@@ -19,7 +32,7 @@ type Way = (String, InstanceAddress);
 impl Lines {
     /// None yet; they are `account`'s.
     pub fn new(account: ControlAccount) -> Lines {
-        Lines { account, idle: Mutex::default() }
+        Lines { account, idle: Mutex::default(), users: AtomicUsize::new(0) }
     }
 
     /// A connection to `instance`: one that was kept, which may have broken meanwhile, or a new one. Errors: it does not answer, or refuses.
@@ -31,14 +44,17 @@ impl Lines {
         }
     }
 
-    /// Keeps a connection whose last question was answered. One that was not may be in the middle of something, and is dropped.
+    /// Keeps a connection whose last question was answered, while somebody has more of them. One that was not may be in the middle of something, and is dropped.
     pub fn keep(&self, instance: &Instance, server: Server) {
-        self.idle().entry(way(instance)).or_default().push(server);
+        if self.users.load(Ordering::SeqCst) > 0 {
+            self.idle().entry(way(instance)).or_default().push(server);
+        }
     }
 
-    /// Ends all that are idle: for when nobody is waiting any more.
-    pub fn hang_up(&self) {
-        self.idle().clear();
+    /// Idle connections are kept as long as somebody has one of these.
+    pub fn in_use(self: &Arc<Self>) -> InUse {
+        self.users.fetch_add(1, Ordering::SeqCst);
+        InUse(Arc::clone(self))
     }
 
     fn idle(&self) -> MutexGuard<'_, HashMap<Way, Vec<Server>>> {

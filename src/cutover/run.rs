@@ -333,6 +333,7 @@ impl Mover {
 
     /// What `goal` would meet. Changes nothing.
     pub async fn preview(&self, goal: &Goal, author: &Author) -> Result<Preview, MoveError> {
+        let _until_here = self.tools.lines.in_use();
         let state = self.state();
         let parts = parts_of(goal, &state)?;
         let (findings, without) = self.findings(&state, &parts).await;
@@ -349,6 +350,7 @@ impl Mover {
     }
 
     async fn carry_out(&self, goal: &Goal, author: &Author, if_epoch: Option<Epoch>) -> Result<MoveEnd, MoveError> {
+        let _until_here = self.tools.lines.in_use();
         let controller = &self.tools.controller;
         let (goal, if_epoch) = match goal {
             Goal::Key { group, key, target } => {
@@ -473,6 +475,7 @@ impl Mover {
 
     /// Steps until the move has ended.
     async fn run(&self, id: MoveId) -> MoveEnd {
+        let _until_here = self.tools.lines.in_use();
         let began = Instant::now();
         let (mut phase_began, mut in_recorded) = (began, false);
         let mut seen = Seen::default();
@@ -494,9 +497,6 @@ impl Mover {
                 tracing::info!(r#move = id.0, steps = course.told(), "a move has ended");
                 // A rollback has given the sources another epoch.
                 self.tools.rows.open(&state).await;
-                if self.running().is_empty() {
-                    self.tools.lines.hang_up();
-                }
                 return self.ended(id, &state, last.as_ref(), reason, began.elapsed());
             };
             last = Some(record.clone());
