@@ -121,9 +121,8 @@ impl Mover {
         }
         self.source_is_lost(&state, wish).await?;
         let began = Instant::now();
-        let begun = self.tools.controller.change(&begin, author, if_epoch).await?;
-        let (id, left_behind) = (MoveId(begun.epoch.0), Instant::now());
-        self.running().insert(id);
+        let id = self.begin(&begin, author, if_epoch).await?;
+        let left_behind = Instant::now();
         let what = past::parts(&state, &parts);
         tracing::warn!(r#move = id.0, what, reason = wish.reason, "a forced change has begun");
         let outcome = self.force_steps(id, wish, author, left_behind).await;

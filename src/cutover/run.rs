@@ -3,6 +3,7 @@
 //! A move goes on when the operator who asked for it is gone. What ends the process ends no move: the record waits for the next run.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -178,6 +179,8 @@ pub struct Mover {
     pub(super) events: Events,
     /// The moves this process carries out now.
     running: Mutex<BTreeSet<MoveId>>,
+    /// How many beginnings are on their way to the store.
+    beginning: AtomicUsize,
 }
 
 /// What a run of a move has behind it.
@@ -208,7 +211,7 @@ enum Whose {
 impl Mover {
     /// A mover that posts its progress on `board` and tells `events` of the end of moves.
     pub fn new(tools: Tools, deadlines: Deadlines, force: ForceConfig, board: Arc<Board>, events: Events) -> Mover {
-        Mover { tools, deadlines, force, board, events, running: Mutex::default() }
+        Mover { tools, deadlines, force, board, events, running: Mutex::default(), beginning: AtomicUsize::new(0) }
     }
 
     /// Goes on with the moves that are under way, then carries out what is asked for, several at once, until shutdown.
@@ -266,16 +269,41 @@ impl Mover {
         }
     }
 
-    /// Moves that nobody carries out: those a former process left, and those whose runner is not heard any more.
+    /// Moves that nobody carries out: those a former process left, those whose runner is not heard any more, and those of this node whose
+    /// beginning the store took without its answer being heard.
     fn orphans(&self, at_start: bool) -> Vec<MoveId> {
         let state = self.state();
+        // Looked at behind the state: whatever of it began here is still beginning now, or counts as running.
+        let begins_none = self.beginning.load(Ordering::SeqCst) == 0;
         let is_orphan = |record: &&MoveRecord| match &self.tools.peers {
             None => at_start,
-            Some(peers) => !peers.own().is_empty() && !peers.picture().is_live(&record.runner),
+            Some(peers) => {
+                let own = peers.own();
+                let is_own = begins_none && record.runner == own;
+                !own.is_empty() && (is_own || !peers.picture().is_live(&record.runner))
+            }
         };
         let mut running = self.running();
         let orphans = state.moves.iter().filter(is_orphan).map(|record| record.id);
         orphans.filter(|id| running.insert(*id)).collect()
+    }
+
+    /// Has the store take a beginning that this node is to carry out; it counts as running from then on. Errors: the store did not take it, or
+    /// its answer was not heard, which [`Self::orphans`] finds out.
+    pub(super) async fn begin(
+        &self,
+        begin: &Command,
+        author: &Author,
+        if_epoch: Option<Epoch>,
+    ) -> Result<MoveId, ChangeError> {
+        self.beginning.fetch_add(1, Ordering::SeqCst);
+        let begun = self.tools.controller.change(begin, author, if_epoch).await;
+        let id = begun.map(|begun| MoveId(begun.epoch.0));
+        if let Ok(id) = &id {
+            self.running().insert(*id);
+        }
+        self.beginning.fetch_sub(1, Ordering::SeqCst);
+        id
     }
 
     pub(super) fn running(&self) -> MutexGuard<'_, BTreeSet<MoveId>> {
@@ -383,9 +411,8 @@ impl Mover {
         }
         // What lags now would lag while everybody waits.
         self.catch_up(&parts, &[]).await.map_err(|who| MoveError::Behind { within: self.deadlines.catch_up, who })?;
-        let begun = controller.change(&begin, author, if_epoch).await?;
-        self.running().insert(MoveId(begun.epoch.0));
-        Ok(self.run(MoveId(begun.epoch.0)).await)
+        let id = self.begin(&begin, author, if_epoch).await?;
+        Ok(self.run(id).await)
     }
 
     /// Gives `key` a shard of its own, and waits until no write is in flight that does not know of it.

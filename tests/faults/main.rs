@@ -24,6 +24,9 @@ use network::Network;
 use operator::{History, Operator, read_history};
 use world::{NODES, UNITS, World};
 
+/// What a group's fence can be that nodes share.
+const FENCES: [&str; 3] = ["connection", "row", "row+lease"];
+
 /// Real faults under load.
 #[derive(Debug, Parser)]
 struct Options {
@@ -36,6 +39,9 @@ struct Options {
     /// Oracle MySQL instead of MariaDB
     #[arg(long)]
     mysql: bool,
+    /// The group's fence; drawn from the seed where it is not given (on Oracle MySQL "connection": its servers here do not tell who holds a row)
+    #[arg(long, value_parser = FENCES)]
+    fence: Option<String>,
     /// Keep the files, and tell where they are
     #[arg(long)]
     keep: bool,
@@ -61,7 +67,9 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let seed = options.seed.unwrap_or_else(|| rand::random_range(1..1_000_000));
-    println!("faults for {} s from seed {seed}", options.seconds);
+    let drawn = if options.mysql { FENCES[0] } else { FENCES[seed as usize % FENCES.len()] };
+    let fence = options.fence.as_deref().unwrap_or(drawn).to_owned();
+    println!("faults for {} s from seed {seed}, fence = \"{fence}\"", options.seconds);
     let place = tempfile::Builder::new().prefix("meridian-faults-").tempdir().unwrap();
     let open = std::os::unix::fs::PermissionsExt::from_mode(0o711);
     std::fs::set_permissions(place.path(), open).unwrap();
@@ -70,7 +78,7 @@ fn main() -> ExitCode {
     let servers = if options.mysql { Servers::Mysql(None) } else { Servers::MariaDb };
     let faults = runtime.block_on(async {
         let running = async {
-            let world = Arc::new(World::start(network, &directory, servers).await?);
+            let world = Arc::new(World::start(network, &directory, servers, &fence).await?);
             Ok::<_, String>(run(&world, seed, options.seconds).await)
         };
         // What was made is removed in any case.
@@ -92,7 +100,7 @@ fn main() -> ExitCode {
         Ok(faults) => {
             faults.iter().take(40).for_each(|fault| println!("FAULT: {fault}"));
             println!(
-                "{} faults; the same faults are made by --seed {seed} --seconds {}",
+                "{} faults; the same faults are made by --seed {seed} --seconds {} --fence {fence}",
                 faults.len(),
                 options.seconds
             );

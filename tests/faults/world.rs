@@ -55,8 +55,8 @@ pub struct World {
 }
 
 impl World {
-    /// Starts everything in `directory`. Errors: what did not start.
-    pub async fn start(network: Network, directory: &Path, servers: Servers) -> Result<World, String> {
+    /// Starts everything in `directory`, the group with this `fence`. Errors: what did not start.
+    pub async fn start(network: Network, directory: &Path, servers: Servers, fence: &str) -> Result<World, String> {
         let told = |error: meridian::demo::DemoError| error.to_string();
         let is_mariadb = servers == Servers::MariaDb;
         let unit = |(number, name)| UnitLayout { name, number, mysql_port: 0, console_port: 0 };
@@ -82,7 +82,7 @@ impl World {
             is_mariadb,
         };
         for node in 0..NODES {
-            world.write_config(node, &state);
+            world.write_config(node, &state, fence);
             world.start_node(node);
         }
         for node in 0..NODES {
@@ -207,7 +207,7 @@ impl World {
         self.directory.join(format!("n{node}.log"))
     }
 
-    fn write_config(&self, node: usize, state: &State) {
+    fn write_config(&self, node: usize, state: &State, fence: &str) {
         let place = self.directory.join(format!("n{node}"));
         std::fs::create_dir_all(&place).unwrap();
         let gateway = self.network.gateway();
@@ -226,7 +226,7 @@ impl World {
         }
         write!(
             text,
-            "[[group]]\nname = \"main\"\nschemas = [\"shop\"]\nglobal_master = \"hz\"\nfence = \"connection\"\nshards = 10000\n\
+            "[[group]]\nname = \"main\"\nschemas = [\"shop\"]\nglobal_master = \"hz\"\nfence = \"{fence}\"\nshards = 10000\n\
              [[group.key_type]]\nname = \"user\"\ntransform = \"mod\"\nmodulus = 10000\n"
         )
         .unwrap();

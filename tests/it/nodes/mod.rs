@@ -7,6 +7,7 @@ mod fenced;
 mod procedures;
 mod restored;
 mod rows;
+mod unheard_answer;
 mod upgraded;
 
 use std::time::Duration;
