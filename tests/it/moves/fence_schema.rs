@@ -2,17 +2,19 @@
 
 use std::path::Path;
 use std::process::{Command, Output};
+use std::time::Duration;
 
 use meridian::demo::root_access::RootAccess;
 use mysql_async::prelude::Queryable;
 
 use super::mysql9::{follow, primary, shop_on};
 use super::{PATIENT, Turn};
-use crate::scenarios::expect::rows;
+use crate::scenarios::expect::{rows, until};
 use crate::scenarios::node::{Node, Setup, UNITS};
 use crate::servers::Mysql9Tree;
 
 const FENCE: &str = "fence = \"row+lease\"\n";
+const PATIENCE: Duration = Duration::from_secs(60);
 const DBA: [&str; 3] = ["--login", "fence_dba", "--login-password"];
 const PROCEDURES: &str = "SELECT COUNT(*) FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = 'meridian' AND ROUTINE_NAME IN \
                           ('set_fence', 'end_fence_holders', 'end_fence_guards', 'renew_lease', 'commit_leased')";
@@ -85,21 +87,20 @@ async fn prepares_the_primaries(setup: Setup, roots: [RootAccess; 2]) {
     client.query_drop("DELETE FROM product WHERE name = 'fence schema'").await.unwrap();
     let dry = rows(&mut console, "SWITCH GLOBAL ZONE TO 'bj' DRY RUN").await;
     assert!(dry.iter().filter(|row| row["check"] == "fence").all(|row| row["result"] == "ok"), "{dry:?}");
-    let shown = rows(&mut console, "SHOW FENCES").await;
-    let is_shown = |instance: &str, what: &str, state: &str| {
-        let alike = |row: &&std::collections::BTreeMap<String, String>| {
-            row["instance"] == instance && row["what"] == what && row["state"] == state
-        };
-        shown.iter().filter(alike).all(|row| !row["valid_until"].ends_with("(over)") && row["valid_until"] != "none")
-            && shown.iter().any(|row| alike(&row))
-    };
+    // One primary after the other.
     for (instance, what) in [
         ("hz-main-1", "shards 0-4999"),
         ("hz-main-1", "the Global Zone"),
         ("hz-main-1", "DDL"),
         ("bj-main-1", "shards 5000-9999"),
     ] {
-        assert!(is_shown(instance, what, "open"), "{instance} {what}: {shown:?}");
+        until(&format!("{instance} is open for {what}"), PATIENCE, async || {
+            let shown = rows(&mut console, "SHOW FENCES").await;
+            let row =
+                shown.iter().find(|row| row["instance"] == instance && row["what"] == what && row["state"] == "open");
+            row.is_some_and(|row| !row["valid_until"].ends_with("(over)") && row["valid_until"] != "none")
+        })
+        .await;
     }
     drop(node);
     for root in &roots {
