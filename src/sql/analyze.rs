@@ -89,6 +89,22 @@ pub fn acts(query: &[u8], dialect: Dialect) -> bool {
     lexed.ambiguous || traces.is_active || traces.is_unknown
 }
 
+/// What `read` finds in one text: values, so that a plan, which serves all texts of a shape, does not hold them. `None` also where the text
+/// can be read in more than one way.
+pub(super) fn of_one_text<T>(
+    text: &[u8],
+    context: &SqlContext<'_>,
+    read: impl FnOnce(&Work<'_>, &[Token<'_>]) -> Option<T>,
+) -> Option<T> {
+    let mut lexed = Lexed::default();
+    lexer::lex(text, reading(context), &mut lexed);
+    if lexed.ambiguous {
+        return None;
+    }
+    let work = Work { text, lexed: &lexed, context: *context, has_key_hint: false, disagreement: Cell::default() };
+    read(&work, &token::tokens(&lexed.normalised[..lexed.tokens_end]))
+}
+
 pub(super) fn reading(context: &SqlContext<'_>) -> Reading {
     Reading { mode: context.mode, charset: context.charset, dialect: context.dialect }
 }

@@ -1,14 +1,11 @@
 //! The id of an XA branch in one text: a value, so that a plan, which serves all texts of a shape, does not hold it.
 
-use std::cell::Cell;
 use std::fmt::{self, Write as _};
 
-use super::analyze::{Work, reading};
-use super::lexed::Lexed;
-use super::lexer;
+use super::analyze::{Work, of_one_text};
 use super::literal;
 use super::statement::SqlContext;
-use super::token::{self, Token, TokenKind};
+use super::token::{Token, TokenKind};
 
 /// The format of ids that name none.
 const USUAL_FORMAT: u64 = 1;
@@ -39,19 +36,16 @@ impl fmt::Display for BranchId {
 
 /// The id that the XA statement in this text names; `None` where it names none, or none that can be read.
 pub fn branch_id(text: &[u8], context: &SqlContext<'_>) -> Option<BranchId> {
-    let mut lexed = Lexed::default();
-    lexer::lex(text, reading(context), &mut lexed);
-    if lexed.ambiguous {
-        return None;
-    }
-    let work = Work { text, lexed: &lexed, context: *context, has_key_hint: false, disagreement: Cell::default() };
-    let tokens = token::tokens(&lexed.normalised[..lexed.tokens_end]);
-    let [_xa, _verb, id @ ..] = tokens.as_slice() else { return None };
+    of_one_text(text, context, branch_in)
+}
+
+fn branch_in(work: &Work<'_>, tokens: &[Token<'_>]) -> Option<BranchId> {
+    let [_xa, _verb, id @ ..] = tokens else { return None };
     let is_part = |token: &&Token<'_>| token.is_literal() || token.is_symbol(",");
     let mut parts = id.iter().take_while(is_part).filter(|token| token.is_literal());
-    let global = parts.next().and_then(|token| bytes_of(&work, token))?;
+    let global = parts.next().and_then(|token| bytes_of(work, token))?;
     let branch = match parts.next() {
-        Some(token) => bytes_of(&work, token)?,
+        Some(token) => bytes_of(work, token)?,
         None => Vec::new(),
     };
     let format = match parts.next() {
