@@ -7,24 +7,24 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use thiserror::Error;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use super::checks::{self, Finding};
 use super::event::{self, Events, MoveEvent};
 use super::fence_view::FenceStretch;
-use super::force::{ForceConfig, ForceError, ForceWish};
+use super::force::ForceConfig;
 use super::goal::{Goal, GoalError, parts_of};
 use super::perform::{self, Tools};
 use super::plan::{Deadlines, Seen, Step, next_step};
 use super::progress::Board;
+use super::requests::{Asked, MoveEnd, MoveError, MoveInbox, MoveOutcome, MoveRequest, Preview};
 use crate::control::{ApplyError, Author, ChangeError, Command, past};
 use crate::model::move_record::sources_of;
 use crate::model::{
-    ClosureProof, ControlState, Epoch, Extent, FencePosition, GroupId, InstanceId, MoveId, MoveKind, MovePart,
-    MovePhase, MoveRecord, Picture, PlainKey, Shard, ShardRange, UnitId,
+    ControlState, Epoch, Extent, FencePosition, GroupId, InstanceId, MoveId, MoveKind, MovePart, MovePhase, MoveRecord,
+    Picture, PlainKey, Shard, ShardRange, UnitId,
 };
 use crate::route::placement;
 use crate::shutdown::Shutdown;
@@ -41,133 +41,6 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// Between two rounds about what is in quarantine.
 const QUARANTINE_ROUND: Duration = Duration::from_secs(1);
-
-/// How a move ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MoveEnd {
-    /// Its number; none when it all belonged to the target already.
-    pub id: Option<MoveId>,
-    /// The epoch that holds now.
-    pub epoch: Epoch,
-    /// What moved, in words.
-    pub what: String,
-    /// How it ended.
-    pub outcome: MoveOutcome,
-    /// How long its scopes were closed, as far as this process saw.
-    pub closed_for: Duration,
-}
-
-/// How a move ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum MoveOutcome {
-    /// The targets own it.
-    Moved,
-    /// They did before.
-    AlreadySo,
-    /// The target owns it, and the source was left behind.
-    Forced(ClosureProof),
-    /// The sources own it still.
-    RolledBack(String),
-    /// Another node carries it on.
-    HandedOver(String),
-}
-
-/// Why a move did not begin. Nothing was closed.
-#[derive(Debug, Error)]
-pub enum MoveError {
-    /// It names nothing that can move.
-    #[error(transparent)]
-    Goal(#[from] GoalError),
-    /// A server is not in order.
-    #[error("{}", told(.0))]
-    Checks(Vec<Finding>),
-    /// Replication is behind.
-    #[error("replication has not caught up within {within:?}: {}", .who.join(", "))]
-    Behind {
-        /// The deadline.
-        within: Duration,
-        /// Who is behind, and why.
-        who: Vec<String>,
-    },
-    /// Writes that began before the key was placed alone do not end.
-    #[error("writes that began before the key was placed alone have not ended within {0:?}; repeat the command")]
-    NotDrained(Duration),
-    /// The control state refused it.
-    #[error(transparent)]
-    Change(#[from] ChangeError),
-    /// It was to be forced and is not.
-    #[error("nothing was forced: {0}")]
-    Force(#[from] ForceError),
-    /// The process is shutting down.
-    #[error("the node is shutting down")]
-    Stopping,
-}
-
-fn told(findings: &[Finding]) -> String {
-    let faults = findings
-        .iter()
-        .filter_map(|finding| Some(format!("{} ({}): {}", finding.instance, finding.check, finding.fault.as_deref()?)));
-    faults.collect::<Vec<_>>().join("; ")
-}
-
-/// What a move would meet.
-#[derive(Debug)]
-pub struct Preview {
-    /// What would move, in words; empty when nothing would.
-    pub what: String,
-    /// What was found at the servers.
-    pub findings: Vec<Finding>,
-    /// Why the control state would refuse it.
-    pub refusal: Option<String>,
-    /// How long those who must have the sources' positions took to have them, or who did not.
-    pub catch_up: Result<Duration, Vec<String>>,
-    /// Writes in flight in the scopes, which the move would wait for.
-    pub in_flight: usize,
-}
-
-enum Asked {
-    Move(Goal),
-    Force(ForceWish),
-}
-
-struct MoveRequest {
-    asked: Asked,
-    author: Author,
-    if_epoch: Option<Epoch>,
-    answer: oneshot::Sender<Result<MoveEnd, MoveError>>,
-}
-
-/// The operators' end.
-#[derive(Clone)]
-pub struct MoveRequests(mpsc::Sender<MoveRequest>);
-
-impl MoveRequests {
-    /// Has `goal` carried out and waits for its end. Cancelling it does not end the move.
-    pub async fn carry_out(&self, goal: Goal, author: Author, if_epoch: Option<Epoch>) -> Result<MoveEnd, MoveError> {
-        self.ask(Asked::Move(goal), author, if_epoch).await
-    }
-
-    /// Has everything a lost instance owns given to another unit, and waits for its end. Cancelling it does not end the change.
-    pub async fn force(&self, wish: ForceWish, author: Author, if_epoch: Option<Epoch>) -> Result<MoveEnd, MoveError> {
-        self.ask(Asked::Force(wish), author, if_epoch).await
-    }
-
-    async fn ask(&self, asked: Asked, author: Author, if_epoch: Option<Epoch>) -> Result<MoveEnd, MoveError> {
-        let (answer, answered) = oneshot::channel();
-        let asked = self.0.send(MoveRequest { asked, author, if_epoch, answer }).await;
-        asked.map_err(|_| MoveError::Stopping)?;
-        answered.await.unwrap_or(Err(MoveError::Stopping))
-    }
-}
-
-/// The movers' end.
-pub struct MoveInbox(mpsc::Receiver<MoveRequest>);
-
-/// Both ends.
-pub fn requests() -> (MoveRequests, MoveInbox) {
-    let (sender, receiver) = mpsc::channel(16);
-    (MoveRequests(sender), MoveInbox(receiver))
-}
 
 /// Carries moves out.
 pub struct Mover {
