@@ -6,12 +6,12 @@ use meridian::ctl::fence_schema::{Wish, statements};
 use meridian::demo::root_access::RootAccess;
 use meridian::model::Role;
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Error, OptsBuilder, SslOpts};
+use mysql_async::{Conn, Error, SslOpts};
 
 use super::mysql9::{follow, primary, shop_on};
 use super::{PATIENT, Turn, begin, done};
-use crate::scenarios::expect::{error_of, rows, sent, until, value, within};
-use crate::scenarios::node::{Node, UNITS, options};
+use crate::scenarios::expect::{code_of, error_of, rows, sent, until, value, within};
+use crate::scenarios::node::{Node, UNITS, login};
 use crate::scenarios::world::marker;
 use crate::servers::{Mysql9, Mysql9Tree};
 
@@ -242,9 +242,14 @@ async fn under_leases_writes_end_as_at_the_server_move_and_what_may_commit_unsee
         assert_eq!(sent(&mut client, turn.databases, write).await, Ok(vec![format!("{target} primary")]));
     }
     client.query_drop("DELETE FROM product WHERE name = 'leased'").await.unwrap();
-    turn.databases.run_unlogged("bj", "RENAME TABLE meridian.fence_lease TO meridian.fence_lease_away").await;
-    let dry = rows(&mut console, "SWITCH GLOBAL ZONE TO 'bj' DRY RUN").await;
-    turn.databases.run_unlogged("bj", "RENAME TABLE meridian.fence_lease_away TO meridian.fence_lease").await;
+    a_missing_table_is_named(&turn, &mut console, "fence_lease").await;
+}
+
+/// DRY RUN says of a target without the table of the fence what to do.
+async fn a_missing_table_is_named(turn: &Turn, console: &mut Conn, table: &str) {
+    turn.databases.run_unlogged("bj", &format!("RENAME TABLE meridian.{table} TO meridian.{table}_away")).await;
+    let dry = rows(console, "SWITCH GLOBAL ZONE TO 'bj' DRY RUN").await;
+    turn.databases.run_unlogged("bj", &format!("RENAME TABLE meridian.{table}_away TO meridian.{table}")).await;
     let named = dry.iter().any(|row| {
         row["check"] == "fence" && row["instance"] == "bj-main-1" && row["result"].contains("meridian ctl fence-schema")
     });
@@ -313,13 +318,7 @@ async fn rows_move_with_what_they_are_for_and_a_row_ahead_of_a_node_keeps_its_wr
     let (errno, text) = error_of(&mut client, write).await;
     turn.databases.run_unlogged("hz", "GRANT SELECT ON meridian.fence TO app@'%'").await;
     assert!(errno == 1290 && text.contains("meridian ctl fence-schema"), "{errno} {text}");
-    turn.databases.run_unlogged("bj", "RENAME TABLE meridian.fence TO meridian.fence_away").await;
-    let dry = rows(&mut console, "SWITCH GLOBAL ZONE TO 'bj' DRY RUN").await;
-    turn.databases.run_unlogged("bj", "RENAME TABLE meridian.fence_away TO meridian.fence").await;
-    let named = dry.iter().any(|row| {
-        row["check"] == "fence" && row["instance"] == "bj-main-1" && row["result"].contains("meridian ctl fence-schema")
-    });
-    assert!(named, "{dry:?}");
+    a_missing_table_is_named(&turn, &mut console, "fence").await;
 }
 
 #[tokio::test]
@@ -345,18 +344,6 @@ async fn a_transaction_that_outlives_its_time_is_ended_and_others_of_its_group_a
     assert!(moving.query_drop("COMMIT").await.is_err());
     assert!(past.query_drop("COMMIT").await.is_err());
     staying.query_drop("COMMIT").await.unwrap();
-}
-
-/// A login, over TLS where the server wants it.
-fn login(port: u16, user: &str, password: &str, tls: Option<SslOpts>) -> OptsBuilder {
-    options(port).user(Some(user)).pass(Some(password)).ssl_opts(tls)
-}
-
-async fn code_of(conn: &mut Conn, statement: &str) -> u16 {
-    match conn.query_drop(statement).await {
-        Err(Error::Server(error)) => error.code,
-        outcome => panic!("{statement}: {outcome:?}"),
-    }
 }
 
 /// Everything that is promised of the procedures, where the applications' account is `app` and the caller `meridian_monitor`.

@@ -4,25 +4,14 @@ use meridian::ctl::accounts::{Wish, statements};
 use meridian::demo::root_access::RootAccess;
 use meridian::model::Role;
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Error, OptsBuilder, SslOpts};
+use mysql_async::{Conn, Error, SslOpts};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
 use crate::moves::Turn;
-use crate::scenarios::node::options;
+use crate::scenarios::expect::code_of;
+use crate::scenarios::node::login;
 use crate::servers::{Mysql9, Mysql9Tree};
-
-/// A login, over TLS where the server wants it.
-fn login(port: u16, user: &str, password: &str, tls: Option<SslOpts>) -> OptsBuilder {
-    options(port).user(Some(user)).pass(Some(password)).ssl_opts(tls)
-}
-
-async fn code_of(conn: &mut Conn, statement: &str) -> u16 {
-    match conn.query_drop(statement).await {
-        Err(Error::Server(error)) => error.code,
-        outcome => panic!("{statement}: {outcome:?}"),
-    }
-}
 
 async fn called(conn: &mut Conn, call: &str) -> u64 {
     conn.query_first(format!("CALL meridian.{call}")).await.unwrap().unwrap()

@@ -34,6 +34,14 @@ fn refusal_of(error: mysql_async::Error, databases: &Databases, mark: &str) -> (
     refused(error)
 }
 
+/// The number of the error that a statement must meet.
+pub async fn code_of(conn: &mut Conn, statement: &str) -> u16 {
+    match conn.query_drop(statement).await {
+        Err(mysql_async::Error::Server(error)) => error.code,
+        outcome => panic!("{statement}: {outcome:?}"),
+    }
+}
+
 /// Number and text of a server's error; anything else ends the test.
 pub fn refused(error: mysql_async::Error) -> (u16, String) {
     match error {

@@ -9,7 +9,7 @@ use meridian::demo::ports;
 use meridian::demo::schema::{MONITOR_PASSWORD, MONITOR_USER};
 use meridian::model::Role;
 use meridian::server::Server;
-use mysql_async::{Conn, OptsBuilder};
+use mysql_async::{Conn, OptsBuilder, SslOpts};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -177,6 +177,11 @@ pub fn options(port: u16) -> OptsBuilder {
         .stmt_cache_size(Some(0))
         .max_allowed_packet(Some(64 << 20))
         .wait_timeout(Some(28_800))
+}
+
+/// A login, over TLS where the server wants it.
+pub fn login(port: u16, user: &str, password: &str, tls: Option<SslOpts>) -> OptsBuilder {
+    options(port).user(Some(user)).pass(Some(password)).ssl_opts(tls)
 }
 
 /// A node that serves in this process. It ends with the test's runtime, or on [`Node::stop`].
