@@ -102,7 +102,7 @@ impl NodeOperations {
         SessionRow {
             id: u64::from(entry.id),
             user: identity.user.to_string(),
-            client: entry.client.clone(),
+            client: entry.client.to_string(),
             program: identity.program.to_string(),
             unit: snapshot.state.unit(entry.unit).name.clone(),
             schema: shown.schema,

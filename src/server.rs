@@ -30,7 +30,7 @@ use home::{Among, Home};
 use reload::Reload;
 
 use crate::admin;
-use crate::backend::{self, BackendTls, Pools};
+use crate::backend::{self, BackendTls, Pools, Reached};
 use crate::config::Config;
 use crate::control::catalog_requests::{CatalogRequest, CatalogRequests};
 use crate::control::mapping_requests::{MappingRequest, MappingRequests};
@@ -370,13 +370,15 @@ fn build_node(
     catalog: CatalogRequests,
     mappings: MappingRequests,
 ) -> Result<Node, ServeError> {
-    let addresses = config.state.instances.iter().map(|instance| instance.address.clone()).collect();
+    let instances = config.state.instances.iter().zip(&config.announcing);
+    let reached =
+        instances.map(|(instance, announce)| Reached { address: instance.address.clone(), announce: *announce });
     let tls = client_tls(&config.backend)?;
     Ok(Node {
         snapshots: Arc::clone(controller.snapshots()),
         gate: Arc::clone(controller.gate()),
         room: Arc::clone(controller.room()),
-        pools: Pools::new(config.backend.clone(), addresses, config.node.workers, tls),
+        pools: Pools::new(config.backend.clone(), reached.collect(), config.node.workers, tls),
         registry: Arc::new(Registry::new(config.node.number)),
         users: Arc::new(Users::new(config.users.0.clone())),
         limits: Arc::new(ArcSwap::from_pointee(config.limits.clone())),

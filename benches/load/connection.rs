@@ -69,6 +69,7 @@ impl Connection {
             max_packet: 1 << 24,
             attributes: &[],
             cleartext: CleartextAuth::Refused,
+            announce: None,
         };
         let logged_in = login(address, account, &wish, tls).await?;
         Ok(Connection {

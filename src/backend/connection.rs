@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -46,6 +47,8 @@ pub struct Connection {
     pub born: Instant,
     /// The generation of its instance's connections it belongs to.
     pub generation: usize,
+    /// The address of the clients it is for, where its instance was told one.
+    pub announced: Option<IpAddr>,
     /// Since when it is known to be idle in a pool.
     pub idle_since: Option<Instant>,
     /// The sweep of the pools in which its age was last looked at.
@@ -80,6 +83,7 @@ impl Connection {
             reused: false,
             born: Instant::now(),
             generation: 0,
+            announced: None,
             idle_since: None,
             swept: 0,
             tainted: false,

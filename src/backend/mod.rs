@@ -13,5 +13,5 @@ pub mod session_state;
 pub use config::{BackendTls, Config};
 pub use connection::{CollectedReply, Connection};
 pub use error::{CheckoutError, ConnectionError};
-pub use pool::{Checkout, PoolId, PoolKey, Pools};
+pub use pool::{Checkout, PoolId, PoolKey, Pools, Reached, Wanted};
 pub use session_state::SessionState;

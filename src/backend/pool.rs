@@ -4,6 +4,7 @@
 //! its connection. So what was forgotten fails closed.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -19,6 +20,7 @@ use crate::model::{InstanceAddress, InstanceId};
 use crate::net::login::{Account, LoginWish, login};
 use crate::net::tls::ClientTls;
 use crate::wire::capability::CapabilityClass;
+use crate::wire::proxy_header::{Announcement, HeaderVersion};
 
 /// What two connections must share to stand in for each other.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -41,6 +43,24 @@ const MAX_PACKET: u32 = 1 << 30;
 /// What the servers show of our connections in their session attributes.
 const ATTRIBUTES: &[u8] = b"\x0cprogram_name\x08meridian";
 
+/// How an instance is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reached {
+    /// Where it listens.
+    pub address: InstanceAddress,
+    /// Whether it is told which client each connection serves, and how. Then clients of different addresses share none.
+    pub announce: Option<HeaderVersion>,
+}
+
+/// What a session wants of a connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// The state it should be in; it saves saying so.
+    pub state: &'a Arc<SessionState>,
+    /// The client it is for.
+    pub client: &'a SocketAddr,
+}
+
 /// A pool's number, so that a session looks its key up once and not per query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PoolId {
@@ -57,7 +77,8 @@ type Shelf = Vec<Vec<Box<Connection>>>;
 #[derive(Debug)]
 pub struct Pools {
     config: Config,
-    addresses: Vec<InstanceAddress>,
+    /// By instance.
+    reached: Vec<Reached>,
     gauges: Vec<Arc<InstanceGauge>>,
     tls: Option<ClientTls>,
     /// By instance: how this node logs in where it has accounts of its own.
@@ -99,13 +120,13 @@ pub struct PoolCount {
 }
 
 impl Pools {
-    /// Empty pools for the instances at `addresses` (by [`InstanceId`]) and `workers` workers.
-    pub fn new(config: Config, addresses: Vec<InstanceAddress>, workers: usize, tls: Option<ClientTls>) -> Arc<Pools> {
-        let gauges = addresses.iter().map(|_| InstanceGauge::new(config.connections_per_instance)).collect();
-        let own = addresses.iter().map(|_| Mutex::default()).collect();
+    /// Empty pools for the instances that are `reached` so (by [`InstanceId`]) and `workers` workers.
+    pub fn new(config: Config, reached: Vec<Reached>, workers: usize, tls: Option<ClientTls>) -> Arc<Pools> {
+        let gauges = reached.iter().map(|_| InstanceGauge::new(config.connections_per_instance)).collect();
+        let own = reached.iter().map(|_| Mutex::default()).collect();
         let shelves = (0..workers).map(|_| Mutex::new(Shelf::new())).collect();
         let (keys, sweeps) = (Mutex::default(), AtomicU32::new(0));
-        Arc::new(Pools { config, addresses, gauges, tls, own, keys, shelves, sweeps })
+        Arc::new(Pools { config, reached, gauges, tls, own, keys, shelves, sweeps })
     }
 
     /// From here on this node logs in at `instance` with accounts of its own alone, whose names end with `suffix`; they are not open yet.
@@ -157,14 +178,14 @@ impl Pools {
         &self.gauges[instance.index()]
     }
 
-    /// A connection of `pool` for a session of `worker`, if possible one whose state is `wanted` already.
+    /// A connection of `pool` for a session of `worker`, if possible one that is in the wanted state already.
     ///
     /// Errors: no connection within the queue deadline, or the instance cannot be reached or refuses the account.
     pub async fn checkout(
         self: &Arc<Self>,
         worker: usize,
         pool: PoolId,
-        wanted: &Arc<SessionState>,
+        wanted: Wanted<'_>,
     ) -> Result<Checkout, CheckoutError> {
         let permit = match self.free_permit(pool.instance) {
             Some(permit) => permit,
@@ -179,12 +200,7 @@ impl Pools {
     }
 
     /// As [`Pools::checkout`], when that is possible without waiting for anything.
-    pub fn checkout_at_hand(
-        self: &Arc<Self>,
-        worker: usize,
-        pool: PoolId,
-        wanted: &Arc<SessionState>,
-    ) -> Option<Checkout> {
+    pub fn checkout_at_hand(self: &Arc<Self>, worker: usize, pool: PoolId, wanted: Wanted<'_>) -> Option<Checkout> {
         let permit = self.free_permit(pool.instance)?;
         let connection = self.take_idle(worker, pool, wanted)?;
         Some(Checkout { connection, pools: Arc::clone(self), worker, pool, _permit: permit })
@@ -199,7 +215,7 @@ impl Pools {
         self: &Arc<Self>,
         worker: usize,
         pool: PoolId,
-        wanted: &Arc<SessionState>,
+        wanted: Wanted<'_>,
     ) -> Result<Checkout, CheckoutError> {
         let permit = self.permit(pool.instance).await?;
         let connection = Box::pin(self.open(pool, wanted)).await?;
@@ -221,7 +237,7 @@ impl Pools {
         Arc::clone(&lock(&self.keys).keys[pool.number])
     }
 
-    fn take_idle(&self, worker: usize, pool: PoolId, wanted: &Arc<SessionState>) -> Option<Box<Connection>> {
+    fn take_idle(&self, worker: usize, pool: PoolId, wanted: Wanted<'_>) -> Option<Box<Connection>> {
         let siblings = (0..self.shelves.len()).filter(|sibling| *sibling != worker);
         for shelf in std::iter::once(worker).chain(siblings) {
             while let Some(mut connection) = self.take_from(shelf, pool, wanted) {
@@ -239,21 +255,30 @@ impl Pools {
         None
     }
 
-    fn take_from(&self, shelf: usize, pool: PoolId, wanted: &Arc<SessionState>) -> Option<Box<Connection>> {
+    fn take_from(&self, shelf: usize, pool: PoolId, wanted: Wanted<'_>) -> Option<Box<Connection>> {
         // How deep to look for a connection that needs no replay: beyond a few, warmth of the newest one counts more.
         const LOOK: usize = 8;
         let mut shelf = lock(&self.shelves[shelf]);
         let idle = shelf.get_mut(pool.number)?;
+        if self.reached[pool.instance.index()].announce.is_some() {
+            let client = Some(wanted.client.ip().to_canonical());
+            let own = |connection: &Connection| connection.announced == client;
+            let fits = |connection: &mut Connection| own(connection) && connection.is_in_state(wanted.state);
+            let fitting = (0..idle.len()).rev().find(|index| fits(&mut idle[*index]));
+            let newest = || idle.iter().rposition(|connection| own(connection));
+            return Some(idle.remove(fitting.or_else(newest)?));
+        }
         let newest = idle.len().checked_sub(1)?;
         let from = idle.len().saturating_sub(LOOK);
-        let fitting = (from..idle.len()).rev().find(|index| idle[*index].is_in_state(wanted));
+        let fitting = (from..idle.len()).rev().find(|index| idle[*index].is_in_state(wanted.state));
         Some(idle.remove(fitting.unwrap_or(newest)))
     }
 
-    async fn open(&self, pool: PoolId, wanted: &Arc<SessionState>) -> Result<Box<Connection>, CheckoutError> {
+    async fn open(&self, pool: PoolId, wanted: Wanted<'_>) -> Result<Box<Connection>, CheckoutError> {
         let key = self.key_of(pool);
         let slot = self.slot(key.instance).await?;
-        let schema = if key.with_schema { wanted.schema.as_deref() } else { None };
+        let Reached { address, announce } = &self.reached[key.instance.index()];
+        let schema = if key.with_schema { wanted.state.schema.as_deref() } else { None };
         // A login has room for one byte of it; what is over that is said by SET NAMES before the first statement.
         let login_collation = u8::try_from(key.collation).ok();
         let wish = LoginWish {
@@ -263,8 +288,8 @@ impl Pools {
             max_packet: MAX_PACKET,
             attributes: ATTRIBUTES,
             cleartext: self.config.cleartext,
+            announce: announce.map(|version| Announcement { version, client: wanted.client.ip().to_canonical() }),
         };
-        let address = &self.addresses[key.instance.index()];
         let generation = self.gauge(key.instance).generation();
         let deadline = self.config.connect_deadline;
         let Some(account) = self.account_at(key.instance, &key.account) else {
@@ -278,6 +303,7 @@ impl Pools {
         let state = SessionState { schema: schema.map(str::to_owned), ..SessionState::default() };
         let mut connection = Connection::new(logged_in, key.instance, state, slot);
         connection.generation = generation;
+        connection.announced = wish.announce.map(|announcement| announcement.client);
         let gauge = self.gauge(key.instance);
         if !gauge.knows_server_prepared()
             && let Some(limit) = timeout(deadline, connection.server_prepared()).await.ok().flatten()

@@ -11,6 +11,7 @@ use crate::control::{EtcdConfig, HoldLimits};
 use crate::cutover::{Deadlines, ForceConfig, Webhook};
 use crate::frontend::{Limits, ListenerConfig, User};
 use crate::model::{ControlState, Epoch, Fence, GroupId, Routing};
+use crate::wire::proxy_header::HeaderVersion;
 use crate::{admin, backend, telemetry};
 
 /// What a node is, apart from what it serves.
@@ -80,6 +81,9 @@ pub struct Config {
     pub consoles: Vec<admin::Config>,
     /// Connections to instances.
     pub backend: backend::Config,
+    /// By instance: whether and how it is told which client a connection serves. No part of the state: like the address, it may differ
+    /// between nodes.
+    pub announcing: Vec<Option<HeaderVersion>>,
     /// The monitor's account.
     pub monitor: MonitorAccount,
     /// The account that administers replication, for forced changes; the monitor's unless it is named.
@@ -155,6 +159,9 @@ fn read_config(root: &Section<'_>, problems: &mut Problems, file: &Path, folder:
     let (hold, moves, force, webhook) = tuning::read_moves(root, problems);
     let log = tuning::read_log(root, problems);
     let users = users_file.as_ref().and_then(|file| read_users(file, problems));
+    places::check_announcing(&instances, &groups, &listeners, problems);
+    let announcing = instances.iter().map(|read| read.announce.as_ref().map(|announce| announce.value)).collect();
+    let instances: Vec<_> = instances.into_iter().map(|read| read.instance).collect();
     groups::check(&units, &groups, &instances, problems);
     for (users, file) in users.iter().zip(&users_file) {
         let unknown = |unit: &&str| !units.names().any(|name| name == *unit);
@@ -193,6 +200,7 @@ fn read_config(root: &Section<'_>, problems: &mut Problems, file: &Path, folder:
         listeners,
         consoles,
         backend,
+        announcing,
         monitor: monitor?,
         administrator: administrator?,
         limits,

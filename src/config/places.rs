@@ -7,7 +7,10 @@ use super::groups::ReadGroup;
 use super::reader::{Located, Problems, Section};
 use super::shape;
 use crate::admin::{Account, ConsoleRole};
+use crate::frontend::ListenerConfig;
 use crate::model::{GroupId, Instance, Role, Unit, UnitId};
+use crate::sql::Family;
+use crate::wire::proxy_header::HeaderVersion;
 
 /// The units of the file; a [`UnitId`] is a position here.
 pub struct ReadUnits(Vec<Located<String>>);
@@ -55,13 +58,23 @@ pub fn read_units(root: &Section<'_>, problems: &mut Problems) -> ReadUnits {
 
 const ROLES: &[(&str, Role)] = &[("primary", Role::Primary), ("replica", Role::Replica)];
 
-/// The instances of the file; `None` for each in which a fault was found.
+const HEADER_VERSIONS: &[(&str, HeaderVersion)] = &[("v1", HeaderVersion::Text), ("v2", HeaderVersion::Binary)];
+
+/// An instance of the file.
+pub struct ReadInstance {
+    /// The instance, unless a fault was found in it.
+    pub instance: Option<Instance>,
+    /// How it is told which client a connection serves, if it is.
+    pub announce: Option<Located<HeaderVersion>>,
+}
+
+/// The instances of the file, in its order.
 pub fn read_instances(
     root: &Section<'_>,
     problems: &mut Problems,
     units: &ReadUnits,
     groups: &[ReadGroup],
-) -> Vec<Option<Instance>> {
+) -> Vec<ReadInstance> {
     let mut names: Vec<String> = Vec::new();
     let mut instances = Vec::new();
     for section in root.sections(problems, "instance") {
@@ -76,8 +89,9 @@ pub fn read_instances(
         let group = section.required(problems, "group", shape::name()).map(|name| find_group(&name, groups, problems));
         let role = section.required(problems, "role", shape::word(ROLES));
         let address = section.required(problems, "address", shape::instance_address());
+        let announce = section.optional(problems, "proxy_protocol", shape::word(HEADER_VERSIONS));
         section.finish(problems);
-        instances.push((|| {
+        let instance = (|| {
             Some(Instance {
                 name: name?.value,
                 unit: unit??,
@@ -85,9 +99,32 @@ pub fn read_instances(
                 role: role?.value,
                 address: address?.value,
             })
-        })());
+        })();
+        instances.push(ReadInstance { instance, announce });
     }
     instances
+}
+
+/// Only MariaDB can be told whose a connection is: an instance is of its group's family, or where that names none, of the listeners'.
+pub fn check_announcing(
+    instances: &[ReadInstance],
+    groups: &[ReadGroup],
+    listeners: &[ListenerConfig],
+    problems: &mut Problems,
+) {
+    for ReadInstance { instance, announce } in instances {
+        let (Some(instance), Some(announce)) = (instance, announce) else { continue };
+        let of_group = groups[instance.group.index()].family.as_ref().map(|family| family.value);
+        let of_listeners = || listeners.iter().any(|listener| listener.dialect.family == Family::MySql);
+        if of_group.map_or_else(of_listeners, |family| family == Family::MySql) {
+            let found = format!("\"{}\" for an instance of the family mysql", word_for(announce.value));
+            problems.add(&announce.place, found, "none: only MariaDB takes a PROXY protocol header");
+        }
+    }
+}
+
+fn word_for(version: HeaderVersion) -> &'static str {
+    HEADER_VERSIONS.iter().find(|(_, other)| *other == version).map_or("", |(word, _)| word)
 }
 
 /// The group called `name`; an unknown one is a fault.

@@ -12,6 +12,7 @@ use crate::model::control_state::InstanceAddress;
 use crate::model::{DenialCondition, Fence, Role, RoutineAccess, Routing, Shard, TableClass, Transform, UnitId};
 use crate::route::UserAccess;
 use crate::sql::{Family, ReadLevel};
+use crate::wire::proxy_header::HeaderVersion;
 
 const README: &str = include_str!("../../README.md");
 
@@ -127,7 +128,7 @@ fn an_unknown_key_is_a_fault_with_the_key_that_was_probably_meant() {
     let told = faults(&[("role = \"primary\"", "rol = \"primary\"")]);
     let line = line_of("name = \"hz-main-1\"") + 3;
     assert!(told.contains(&format!(
-        "meridian.toml:{line}: instance.rol: found an unknown key, expected one of address, group, name, role, unit; did you mean \"role\"?"
+        "meridian.toml:{line}: instance.rol: found an unknown key, expected one of address, group, name, proxy_protocol, role, unit; did you mean \"role\"?"
     )));
     let missing = format!(
         "meridian.toml:{}: instance.role: found nothing, expected \"primary\" or \"replica\"",
@@ -371,6 +372,25 @@ fn a_listeners_encryption_must_not_contradict_itself() {
     assert_eq!(told.len(), 2, "{told:#?}");
     assert!(told.iter().any(|line| line.contains("backend.tls_authority: found nothing")), "{told:#?}");
     assert!(told.iter().any(|line| line.contains("backend.tls_certificate: found nothing")), "{told:#?}");
+}
+
+#[test]
+fn instances_are_told_of_clients_one_by_one_and_only_mariadb_is() {
+    let told_first = ("role = \"primary\"", "role = \"primary\"\nproxy_protocol = \"v2\"");
+    let (_folder, config) = world(|text| text.replacen(told_first.0, told_first.1, 1));
+    assert_eq!(config.unwrap().announcing, [Some(HeaderVersion::Binary), None, None, None]);
+    let told = faults(&[("role = \"primary\"", "role = \"primary\"\nproxy_protocol = \"v3\"")]);
+    assert!(told.len() == 1 && told[0].contains("instance.proxy_protocol: found \"v3\", expected "), "{told:#?}");
+    // Of the group's family, or where it says none, of the listeners'.
+    let family = ("family = \"mariadb\"", "family = \"mysql\"");
+    let listener = ("server_version = \"10.11.6-MariaDB\"", "server_version = \"9.7.0\"");
+    let as_mysql = [family, family, family, listener, listener, told_first];
+    let of_no_family = ("family = \"mysql\"                # optional\n", "");
+    for changes in [as_mysql.to_vec(), [&as_mysql[..], &[of_no_family]].concat()] {
+        let told = faults(&changes);
+        let refusal = "instance.proxy_protocol: found \"v2\" for an instance of the family mysql, expected none";
+        assert!(told.len() == 1 && told[0].contains(refusal) && told[0].starts_with("meridian.toml:"), "{told:#?}");
+    }
 }
 
 #[test]

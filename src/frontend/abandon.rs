@@ -3,6 +3,7 @@
 //! A closed socket is no proof: the server may still be executing. KILL that is answered, with OK or "no such thread", is,
 //! and so is a server that was started after the connection was opened. No client waits for it: the server may be gone for long.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::held::Held;
 use super::session::Session;
 use super::worker::Node;
-use crate::backend::{CheckoutError, Connection, ConnectionError, PoolId, SessionState};
+use crate::backend::{CheckoutError, Connection, ConnectionError, PoolId, SessionState, Wanted};
 use crate::control::WriteTicket;
 use crate::model::InstanceId;
 use crate::wire::command::Command;
@@ -65,6 +66,7 @@ impl Session {
             node: Arc::clone(&self.worker.node),
             worker: self.worker.number,
             state: Arc::clone(&self.state),
+            client: self.presence.entry.client,
         }
     }
 }
@@ -75,6 +77,7 @@ pub(super) struct Killer {
     worker: usize,
     pool: PoolId,
     state: Arc<SessionState>,
+    client: SocketAddr,
 }
 
 impl Killer {
@@ -95,7 +98,8 @@ impl Killer {
     }
 
     async fn kill(&self, statement: &str, born: Option<Instant>) -> Result<(), KillError> {
-        let checkout = self.node.pools.checkout(self.worker, self.pool, &self.state).await;
+        let wanted = Wanted { state: &self.state, client: &self.client };
+        let checkout = self.node.pools.checkout(self.worker, self.pool, wanted).await;
         let mut checkout = checkout.map_err(KillError::Checkout)?;
         let connection = &mut checkout.connection;
         // A server that was started again counts its threads anew: the number may be somebody else's by now.

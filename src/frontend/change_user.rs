@@ -43,8 +43,8 @@ impl Session {
     async fn prove_again(&mut self, wish: &ChangeUser, sequence: u8) -> Option<Result<(Salt, u8), (AcceptFault, u8)>> {
         let worker = &self.worker;
         let users = |name: &str| credential_of(worker, name);
-        let host = host_of(&self.presence.entry.client);
-        let context = context(worker, &self.listener, None, &users, self.presence.entry.id, host);
+        let host = self.presence.entry.client.ip().to_string();
+        let context = context(worker, &self.listener, None, &users, self.presence.entry.id, &host);
         let proof = accept_again(&mut self.client, &context, wish, self.capabilities, self.salt, sequence);
         timeout(worker.node.limits.load().login_deadline, Box::pin(proof)).await.ok()
     }
@@ -93,9 +93,4 @@ impl Session {
         self.send(&packet).await?;
         if goes_on { Ok(()) } else { Err(SessionEnd::Left) }
     }
-}
-
-/// The host of an address with its port.
-fn host_of(client: &str) -> &str {
-    client.rsplit_once(':').map_or(client, |(host, _)| host.trim_matches(['[', ']']))
 }

@@ -6,7 +6,7 @@ use super::held::{Held, InsertId};
 use super::leavings::{asks_elsewhere, names_leavings};
 use super::reading::login_names;
 use super::session::{Request, Session, Subject};
-use crate::backend::{Checkout, CheckoutError, ConnectionError};
+use crate::backend::{Checkout, CheckoutError, ConnectionError, Wanted};
 use crate::control::WriteTicket;
 use crate::model::{GroupId, Health, InstanceId, Role, Snapshot};
 use crate::route::Target;
@@ -70,8 +70,12 @@ impl Session {
             return None;
         }
         let pool = self.pool_of(instance);
-        let checkout = self.worker.node.pools.checkout_at_hand(self.worker.number, pool, &self.state)?;
+        let checkout = self.worker.node.pools.checkout_at_hand(self.worker.number, pool, self.wanted())?;
         Some(self.now_on(checkout, target))
+    }
+
+    fn wanted(&self) -> Wanted<'_> {
+        Wanted { state: &self.state, client: &self.presence.entry.client }
     }
 
     fn now_on(&self, checkout: Checkout, target: Target) -> Box<Held> {
@@ -124,8 +128,8 @@ impl Session {
             // What sleeps in the pool of an instance that does not answer its probes is no sign of life; a login is, and has a deadline.
             let answers = snapshot.observations.health_of(instance) != Health::Unhealthy;
             let checkout = match wish {
-                Use::Any if answers => pools.checkout(worker, pool, &self.state).await,
-                Use::Any | Use::Fresh => Box::pin(pools.checkout_fresh(worker, pool, &self.state)).await,
+                Use::Any if answers => pools.checkout(worker, pool, self.wanted()).await,
+                Use::Any | Use::Fresh => Box::pin(pools.checkout_fresh(worker, pool, self.wanted())).await,
             };
             match checkout {
                 Ok(checkout) => return Ok(checkout),

@@ -103,7 +103,7 @@ impl Session {
             let served = row.first().and_then(Option::as_ref).and_then(|thread| served.get(thread));
             if let (Some(entry), [id, _, host, ..]) = (served, row.as_mut_slice()) {
                 *id = Some(entry.id.to_string().into_bytes());
-                *host = Some(entry.client.clone().into_bytes());
+                *host = Some(entry.client.to_string().into_bytes());
             }
         };
         edited_rows(reply, flags, edit, |columns| idle.iter().map(|entry| asleep(entry, columns)).collect())
@@ -118,7 +118,7 @@ fn asleep(entry: &SessionEntry, columns: usize) -> Row {
     let mut row = vec![
         text(&entry.id.to_string()),
         text(&entry.identity().user),
-        text(&entry.client),
+        text(&entry.client.to_string()),
         schema,
         text("Sleep"),
         None,

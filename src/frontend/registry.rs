@@ -1,6 +1,7 @@
 //! The live sessions of the process: for SHOW SESSIONS, for KILL, and for the connection limits.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -18,7 +19,7 @@ pub struct SessionEntry {
     /// Its connection id as the client sees it.
     pub id: u32,
     /// The client's address.
-    pub client: String,
+    pub client: SocketAddr,
     /// The unit of its listener.
     pub unit: UnitId,
     /// Statements so far.
@@ -178,7 +179,7 @@ impl Registry {
         self: &Arc<Self>,
         id: u32,
         user: &str,
-        client: &str,
+        client: SocketAddr,
         unit: UnitId,
         limit: Option<usize>,
     ) -> Result<Presence, Full> {
@@ -191,7 +192,7 @@ impl Registry {
         let entry = Arc::new(SessionEntry {
             id,
             identity: Mutex::new(Identity { user: user.into(), program: "".into() }),
-            client: client.to_owned(),
+            client,
             unit,
             statements: AtomicU64::new(0),
             end: EndSignal::default(),
@@ -332,30 +333,34 @@ fn count_out(by_user: &mut HashMap<String, usize>, user: &str) {
 mod tests {
     use super::*;
 
+    fn client() -> SocketAddr {
+        ([192, 0, 2, 7], 56324).into()
+    }
+
     #[test]
     fn a_user_at_its_limit_is_turned_away_until_one_of_its_sessions_ends() {
         let registry = Arc::new(Registry::new(3));
-        let first = registry.enter(registry.next_id(), "app", "c", UnitId(0), Some(1)).unwrap();
-        assert_eq!(registry.enter(registry.next_id(), "app", "c", UnitId(0), Some(1)).unwrap_err(), Full::User);
-        assert!(registry.enter(registry.next_id(), "other", "c", UnitId(0), Some(1)).is_ok());
+        let first = registry.enter(registry.next_id(), "app", client(), UnitId(0), Some(1)).unwrap();
+        assert_eq!(registry.enter(registry.next_id(), "app", client(), UnitId(0), Some(1)).unwrap_err(), Full::User);
+        assert!(registry.enter(registry.next_id(), "other", client(), UnitId(0), Some(1)).is_ok());
         drop(first);
-        assert!(registry.enter(registry.next_id(), "app", "c", UnitId(0), Some(1)).is_ok());
+        assert!(registry.enter(registry.next_id(), "app", client(), UnitId(0), Some(1)).is_ok());
     }
 
     #[test]
     fn a_session_that_changes_its_user_counts_for_the_new_one() {
         let registry = Arc::new(Registry::new(3));
-        let changing = registry.enter(registry.next_id(), "app", "c", UnitId(0), Some(1)).unwrap();
-        let other = registry.enter(registry.next_id(), "other", "c", UnitId(0), Some(1)).unwrap();
+        let changing = registry.enter(registry.next_id(), "app", client(), UnitId(0), Some(1)).unwrap();
+        let other = registry.enter(registry.next_id(), "other", client(), UnitId(0), Some(1)).unwrap();
         assert_eq!(changing.change_user("other", Some(1)).unwrap_err(), Full::User);
         assert_eq!(changing.change_user("app", Some(1)), Ok(()));
         drop(other);
         changing.change_user("other", Some(1)).unwrap();
         assert_eq!(&*changing.entry.identity().user, "other");
-        assert!(registry.enter(registry.next_id(), "app", "c", UnitId(0), Some(1)).is_ok());
-        assert_eq!(registry.enter(registry.next_id(), "other", "c", UnitId(0), Some(1)).unwrap_err(), Full::User);
+        assert!(registry.enter(registry.next_id(), "app", client(), UnitId(0), Some(1)).is_ok());
+        assert_eq!(registry.enter(registry.next_id(), "other", client(), UnitId(0), Some(1)).unwrap_err(), Full::User);
         drop(changing);
-        assert!(registry.enter(registry.next_id(), "other", "c", UnitId(0), Some(1)).is_ok());
+        assert!(registry.enter(registry.next_id(), "other", client(), UnitId(0), Some(1)).is_ok());
     }
 
     #[test]

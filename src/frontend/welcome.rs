@@ -171,7 +171,7 @@ async fn begin(
     let user = node.users.find(&accepted.user)?;
     let limit = user.user.connections;
     let unit = listener.config.unit;
-    let presence = match node.registry.enter(id, &accepted.user, &peer.to_string(), unit, limit) {
+    let presence = match node.registry.enter(id, &accepted.user, peer, unit, limit) {
         Ok(presence) => presence,
         Err(Full::User | Full::Process) => {
             let packet = error_reply::user_at_limit(&accepted.user, limit.unwrap_or_default(), accepted.sequence);

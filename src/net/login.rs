@@ -25,6 +25,7 @@ use crate::wire::greeting::{Greeting, HandshakeError};
 use crate::wire::login_request::LoginRequest;
 use crate::wire::ok_packet::OkPacket;
 use crate::wire::packet::PacketError;
+use crate::wire::proxy_header::Announcement;
 use crate::wire::scramble::{AuthPlugin, ED25519, PARSEC, ParsecSalt, Salt, sign_ed25519};
 
 /// Whom we log in as.
@@ -67,6 +68,8 @@ pub struct LoginWish<'a> {
     pub attributes: &'a [u8],
     /// Whether the password itself may be sent.
     pub cleartext: CleartextAuth,
+    /// For whom the server is told that the connection is, ahead of everything else.
+    pub announce: Option<Announcement>,
 }
 
 /// A connection that is logged in and idle.
@@ -150,7 +153,12 @@ pub async fn login(
     wish: &LoginWish<'_>,
     tls: Option<&ClientTls>,
 ) -> Result<LoggedIn, LoginError> {
-    let mut server = Handshake::new(connect(address).await.map_err(LoginError::Connect)?);
+    let mut stream = connect(address).await.map_err(LoginError::Connect)?;
+    if let Some(announcement) = wish.announce {
+        let header = announcement.encode(stream.peer());
+        stream.send(&header).await.map_err(LoginError::Io)?;
+    }
+    let mut server = Handshake::new(stream);
     let greeting = Greeting::parse(&receive(&mut server).await?)?;
     let mut request = request(&greeting, account, wish)?;
     if let Some(tls) = wanted_tls(&greeting, &server.stream, tls)? {

@@ -115,6 +115,7 @@ fn wish(family: Family) -> LoginWish<'static> {
         max_packet: 1 << 26,
         attributes: b"\x03_os\x05Linux",
         cleartext: CleartextAuth::OverTls,
+        announce: None,
     }
 }
 

@@ -4,6 +4,7 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -65,6 +66,16 @@ impl Stream {
         let suite = state.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str()).unwrap_or_default();
         // TLSv1_3 is TLSv1.3 to a server.
         Some((version.replace('_', "."), openssl_name(suite)))
+    }
+
+    /// The address at its other end; a UNIX socket has none.
+    pub fn peer(&self) -> Option<SocketAddr> {
+        match self {
+            Stream::Tcp(socket) => socket.peer_addr().ok(),
+            Stream::Tls(tls) => tls.get_ref().0.peer_addr().ok(),
+            Stream::Compressed(compressed) => compressed.inner.peer(),
+            Stream::Unix(_) => None,
+        }
     }
 
     /// How the connection is compressed, if it is.

@@ -76,6 +76,7 @@ impl Reload {
         let parts = [
             ("[node]", now.node != was.node),
             ("units, groups and instances", now.state != was.state),
+            ("instance.proxy_protocol", now.announcing != was.announcing),
             ("[[listener]]", now.listeners != was.listeners),
             ("[[console]]", now.consoles != was.consoles),
             ("[backend]", now.backend != was.backend || now.monitor != was.monitor),

@@ -1,4 +1,4 @@
-//! The header by which a load balancer says whose connection it passes on: the PROXY protocol, versions 1 and 2.
+//! The header by which a load balancer says whose connection it passes on: the PROXY protocol, versions 1 and 2, read and written.
 //!
 //! It says who is at the other end, nothing more: attributes of version 2 are passed over, and a header that names no address leaves the
 //! balancer's own. Source: "The PROXY protocol", haproxy.org.
@@ -29,6 +29,54 @@ pub struct BadProxyHeader;
 impl From<Truncated> for BadProxyHeader {
     fn from(_: Truncated) -> BadProxyHeader {
         BadProxyHeader
+    }
+}
+
+/// Whose connection a server is to take the next one for, and in which version it is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Announcement {
+    /// The version of the header.
+    pub version: HeaderVersion,
+    /// The client's address.
+    pub client: IpAddr,
+}
+
+/// A version of the header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeaderVersion {
+    /// Version 1: a line of text.
+    Text,
+    /// Version 2: binary.
+    Binary,
+}
+
+impl Announcement {
+    /// The header, for a connection that leads to `server`. It tells no port of the client's (0): clients of one address may share the
+    /// connection. A server that has no address of the client's kind is told as the unspecified one.
+    pub fn encode(&self, server: Option<SocketAddr>) -> Vec<u8> {
+        let client = self.client.to_canonical();
+        let port = server.map_or(0, |server| server.port());
+        let server = server.map(|server| server.ip().to_canonical()).filter(|ip| ip.is_ipv4() == client.is_ipv4());
+        let unspecified =
+            if client.is_ipv4() { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { IpAddr::V6(Ipv6Addr::UNSPECIFIED) };
+        let server = server.unwrap_or(unspecified);
+        match self.version {
+            HeaderVersion::Text => {
+                let family = if client.is_ipv4() { "TCP4" } else { "TCP6" };
+                format!("PROXY {family} {client} {server} 0 {port}\r\n").into_bytes()
+            }
+            HeaderVersion::Binary => {
+                let (kind, mut body) = (if client.is_ipv4() { 0x11 } else { 0x21 }, Vec::new());
+                for address in [client, server] {
+                    match address {
+                        IpAddr::V4(address) => body.extend(address.octets()),
+                        IpAddr::V6(address) => body.extend(address.octets()),
+                    }
+                }
+                body.extend([[0, 0], port.to_be_bytes()].concat());
+                [&SIGNATURE[..], &[0x21, kind, 0, body.len() as u8], &body].concat()
+            }
+        }
     }
 }
 
@@ -92,6 +140,7 @@ pub fn parse_binary(head: [u8; BINARY_HEAD], body: &[u8]) -> Result<Option<Socke
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     fn address(text: &str) -> Result<Option<SocketAddr>, BadProxyHeader> {
@@ -116,6 +165,27 @@ mod tests {
             "GET / HTTP/1.1",
         ] {
             assert_eq!(read(bad), Err(BadProxyHeader), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let server = |text: &str| text.parse::<SocketAddr>().ok();
+        for (client, server, line) in [
+            ("192.0.2.7", server("198.51.100.1:3306"), "PROXY TCP4 192.0.2.7 198.51.100.1 0 3306"),
+            ("::ffff:192.0.2.7", server("[2001:db8::1]:3306"), "PROXY TCP4 192.0.2.7 0.0.0.0 0 3306"),
+            ("2001:db8::7", server("198.51.100.1:3306"), "PROXY TCP6 2001:db8::7 :: 0 3306"),
+            ("2001:db8::7", None, "PROXY TCP6 2001:db8::7 :: 0 0"),
+        ] {
+            let client: IpAddr = client.parse().unwrap();
+            let told = Some(SocketAddr::new(client.to_canonical(), 0));
+            let text = Announcement { version: HeaderVersion::Text, client }.encode(server);
+            assert_eq!(text, format!("{line}\r\n").into_bytes());
+            assert_eq!(parse_text(&text[..text.len() - 2]), Ok(told));
+            let binary = Announcement { version: HeaderVersion::Binary, client }.encode(server);
+            let (head, body) = binary.strip_prefix(&SIGNATURE).unwrap().split_first_chunk().unwrap();
+            assert_eq!(length_of_binary(*head), Ok(body.len()));
+            assert_eq!(parse_binary(*head, body), Ok(told));
         }
     }
 

@@ -32,6 +32,8 @@ pub struct NodePlan {
     pub limits: String,
     /// Further lines of each `[[listener]]`.
     pub listener: String,
+    /// Further lines of each `[[instance]]`.
+    pub instance: String,
 }
 
 /// The application's user at Meridian and at the servers of this harness.
@@ -61,6 +63,7 @@ impl NodePlan {
             backend: String::new(),
             limits: String::new(),
             listener: String::new(),
+            instance: String::new(),
         }
     }
 
@@ -98,8 +101,9 @@ impl NodePlan {
                 let _ = write!(
                     text,
                     "\n[[instance]]\nname = \"{name}-main-{}\"\nunit = \"{name}\"\ngroup = \"main\"\nrole = \"{role}\"\n\
-                     address = \"127.0.0.1:{port}\"\n",
-                    number + 1
+                     address = \"127.0.0.1:{port}\"\n{}\n",
+                    number + 1,
+                    self.instance
                 );
             }
         }

@@ -13,7 +13,7 @@ use crate::scenarios::expect::{rows, until, value};
 
 /// A user of Meridian's that runs under an account of its own. Logging in to a schema that the catalog does not know yet takes a connection to
 /// the instance, so an account that is not reached shows at once.
-fn user(name: &str, more: &str) -> String {
+pub(super) fn user(name: &str, more: &str) -> String {
     format!("\n[[user]]\nname = \"{name}\"\npassword = \"{name}pw\"\n{more}\n")
 }
 
@@ -104,13 +104,14 @@ async fn mariadb_accounts_that_sign_are_logged_in() {
 }
 
 /// Passes one connection on to the node, behind `header`. Gives the port to connect to.
-async fn balancer(node_port: u16, header: &'static [u8]) -> u16 {
+pub(super) async fn balancer(node_port: u16, header: impl Into<Vec<u8>>) -> u16 {
+    let header = header.into();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
         let (mut client, _) = listener.accept().await.unwrap();
         let mut node = TcpStream::connect(("127.0.0.1", node_port)).await.unwrap();
-        node.write_all(header).await.unwrap();
+        node.write_all(&header).await.unwrap();
         let _ = tokio::io::copy_bidirectional(&mut client, &mut node).await;
     });
     port

@@ -2,6 +2,7 @@
 //!
 //! Where statements go is not asked here.
 
+mod announced;
 mod attributes;
 mod bulk;
 mod commands;

@@ -58,6 +58,7 @@ impl Raw {
             max_packet: 1 << 30,
             attributes: b"\x0cprogram_name\x03raw",
             cleartext: Default::default(),
+            announce: None,
         };
         let logged_in = login(&address, &account, &wish, tls).await.unwrap();
         Raw { stream: logged_in.stream, capabilities: logged_in.capabilities, id: logged_in.connection_id }
