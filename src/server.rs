@@ -241,6 +241,8 @@ impl Server {
                     Ok(()) => {
                         tracing::info!("a successor has the listening sockets; this node ends");
                         stop_accepting.tell();
+                        // Who is accepted while the node ends is turned away; here the successor serves them instead.
+                        stop_accepting.heeded().await;
                         drain.begin();
                         stopped.told().await;
                     }

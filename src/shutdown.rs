@@ -21,6 +21,11 @@ impl Stop {
     pub fn tell(&self) {
         self.0.send_replace(true);
     }
+
+    /// Resolves when all who were to listen are gone.
+    pub async fn heeded(&self) {
+        self.0.closed().await;
+    }
 }
 
 impl Shutdown {

@@ -13,8 +13,9 @@ use super::error_reply;
 use super::session::{Session, SessionEnd, pressure_on, received};
 use crate::wire::command::Command;
 
-/// How long a session without a transaction may say nothing before it is ended: who has just connected is about to ask.
-const IDLE_PATIENCE: Duration = Duration::from_millis(500);
+/// How long a session without a transaction may say nothing before it is ended: who has just connected, or read an answer, may be about
+/// to ask.
+const IDLE_PATIENCE: Duration = Duration::from_secs(1);
 
 impl Session {
     /// Whether it has begun something that only it can finish.

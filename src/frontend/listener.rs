@@ -115,8 +115,9 @@ pub async fn accept_clients(
 ) {
     loop {
         let accepted = tokio::select! {
-            accepted = socket.accept() => accepted,
+            biased;
             () = shutdown.told() => return,
+            accepted = socket.accept() => accepted,
         };
         match accepted {
             Ok((client, peer)) => hand_over(client, peer, &listener, &workers, &node).await,

@@ -31,7 +31,10 @@ BEGIN
         FETCH threads INTO thread;
         IF ended = 1 THEN LEAVE killing; END IF;
         SET remaining = remaining + 1;
-        IF rounds >= 10 OR EXISTS (SELECT 1 FROM information_schema.PROCESSLIST p WHERE p.ID = thread AND p.USER <> 'unauthenticated user') THEN
+        -- Asked again: a login that has said meanwhile that it is somebody else's is let be.
+        IF EXISTS (SELECT 1 FROM information_schema.PROCESSLIST p WHERE p.ID = thread AND (
+            p.USER IN (SELECT CONVERT(s.user USING utf8mb4) COLLATE utf8mb4_bin FROM meridian.slot s WHERE s.node = of_node)
+            OR (rounds >= 10 AND p.USER = 'unauthenticated user'))) THEN
           SET @meridian_statement = CONCAT('KILL ', thread);
           PREPARE meridian_statement FROM @meridian_statement;
           EXECUTE meridian_statement;
