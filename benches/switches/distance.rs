@@ -70,7 +70,7 @@ async fn again(nodes: &mut Nodes, ending: impl Future<Output = ()>) -> Result<()
 /// Ends the members of etcd one after the other: what they have open among themselves goes the short way.
 async fn end_members(state: &State) {
     for member in &state.etcd {
-        let argument = format!("--name={}", member.name);
+        let argument = member.argument();
         let former = find("etcd", &argument);
         if let Some(pid) = former {
             rustix::process::kill_process(pid, Signal::KILL).unwrap();

@@ -131,7 +131,12 @@ pub fn apply(state: &ControlState, command: &Command, author: &Author) -> Result
             record.ok_or(ApplyError::NoSuchMove { id: *id })?.runner.clone_from(runner);
         }
         Command::RecordPositions { id, positions } => record_positions(&mut next, *id, positions)?,
-        Command::PublishMove { id } => publish_move(&mut next, *id, epoch)?,
+        Command::PublishMove { id, positions } => {
+            if !positions.is_empty() {
+                record_positions(&mut next, *id, positions)?;
+            }
+            publish_move(&mut next, *id, epoch)?;
+        }
         Command::RollBackMove { id, .. } => roll_back(&mut next, *id, epoch)?,
         Command::PublishForced { id, proof, cut, reason } => {
             let quarantine = publish_forced(&mut next, *id, epoch)?;

@@ -58,6 +58,10 @@ fn recorded(id: u64, source: UnitId) -> Command {
     Command::RecordPositions { id: MoveId(id), positions: vec![position] }
 }
 
+fn publish(id: u64, positions: &[FencePosition]) -> Command {
+    Command::PublishMove { id: MoveId(id), positions: positions.to_vec() }
+}
+
 fn ranges(state: &ControlState) -> Vec<String> {
     let shown = |owned: &crate::model::shard::OwnedRange| {
         format!("{} {}@{}", owned.range, state.unit(owned.owner).name, owned.epoch)
@@ -124,13 +128,27 @@ fn a_move_fences_records_and_publishes_and_only_its_scopes_get_new_epochs() {
     let fenced = after(&state, &begin(&[shards(2000, 2999, HZ, BJ)]));
     assert_eq!(ranges(&fenced), ["0-1999 hz@1", "2000-2999 hz@2", "3000-4999 hz@1", "5000-9999 bj@1"]);
     assert_eq!((fenced.moves[0].id, &fenced.moves[0].phase), (MoveId(2), &MovePhase::Fenced));
-    assert_eq!(refused(&fenced, &Command::PublishMove { id: MoveId(2) }), ApplyError::NotRecorded { id: MoveId(2) });
+    assert_eq!(refused(&fenced, &publish(2, &[])), ApplyError::NotRecorded { id: MoveId(2) });
     assert_eq!(refused(&fenced, &recorded(2, BJ)), ApplyError::NotRecorded { id: MoveId(2) });
     let closed = after(&fenced, &recorded(2, HZ));
-    let published = after(&closed, &Command::PublishMove { id: MoveId(2) });
+    let published = after(&closed, &publish(2, &[]));
     assert_eq!(ranges(&published), ["0-1999 hz@1", "2000-2999 bj@4", "3000-4999 hz@1", "5000-9999 bj@1"]);
     assert!(published.moves.is_empty());
     assert_eq!(published.groups[0].global_epoch, Epoch(1));
+}
+
+#[test]
+fn what_was_reached_before_it_was_recorded_is_published_in_one_step() {
+    let fenced = after(&sample::state(), &begin(&[zone(HZ, BJ)]));
+    let of = |source| match recorded(2, source) {
+        Command::RecordPositions { positions, .. } => positions,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(refused(&fenced, &publish(2, &of(BJ))), ApplyError::NotRecorded { id: MoveId(2) });
+    let published = after(&fenced, &publish(2, &of(HZ)));
+    assert_eq!((published.groups[0].global_master, published.groups[0].global_epoch), (BJ, Epoch(3)));
+    let told = "move 2: moved the Global Zone from hz to bj; closed at 1-11-5 at hz";
+    assert_eq!(published.history.last().unwrap().what, told);
 }
 
 #[test]
@@ -148,7 +166,7 @@ fn a_rollback_burns_an_epoch_and_nothing_of_the_move_can_happen_afterwards() {
     let back = after(&fenced, &Command::RollBackMove { id: MoveId(2), reason: "drill".to_owned() });
     let group = &back.groups[0];
     assert_eq!((group.global_master, group.global_epoch, back.moves.len()), (HZ, Epoch(3), 0));
-    for late in [recorded(2, HZ), Command::PublishMove { id: MoveId(2) }] {
+    for late in [recorded(2, HZ), publish(2, &[])] {
         assert_eq!(refused(&back, &late), ApplyError::NoSuchMove { id: MoveId(2) });
     }
     assert_eq!(back.history.last().unwrap().what, "move 2: rolled back the Global Zone from hz to bj: drill");
@@ -160,7 +178,7 @@ fn two_moves_go_side_by_side_unless_they_share_a_scope() {
     assert_eq!(refused(&first, &begin(&[shards(999, 1999, HZ, BJ)])), ApplyError::UnderWay { id: MoveId(2) });
     let both = after(&first, &begin(&[zone(HZ, BJ), shards(1000, 1999, HZ, BJ)]));
     assert_eq!(both.moves.iter().map(|record| record.id).collect::<Vec<_>>(), [MoveId(2), MoveId(3)]);
-    let published = after(&after(&both, &recorded(3, HZ)), &Command::PublishMove { id: MoveId(3) });
+    let published = after(&after(&both, &recorded(3, HZ)), &publish(3, &[]));
     assert_eq!((published.groups[0].global_master, published.moves.len()), (BJ, 1));
 }
 

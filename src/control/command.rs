@@ -69,6 +69,8 @@ pub enum Command {
     PublishMove {
         /// The move.
         id: MoveId,
+        /// What the sources had written, as in [`Command::RecordPositions`]; empty where that is on record.
+        positions: Vec<FencePosition>,
     },
     /// Open the scopes at their sources again.
     RollBackMove {

@@ -1,7 +1,7 @@
 //! Changes in words, for the history and for operators. Pure; names stand for ids.
 
 use super::Command;
-use crate::model::{ControlState, Extent, ForbidKind, ForbidScope, MoveId, MovePart};
+use crate::model::{ControlState, Extent, FencePosition, ForbidKind, ForbidScope, MoveId, MovePart};
 
 /// `command` in words, as it was given to `state`.
 pub fn told(state: &ControlState, command: &Command) -> String {
@@ -29,13 +29,13 @@ pub fn told(state: &ControlState, command: &Command) -> String {
             format!("took {} back: it has caught up", state.instance(*instance).name)
         }
         Command::TakeMove { id, runner } => format!("move {id}: carried on by {runner}"),
-        Command::RecordPositions { id, positions } => {
-            let position = |found: &crate::model::FencePosition| {
-                format!("{} at {}", found.position, state.unit(found.source).name)
-            };
-            format!("move {id}: closed at {}", positions.iter().map(position).collect::<Vec<_>>().join("; "))
+        Command::RecordPositions { id, positions } => format!("move {id}: {}", closed_at(state, positions)),
+        Command::PublishMove { id, positions } if positions.is_empty() => {
+            format!("move {id}: moved {}", parts_of(state, *id))
         }
-        Command::PublishMove { id } => format!("move {id}: moved {}", parts_of(state, *id)),
+        Command::PublishMove { id, positions } => {
+            format!("move {id}: moved {}; {}", parts_of(state, *id), closed_at(state, positions))
+        }
         Command::PublishForced { id, proof, cut, reason } => {
             format!("move {id}: forced {} at {cut} (proof: {proof}): {reason}", parts_of(state, *id))
         }
@@ -56,6 +56,12 @@ pub fn parts(state: &ControlState, moved: &[MovePart]) -> String {
         format!("{} from {source} to {target}", extent(state, part.extent))
     };
     moved.iter().map(part).collect::<Vec<_>>().join(", ")
+}
+
+/// `closed at 0-1-5 at hz`.
+fn closed_at(state: &ControlState, positions: &[FencePosition]) -> String {
+    let position = |found: &FencePosition| format!("{} at {}", found.position, state.unit(found.source).name);
+    format!("closed at {}", positions.iter().map(position).collect::<Vec<_>>().join("; "))
 }
 
 fn parts_of(state: &ControlState, id: MoveId) -> String {

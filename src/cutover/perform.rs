@@ -210,15 +210,21 @@ async fn lag_of(
 ) -> Option<String> {
     let deadline = Instant::now() + at_most;
     let Some(through) = through else { return lag_at(&instance, &lines, &position, deadline).await.err() };
-    let by_its_primary = async {
-        lag_at(&through, &lines, &position, deadline).await?;
-        let position = position_at(&through, &lines).await.map_err(|error| error.to_string())?;
-        lag_at(&instance, &lines, &position, deadline).await
+    let by_its_primary = {
+        let (instance, lines, position) = (instance.clone(), Arc::clone(&lines), position.clone());
+        async move {
+            lag_at(&through, &lines, &position, deadline).await?;
+            let position = position_at(&through, &lines).await.map_err(|error| error.to_string())?;
+            lag_at(&instance, &lines, &position, deadline).await
+        }
     };
+    let by_itself = async move { lag_at(&instance, &lines, &position, deadline).await };
+    // Tasks, so that the slower one gets its answer too: a connection is only kept when its question is answered, and logging in again takes long.
+    let (by_itself, by_its_primary) = (tokio::spawn(by_itself), tokio::spawn(by_its_primary));
     // Unless the last of it was left out on the way (local tables), it comes to have the very position, which takes no further question.
     tokio::select! {
-        Ok(()) = lag_at(&instance, &lines, &position, deadline) => None,
-        outcome = by_its_primary => outcome.err(),
+        Ok(Ok(())) = by_itself => None,
+        outcome = by_its_primary => outcome.unwrap_or_else(|ended| Err(ended.to_string())).err(),
     }
 }
 

@@ -41,7 +41,7 @@ pub struct Seen {
     pub in_flight: Option<usize>,
     /// Other nodes that have not said that they are drained, nor are known to be unable to write; their names.
     pub unheard: Vec<String>,
-    /// Whether all who must have the positions have them, and the targets take writes.
+    /// Whether all who must have the positions have them, those on record or those that were read last, and the targets take writes.
     pub caught_up: bool,
     /// What last went wrong.
     pub trouble: Option<String>,
@@ -65,7 +65,7 @@ pub enum Step {
         /// At most.
         at_most: Duration,
     },
-    /// Read what the sources have written, and record it.
+    /// Read what the sources have written, and record it unless all have it by then.
     Record,
     /// Wait until all have it, at most this long.
     CatchUp {
@@ -127,6 +127,7 @@ fn fenced(seen: &Seen, deadlines: &Deadlines) -> Step {
             Some(trouble) if seen.in_phase >= ended_by + deadlines.catch_up => {
                 Step::RollBack(RollBackReason::Trouble(trouble.clone()))
             }
+            Some(_) | None if seen.caught_up => Step::Publish,
             Some(_) | None => Step::Record,
         },
         None | Some(_) if seen.in_phase < deadlines.drain => Step::Drain { at_most: deadlines.drain - seen.in_phase },
@@ -204,6 +205,7 @@ mod tests {
             (seen(2, Some(1), false, None), Step::EndTransactions { at_most: SECOND }),
             (seen(3, Some(1), false, None), back(1)),
             (seen(0, Some(0), false, None), Step::Record),
+            (seen(0, Some(0), true, None), Step::Publish),
             (seen(9, Some(0), false, None), Step::Record),
         ] {
             assert_eq!(next_step(Some(&record(MovePhase::Fenced)), &seen, &deadlines()), step, "{seen:?}");

@@ -33,8 +33,9 @@ use crate::sql::KeyValue;
 /// How long other nodes are waited for until it is told who they are.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// How long it is waited, while positions are written down, that all who must have them have them.
-const MEANWHILE: Duration = Duration::from_millis(200);
+/// How long it is waited that all have what the sources have written, before it is written down: mostly they do, and clients are spared the
+/// time a write of the store takes.
+const AT_ONCE: Duration = Duration::from_millis(200);
 
 /// Between two attempts at a step that went wrong.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -61,7 +62,7 @@ pub struct Mover {
 struct Course {
     /// Each step, and when it had ended.
     steps: Vec<(&'static str, Duration)>,
-    /// Positions that all who must have them were seen to have.
+    /// Positions that all who must have them were seen to have before they were on record.
     reached: Option<Vec<FencePosition>>,
 }
 
@@ -385,9 +386,9 @@ impl Mover {
         loop {
             let state = self.state();
             let record = state.moves.iter().find(|record| record.id == id);
-            if let (Some(MovePhase::Recorded(positions)), false) = (record.map(|record| &record.phase), in_recorded) {
+            if let (Some(MovePhase::Recorded(_)), false) = (record.map(|record| &record.phase), in_recorded) {
                 (phase_began, in_recorded) = (Instant::now(), true);
-                seen = Seen { caught_up: course.reached.as_ref() == Some(positions), ..Seen::default() };
+                seen = Seen::default();
             }
             (seen.in_phase, seen.decided_on) = (phase_began.elapsed(), state.epoch);
             let step = next_step(record, &seen, &self.deadlines);
@@ -436,13 +437,10 @@ impl Mover {
                 seen.in_flight = Some(perform::end_transactions(&self.tools, record, at_most).await);
             }
             Step::Record => match perform::positions(&self.tools, record).await {
-                Ok(positions) => {
-                    // Where the positions count is in the record; that they are reached may well be seen before they are there.
-                    let command = Command::RecordPositions { id, positions: positions.clone() };
-                    let recorded = self.change(&command, record, seen);
-                    let ((), missing) = tokio::join!(recorded, self.not_reached(record, &positions, MEANWHILE));
-                    course.reached = missing.is_none().then_some(positions);
-                }
+                Ok(positions) => match self.not_reached(record, &positions, AT_ONCE).await {
+                    None => (seen.caught_up, course.reached) = (true, Some(positions)),
+                    Some(_) => self.change(&Command::RecordPositions { id, positions }, record, seen).await,
+                },
                 Err(error) => self.trouble(id, error.to_string(), seen).await,
             },
             Step::CatchUp { at_most } => {
@@ -452,7 +450,7 @@ impl Mover {
                     Some(missing) => self.trouble(id, missing, seen).await,
                 }
             }
-            Step::Publish => self.publish(record, seen).await,
+            Step::Publish => self.publish(record, course, seen).await,
             Step::RollBack(why) => {
                 let reason = why.to_string();
                 self.change(&Command::RollBackMove { id, reason }, record, seen).await;
@@ -469,9 +467,13 @@ impl Mover {
     }
 
     /// The targets' rows are open before anybody can know that it owns them, so that its first write passes.
-    async fn publish(&self, record: &MoveRecord, seen: &mut Seen) {
+    async fn publish(&self, record: &MoveRecord, course: &Course, seen: &mut Seen) {
         let (state, id) = (self.state(), record.id);
-        let publish = Command::PublishMove { id };
+        let positions = match record.phase {
+            MovePhase::Fenced => course.reached.clone().unwrap_or_default(),
+            MovePhase::Recorded(_) => Vec::new(),
+        };
+        let publish = Command::PublishMove { id, positions };
         if !record.sources().iter().any(|(group, _)| self.tools.rows.covers(*group)) {
             return self.change(&publish, record, seen).await;
         }

@@ -92,6 +92,13 @@ pub struct EtcdEntry {
     pub client_port: u16,
 }
 
+impl EtcdEntry {
+    /// How an argument of its process ends, and of no other's.
+    pub fn argument(&self) -> String {
+        format!("//127.0.0.1:{}", self.client_port)
+    }
+}
+
 /// One database server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

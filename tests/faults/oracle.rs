@@ -67,7 +67,12 @@ fn owners(scope: u32, history: &History, is_mariadb: bool) -> Vec<Owned> {
     let mut closed: BTreeMap<&str, &str> = BTreeMap::new();
     for what in history.values() {
         let Some((id, rest)) = what.strip_prefix("move ").and_then(|rest| rest.split_once(": ")) else { continue };
-        if let Some(positions) = rest.strip_prefix("closed at ") {
+        // Where it was closed is told when it is written down, or together with the new owner.
+        let (rest, positions) = match rest.strip_prefix("closed at ") {
+            Some(positions) => ("", Some(positions)),
+            None => rest.split_once("; closed at ").map_or((rest, None), |(rest, positions)| (rest, Some(positions))),
+        };
+        if let Some(positions) = positions {
             closed.insert(id, positions);
         }
         let Some(moved) = rest.strip_prefix("moved ").and_then(|rest| rest.strip_prefix(named.as_str())) else {

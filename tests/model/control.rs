@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use meridian::control::{Author, Command, apply};
 use meridian::model::{
-    ControlState, Epoch, Extent, FencePosition, Group, GroupId, GroupPolicy, Instance, InstanceAddress, MoveId,
-    MoveKind, MovePart, MoveRecord, Role, ShardMap, TableClass, TableRule, Unit, UnitId,
+    ControlState, Epoch, Extent, Group, GroupId, GroupPolicy, Instance, InstanceAddress, MoveKind, MovePart,
+    MoveRecord, Role, ShardMap, TableClass, TableRule, Unit, UnitId,
 };
 
 pub const GROUP: GroupId = GroupId(0);
@@ -102,11 +102,6 @@ impl Control {
     pub fn begin(&self, target: UnitId) -> Option<Control> {
         let part = MovePart { extent: ZONE, source: self.master(), target };
         self.after(&Command::BeginMove { parts: vec![part], kind: MoveKind::Planned, runner: String::new() })
-    }
-
-    pub fn record_position(&self, id: MoveId, source: UnitId, position: String) -> Option<Control> {
-        let positions = vec![FencePosition { group: GROUP, source, position }];
-        self.after(&Command::RecordPositions { id, positions })
     }
 
     fn key(&self) -> (Epoch, Epoch, UnitId, &[MoveRecord]) {

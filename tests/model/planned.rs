@@ -8,7 +8,7 @@ use meridian::control::admission::hinders;
 use meridian::cutover::closing::{AtSource, Closing, next_closing};
 use meridian::cutover::server::without_domain;
 use meridian::cutover::{Deadlines, Step, checks, followers, next_step};
-use meridian::model::{Door, MovePhase, MoveRecord, NodeAccount, Scope, UnitId};
+use meridian::model::{Door, FencePosition, MovePhase, MoveRecord, NodeAccount, Scope, UnitId};
 use smallvec::smallvec;
 use stateright::{Model, Property};
 
@@ -73,6 +73,8 @@ pub enum Action {
     Refresh(usize),
     Begin(usize),
     Step(usize, Time),
+    /// An orchestrator sees that all have the position it has read, before that is on record.
+    Reach(usize),
 }
 
 impl Model for Planned {
@@ -158,6 +160,10 @@ impl Model for Planned {
             if world.store.record().is_none() && world.left.moves > 0 {
                 actions.push(Action::Begin(index));
             }
+            let unrecorded = orchestrator.known.record().is_some_and(|record| record.phase == MovePhase::Fenced)
+                && orchestrator.position.is_some()
+                && !orchestrator.seen.caught_up;
+            actions.extend(unrecorded.then_some(Action::Reach(index)));
             if orchestrator.known.record().is_some() {
                 let late = [Time::Ending, Time::Over].into_iter().filter(|_| world.left.deadlines > 0);
                 actions.extend(std::iter::once(Time::Early).chain(late).map(|time| Action::Step(index, time)));
@@ -185,6 +191,7 @@ impl Model for Planned {
             Action::Refresh(index) => refresh(&mut world, index),
             Action::Begin(index) => self.begin(&mut world, index),
             Action::Step(index, time) => self.step(&mut world, index, time),
+            Action::Reach(index) => self.reach(&mut world, index),
         };
         changed.filter(|()| world != *last).map(|()| world)
     }
@@ -520,6 +527,18 @@ impl Planned {
 
     fn catch_up(&self, world: &mut World, index: usize, record: &MoveRecord) -> Option<()> {
         let MovePhase::Recorded(positions) = &record.phase else { return None };
+        self.wait(world, index, record, positions)
+    }
+
+    fn reach(&self, world: &mut World, index: usize) -> Option<()> {
+        let known = world.orchestrators[index].known.clone();
+        let record = known.record()?;
+        let position = world.orchestrators[index].position.clone()?;
+        self.wait(world, index, record, &[closed_at(record, position)])
+    }
+
+    /// Who has the positions is asked of everybody who must have them.
+    fn wait(&self, world: &mut World, index: usize, record: &MoveRecord, positions: &[FencePosition]) -> Option<()> {
         let target = record.parts[0].target;
         let has_all = positions.iter().all(|found| {
             let followers = followers::of(&world.store.0, found.group, found.source);
@@ -545,7 +564,11 @@ impl Planned {
     fn publish(&self, world: &mut World, index: usize, record: &MoveRecord) -> Option<()> {
         let fenced = world.orchestrators[index].unheard.as_ref().is_some_and(|unheard| !unheard.is_empty());
         let before = world.published;
-        self.change(world, index, &Command::PublishMove { id: record.id });
+        let positions = match record.phase {
+            MovePhase::Fenced => vec![closed_at(record, world.orchestrators[index].position.clone()?)],
+            MovePhase::Recorded(_) => Vec::new(),
+        };
+        self.change(world, index, &Command::PublishMove { id: record.id, positions });
         world.published_over_a_fence |= fenced && world.published > before;
         Some(())
     }
@@ -622,6 +645,10 @@ fn refresh(world: &mut World, index: usize) -> Option<()> {
     Some(())
 }
 
+fn closed_at(record: &MoveRecord, position: String) -> FencePosition {
+    FencePosition { group: GROUP, source: record.parts[0].source, position }
+}
+
 /// Reading the position and writing it down are two steps: anything can happen between them.
 fn record_position(world: &mut World, index: usize, record: &MoveRecord) -> Option<()> {
     let source = record.parts[0].source;
@@ -631,7 +658,8 @@ fn record_position(world: &mut World, index: usize, record: &MoveRecord) -> Opti
             world.orchestrators[index].position = Some(position);
         }
         Some(position) => {
-            if let Some(next) = world.store.record_position(record.id, source, position) {
+            let positions = vec![closed_at(record, position)];
+            if let Some(next) = world.store.after(&Command::RecordPositions { id: record.id, positions }) {
                 world.store = next;
             }
             return refresh(world, index);

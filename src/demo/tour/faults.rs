@@ -92,7 +92,8 @@ async fn the_node_that_moves_is_killed(state: &State, open: &NodeEntry, killed: 
 async fn etcd_loses_its_leader(state: &State, asked: &NodeEntry) -> Told {
     let leader = leader_of(state.etcd.iter().map(|member| (member.name.as_str(), member.client_port))).await;
     let leader = leader.ok_or("etcd has no leader")?;
-    let member = find("etcd", &format!("={leader}")).ok_or(format!("no process of {leader}"))?;
+    let member = state.etcd.iter().find(|member| member.name == leader);
+    let member = member.and_then(|member| find("etcd", &member.argument())).ok_or(format!("no process of {leader}"))?;
     rustix::process::kill_process(member, Signal::KILL).map_err(|error| error.to_string())?;
     let mut told = String::new();
     until("a change is taken", async || {
