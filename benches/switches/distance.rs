@@ -7,6 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use meridian::demo::command::log_in;
+use meridian::demo::etcd::leader_of;
 use meridian::demo::meridian_config::{CONSOLE_PASSWORD, CONSOLE_USER};
 use meridian::demo::nodes::Nodes;
 use meridian::demo::process::find;
@@ -41,11 +42,12 @@ pub async fn put(round_trip: Duration, state: &State, world: &World, nodes: &mut
         ];
         target.run(&statements).await.map_err(|error| error.to_string())?;
     }
-    for (id, peer) in peers_of_members(state)? {
-        let url = format!("--peer-urls=http://127.0.0.1:{}", relays.to(peer).await);
-        etcdctl(state, &["member", "update", &id, &url])?;
+    for member in members(state)? {
+        let url = format!("--peer-urls=http://127.0.0.1:{}", relays.to(member.peer_port).await);
+        etcdctl(state, &["member", "update", &member.id, &url])?;
     }
     again(nodes, end_members(state)).await?;
+    lead_in_a_unit(state).await?;
     for node in &state.nodes {
         let text = std::fs::read_to_string(&node.config).map_err(|error| error.to_string())?;
         let text = far_from(&text, &node.unit, &units, state, world, &mut relays).await;
@@ -57,6 +59,19 @@ pub async fn put(round_trip: Duration, state: &State, world: &World, nodes: &mut
         }
     };
     again(nodes, start_all).await
+}
+
+/// Has the first unit's member lead, as whoever runs etcd in three places would: led from where no node is, each write takes half as long again.
+async fn lead_in_a_unit(state: &State) -> Result<(), String> {
+    let leader = leader_of(state.etcd.iter().map(|member| (member.name.as_str(), member.client_port))).await;
+    let leader = state.etcd.iter().find(|member| Some(&member.name) == leader.as_ref()).ok_or("etcd has no leader")?;
+    let wanted = members(state)?.into_iter().find(|member| member.name == state.etcd[0].name);
+    let wanted = wanted.ok_or("etcd does not list its first member")?;
+    if leader.name != wanted.name {
+        let endpoint = format!("http://127.0.0.1:{}", leader.client_port);
+        etcdctl_at(&endpoint, &["move-leader", &wanted.id])?;
+    }
+    Ok(())
 }
 
 /// Has started again whatever `ending` ends.
@@ -127,13 +142,20 @@ async fn start_again(node: &meridian::demo::state_file::NodeEntry) {
     }
 }
 
-/// Each member's id and the port its peers reach it at.
-fn peers_of_members(state: &State) -> Result<Vec<(String, u16)>, String> {
+/// A member of etcd, as its own list has it.
+struct Listed {
+    id: String,
+    name: String,
+    /// Where its peers reach it.
+    peer_port: u16,
+}
+
+fn members(state: &State) -> Result<Vec<Listed>, String> {
     let listed = etcdctl(state, &["member", "list"])?;
     let member = |line: &str| {
-        let mut fields = line.split(", ");
-        let (id, peer) = (fields.next()?, fields.nth(2)?);
-        Some((id.to_owned(), peer.rsplit_once(':')?.1.parse().ok()?))
+        let mut fields = line.split(", ").map(str::to_owned);
+        let (id, name, peer) = (fields.next()?, fields.nth(1)?, fields.next()?);
+        Some(Listed { id, name, peer_port: peer.rsplit_once(':')?.1.parse().ok()? })
     };
     Ok(listed.lines().filter_map(member).collect())
 }

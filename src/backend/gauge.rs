@@ -21,6 +21,7 @@ pub struct InstanceGauge {
     pub pressure: Notify,
     open: AtomicUsize,
     waiting: AtomicUsize,
+    ahead: AtomicUsize,
     opened: AtomicUsize,
     /// The servers' numbers of the open connections.
     threads: Mutex<Threads>,
@@ -45,6 +46,7 @@ impl InstanceGauge {
             pressure: Notify::new(),
             open: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
+            ahead: AtomicUsize::new(0),
             opened: AtomicUsize::new(0),
             threads: Mutex::default(),
             settled: Notify::new(),
@@ -155,6 +157,11 @@ impl InstanceGauge {
         self.waiting.load(Ordering::Relaxed)
     }
 
+    /// Counts a connection that is opened before anybody needs it, for as long as the guard lives.
+    pub fn opens_ahead(&self) -> Ahead<'_> {
+        Ahead { count: self.ahead.fetch_add(1, Ordering::Relaxed) + 1, gauge: self }
+    }
+
     /// Counts a waiter for as long as the guard lives, and tells those who keep a connection for comfort.
     pub fn wait(&self) -> Waiting<'_> {
         self.waiting.fetch_add(1, Ordering::Relaxed);
@@ -218,6 +225,20 @@ pub struct Waiting<'a>(&'a InstanceGauge);
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// One connection that is opened ahead, counted.
+#[derive(Debug)]
+pub struct Ahead<'a> {
+    /// How many are, this one included.
+    pub count: usize,
+    gauge: &'a InstanceGauge,
+}
+
+impl Drop for Ahead<'_> {
+    fn drop(&mut self) {
+        self.gauge.ahead.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -222,6 +222,29 @@ impl Pools {
         Ok(Checkout { connection, pools: Arc::clone(self), worker, pool, _permit: permit })
     }
 
+    /// Opens a connection of `pool` and brings it to the wanted state, for whoever comes next; unless `enough` are idle or being opened so, or
+    /// as many as may be are in use. Errors: the instance cannot be reached or refuses the account.
+    pub async fn open_ahead(
+        self: &Arc<Self>,
+        worker: usize,
+        pool: PoolId,
+        wanted: Wanted<'_>,
+        (enough, login_names): (usize, &str),
+    ) -> Result<(), CheckoutError> {
+        let ahead = self.gauge(pool.instance).opens_ahead();
+        if self.idle_in(pool.number) + ahead.count > enough {
+            return Ok(());
+        }
+        let Some(permit) = self.free_permit(pool.instance) else { return Ok(()) };
+        let mut connection = Box::pin(self.open(pool, wanted)).await?;
+        // One that refuses is tainted and not kept; who comes next reads why.
+        if let Err(error) = connection.bring_to(wanted.state, login_names).await {
+            tracing::debug!(error = &error as &dyn std::error::Error, "a connection opened ahead is not used");
+        }
+        Checkout { connection, pools: Arc::clone(self), worker, pool, _permit: permit }.release();
+        Ok(())
+    }
+
     /// A permit, waited for up to the queue deadline.
     async fn permit(&self, instance: InstanceId) -> Result<OwnedSemaphorePermit, CheckoutError> {
         let gauge = self.gauge(instance);
@@ -385,8 +408,11 @@ impl Pools {
     /// All pools with their idle connections.
     pub fn counts(&self) -> Vec<PoolCount> {
         let keys = lock(&self.keys).keys.clone();
-        let idle_in = |pool: usize| self.shelves.iter().map(|shelf| lock(shelf).get(pool).map_or(0, Vec::len)).sum();
-        keys.into_iter().enumerate().map(|(pool, key)| PoolCount { key, idle: idle_in(pool) }).collect()
+        keys.into_iter().enumerate().map(|(pool, key)| PoolCount { key, idle: self.idle_in(pool) }).collect()
+    }
+
+    fn idle_in(&self, pool: usize) -> usize {
+        self.shelves.iter().map(|shelf| lock(shelf).get(pool).map_or(0, Vec::len)).sum()
     }
 }
 

@@ -4,6 +4,7 @@
 //! statement; then [`dispatch`], [`relay`], [`observe`].
 
 pub mod abandon;
+mod ahead;
 pub mod answer;
 mod attributes;
 pub mod branches;

@@ -348,13 +348,16 @@ impl Session {
     ) -> Result<Next, SessionEnd> {
         match decision {
             Decision::Send(_) => unreachable!("it is sent"),
-            Decision::Hold { id, .. } => match self.hold(id, request).await? {
-                hold::Held::Released(released) => {
-                    tries.place = Some(Box::new(released));
-                    Ok(Next::Again)
+            Decision::Hold { id, route } => {
+                self.open_ahead(id, &route, snapshot);
+                match self.hold(id, request).await? {
+                    hold::Held::Released(released) => {
+                        tries.place = Some(Box::new(released));
+                        Ok(Next::Again)
+                    }
+                    hold::Held::Refused => Ok(Next::Done),
                 }
-                hold::Held::Refused => Ok(Next::Done),
-            },
+            }
             Decision::Answer(answer) => self.answer(answer, request, statement).await.map(|()| Next::Done),
             Decision::Reject(rejection) => {
                 if tries.catalog < CATALOG_TRIES && is_about_the_catalog(&rejection) {

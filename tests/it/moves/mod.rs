@@ -3,6 +3,7 @@
 //!
 //! The tests take turns: each has the servers for itself, because replication is stopped and delayed.
 
+mod ahead;
 mod broken;
 mod fence_schema;
 mod guarded;
