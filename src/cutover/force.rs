@@ -89,6 +89,16 @@ pub enum ForceError {
     /// It has writes the target cannot get.
     #[error("{0} has writes of the source that the target cannot get from it in time")]
     NotFed(String),
+    /// An instance has writes the target has no way to get.
+    #[error(
+        "{1} has writes of the source that {0} lacks, and {0} has no channel from the source that could be turned to {1}"
+    )]
+    NoChannel(String, String),
+    /// A channel leads somewhere unknown: it may be the source.
+    #[error(
+        "{0}; nobody can tell whether that is the source: let it follow an instance by an address that leads to the same as the configured one, or stop and remove it"
+    )]
+    UnknownChannel(String),
     /// A server refused, or was gone.
     #[error(transparent)]
     Server(#[from] ServerError),
@@ -121,8 +131,9 @@ impl Mover {
             return Err(MoveError::Checks(vec![finding]));
         }
         self.source_is_lost(&state, wish).await?;
+        self.channels_are_known(&state, wish).await?;
         let began = Instant::now();
-        let id = self.begin(&begin, author, if_epoch).await?;
+        let id = self.begin(&parts, MoveKind::Forced, author, if_epoch).await?;
         let left_behind = Instant::now();
         let what = past::parts(&state, &parts);
         tracing::warn!(r#move = id.0, what, reason = wish.reason, "a forced change has begun");
@@ -169,6 +180,15 @@ impl Mover {
                 return Ok(());
             }
             sleep(PAUSE).await;
+        }
+    }
+
+    /// A channel that leads nowhere known may come from the source, and go on when it returns.
+    async fn channels_are_known(&self, state: &ControlState, wish: &ForceWish) -> Result<(), MoveError> {
+        let lost = Lost { state, group: wish.group, unit: wish.source, account: &self.tools.administrator };
+        match lost.unknown_channel().await {
+            None => Ok(()),
+            Some(channel) => Err(ForceError::UnknownChannel(channel).into()),
         }
     }
 
@@ -253,9 +273,12 @@ impl Mover {
                     }
                 }
                 ForceStep::Feed(at) => {
-                    let channel = channel_of(&left, target);
+                    // Without a channel there is no account to follow anybody with.
+                    let Some(channel) = channel_of(&left, target) else {
+                        return Err(ForceError::NoChannel(lost.state.instance(target).name.clone(), name(at)).into());
+                    };
                     let fed = lost.feed(target, &channel, left[at].id, self.deadlines.catch_up).await;
-                    if channel.is_empty() || !fed.map_err(ForceError::from)? {
+                    if !fed.map_err(ForceError::from)? {
                         return Err(ForceError::NotFed(name(at)).into());
                     }
                 }
@@ -372,8 +395,8 @@ enum Leased {
     Without(Vec<String>),
 }
 
-fn channel_of(left: &[Left], id: InstanceId) -> String {
-    left.iter().find(|one| one.id == id).and_then(|one| one.channel.clone()).unwrap_or_default()
+fn channel_of(left: &[Left], id: InstanceId) -> Option<String> {
+    left.iter().find(|one| one.id == id).and_then(|one| one.channel.clone())
 }
 
 /// Runs the fencing command, which is told by its environment what to fence. Errors: what it did instead of exiting with 0.

@@ -159,6 +159,7 @@ impl Peers {
         let deadline = Instant::now() + at_most;
         let since = self.since(state, record.id);
         let mut pictures = self.nodes.pictures();
+        let mut is_told = false;
         loop {
             let picture = Arc::clone(&pictures.borrow_and_update());
             let Some(left) = self.left(&picture, record.id) else {
@@ -184,11 +185,13 @@ impl Peers {
             match self.end_at_sources(state, record, &due).await {
                 Ok(ended) => self.remember(record.id, ended),
                 Err(error) => {
-                    tracing::warn!(
-                        r#move = record.id.0,
-                        error = &error as &dyn std::error::Error,
-                        "nodes that are not heard are not known to be unable to write"
-                    );
+                    if !std::mem::replace(&mut is_told, true) {
+                        tracing::warn!(
+                            r#move = record.id.0,
+                            error = &error as &dyn std::error::Error,
+                            "nodes that are not heard are not known to be unable to write"
+                        );
+                    }
                     if Instant::now() >= deadline {
                         return names(&due);
                     }
@@ -330,13 +333,14 @@ impl Peers {
 
     /// Shuts their accounts at `instance` and ends their threads there, and returns when that is so.
     async fn shut_out(&self, members: &[&Member], instance: &Instance) -> Result<(), NotEnded> {
+        // Of a source that nobody reaches nobody is shut out: it would make every node enter anew, and prove nothing.
+        let mut server = Server::connect(instance, &self.control).await?;
         for member in members.iter().filter(|member| member.life == Life::Live) {
             // Told first, so that one that is merely slow stops by itself.
             self.nodes.store().shut_out(&member.incarnation).await?;
         }
         let unheard: Vec<Unheard> =
             members.iter().map(|member| Unheard { node: member.about.number, incarnation: member.fence }).collect();
-        let mut server = Server::connect(instance, &self.control).await?;
         // Whoever shut them out before may not have lived to see their threads end.
         let mut seen = AtSource { threads: 1, ..AtSource::default() };
         loop {

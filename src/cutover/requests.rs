@@ -67,6 +67,9 @@ pub enum MoveError {
     /// It was to be forced and is not.
     #[error("nothing was forced: {0}")]
     Force(#[from] ForceError),
+    /// This node has no lease, so that the others would take the move for an orphan.
+    #[error("this node has no lease at the moment and cannot carry anything out; ask another node (SHOW NODES)")]
+    NotEntered,
     /// The process is shutting down.
     #[error("the node is shutting down")]
     Stopping,

@@ -166,18 +166,25 @@ impl Mover {
     /// its answer was not heard, which [`Self::orphans`] finds out.
     pub(super) async fn begin(
         &self,
-        begin: &Command,
+        parts: &[MovePart],
+        kind: MoveKind,
         author: &Author,
         if_epoch: Option<Epoch>,
-    ) -> Result<MoveId, ChangeError> {
+    ) -> Result<MoveId, MoveError> {
+        // Asked for only now: what was looked at before took time, in which this node may have entered anew.
+        let begin = self.begin_of(parts, kind);
+        // The others would take a move for one that nobody carries out.
+        if self.tools.peers.as_ref().is_some_and(|peers| peers.own().is_empty()) {
+            return Err(MoveError::NotEntered);
+        }
         self.beginning.fetch_add(1, Ordering::SeqCst);
-        let begun = self.tools.controller.change(begin, author, if_epoch).await;
+        let begun = self.tools.controller.change(&begin, author, if_epoch).await;
         let id = begun.map(|begun| MoveId(begun.epoch.0));
         if let Ok(id) = &id {
             self.running().insert(*id);
         }
         self.beginning.fetch_sub(1, Ordering::SeqCst);
-        id
+        Ok(id?)
     }
 
     pub(super) fn running(&self) -> MutexGuard<'_, BTreeSet<MoveId>> {
@@ -285,7 +292,7 @@ impl Mover {
         }
         // What lags now would lag while everybody waits.
         self.catch_up(&parts, &[]).await.map_err(|who| MoveError::Behind { within: self.deadlines.catch_up, who })?;
-        let id = self.begin(&begin, author, if_epoch).await?;
+        let id = self.begin(&parts, MoveKind::Planned, author, if_epoch).await?;
         Ok(self.run(id).await)
     }
 

@@ -72,6 +72,28 @@ impl Lost<'_> {
         left
     }
 
+    /// A channel of another unit's instance that leads to the address of no instance, in words. One that cannot be asked now is refused later.
+    pub async fn unknown_channel(&self) -> Option<String> {
+        let of_group = || self.state.instances.iter().filter(|one| one.group == self.group);
+        let known = self.addresses_of(of_group()).await;
+        for instance in of_group().filter(|one| one.unit != self.unit) {
+            let Ok(mut server) = Server::connect(instance, self.account).await else { continue };
+            let channels = server.channels().await.unwrap_or_default();
+            for channel in &channels {
+                let (host, port) = (host_of(channel), value(channel, &["Master_Port", "Source_Port"]));
+                // One that leads nowhere was turned there by an earlier forced change.
+                if !host.ends_with(NOWHERE) && !self.leads_to_one_of(channel, of_group(), &known).await {
+                    let name = &instance.name;
+                    return Some(format!(
+                        "channel '{}' of {name} follows {host}:{port}, no instance's address",
+                        name_of(channel)
+                    ));
+                }
+            }
+        }
+        None
+    }
+
     async fn look_at(
         &self,
         instance: &Instance,
@@ -106,9 +128,16 @@ impl Lost<'_> {
 
     /// Where the instances of the source's unit listen: a channel that leads there is one from the source, wherever it was turned to.
     async fn addresses(&self) -> Vec<SocketAddr> {
+        self.addresses_of(self.of_unit()).await
+    }
+
+    fn of_unit(&self) -> impl Iterator<Item = &Instance> {
+        self.state.instances.iter().filter(|one| one.group == self.group && one.unit == self.unit)
+    }
+
+    async fn addresses_of(&self, instances: impl Iterator<Item = &Instance>) -> Vec<SocketAddr> {
         let mut addresses = Vec::new();
-        let of_unit = self.state.instances.iter().filter(|one| one.group == self.group && one.unit == self.unit);
-        for instance in of_unit {
+        for instance in instances {
             if let InstanceAddress::Tcp(host, port) = &instance.address {
                 addresses.extend(resolved(host, *port).await);
             }
@@ -117,12 +146,18 @@ impl Lost<'_> {
     }
 
     async fn leads_to_source(&self, channel: &Channel, addresses: &[SocketAddr]) -> bool {
+        host_of(channel) == self.nowhere() || self.leads_to_one_of(channel, self.of_unit(), addresses).await
+    }
+
+    /// Whether a channel leads to one of `named`, by the words of its address or by what these lead to, which is `addresses`.
+    async fn leads_to_one_of(
+        &self,
+        channel: &Channel,
+        named: impl Iterator<Item = &Instance>,
+        addresses: &[SocketAddr],
+    ) -> bool {
         let host = host_of(channel);
-        if host == self.nowhere() {
-            return true;
-        }
         let Ok(port) = value(channel, &["Master_Port", "Source_Port"]).parse() else { return false };
-        let named = self.state.instances.iter().filter(|one| one.group == self.group && one.unit == self.unit);
         let mut same_words =
             named.map(|one| matches!(&one.address, InstanceAddress::Tcp(known, at) if known == host && *at == port));
         same_words.any(|same| same) || resolved(host, port).await.iter().any(|one| addresses.contains(one))

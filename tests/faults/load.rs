@@ -42,11 +42,22 @@ pub struct Written {
     pub outcome: Outcome,
 }
 
-/// The histories of all clients, and what they found wrong by themselves.
+/// A strong read behind a write that was acknowledged.
+#[derive(Clone, Debug)]
+pub struct ReadBack {
+    /// The write's.
+    pub id: String,
+    /// What it made of its spine.
+    pub version: u64,
+    /// What was read.
+    pub seen: Option<u64>,
+}
+
+/// The histories of all clients.
 #[derive(Default)]
 pub struct Histories {
     pub written: Vec<Written>,
-    pub faults: Vec<String>,
+    pub read_back: Vec<ReadBack>,
     /// What refusals and lost connections said, shortened, with their number.
     pub told: std::collections::BTreeMap<String, u64>,
 }
@@ -79,7 +90,7 @@ impl Load {
         while let Some(client) = self.clients.join_next().await {
             let mut client = client.unwrap();
             all.written.append(&mut client.written);
-            all.faults.append(&mut client.faults);
+            all.read_back.append(&mut client.read_back);
             for (text, times) in client.told {
                 *all.told.entry(text).or_default() += times;
             }
@@ -141,9 +152,10 @@ impl Client {
         match outcome {
             Ok(version) => {
                 written.version = Some(version);
+                let id = written.id.clone();
                 self.done.written.push(written);
                 if self.chance.random_bool(0.2) {
-                    return self.read_own(connection, scope, version).await;
+                    return self.read_own(connection, id, scope, version).await;
                 }
                 Some(connection)
             }
@@ -181,14 +193,11 @@ impl Client {
     }
 
     /// A strong read must see what this client was told is written.
-    async fn read_own(&mut self, mut connection: Conn, scope: u32, version: u64) -> Option<Conn> {
+    async fn read_own(&mut self, mut connection: Conn, id: String, scope: u32, version: u64) -> Option<Conn> {
         let query = format!("/*meridian: level=strong*/ {}", version_of(scope));
         match timeout(PATIENCE, connection.query_first::<u64, _>(query)).await {
-            Ok(Ok(Some(seen))) if seen >= version => Some(connection),
             Ok(Ok(seen)) => {
-                self.done.faults.push(format!(
-                    "scope {scope}: a strong read saw {seen:?} after version {version} was acknowledged"
-                ));
+                self.done.read_back.push(ReadBack { id, version, seen });
                 Some(connection)
             }
             Ok(Err(error)) => {

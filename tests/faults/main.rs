@@ -5,10 +5,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod binlog;
+mod gtids;
+mod left_behind;
 mod load;
 mod network;
 mod operator;
 mod oracle;
+mod put_right;
+#[path = "../it/forced/revived.rs"]
+mod revived;
 mod schedule;
 mod world;
 
@@ -19,7 +24,10 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use meridian::demo::template::Servers;
 
-use load::{Histories, Load, Outcome};
+use binlog::Change;
+use gtids::Gtid;
+use left_behind::LeftBehind;
+use load::{Histories, Load, Outcome, ZONE};
 use network::Network;
 use operator::{History, Operator, read_history};
 use world::{NODES, UNITS, World};
@@ -117,19 +125,18 @@ async fn run(world: &Arc<World>, seed: u64, seconds: u64) -> Vec<String> {
     let planned = schedule::draw(seed, seconds);
     let load = Load::start(world, seed);
     let operator = Operator::start(world, seed);
-    schedule::carry_out(world, &planned).await;
+    let mut faults = schedule::carry_out(world, &planned).await;
     let (mut history, changes_made) = operator.end().await;
     for unit in UNITS {
         if let Err(error) = world.run(unit, &["DO 1"]).await {
-            return vec![format!(
-                "the server of unit {unit} has ended by itself, so that nothing can be judged: {error}"
-            )];
+            faults
+                .push(format!("the server of unit {unit} has ended by itself, so that nothing can be judged: {error}"));
+            return faults;
         }
     }
-    let mut faults = settle(world, &mut history).await;
+    faults.extend(settle(world, &mut history).await);
     let histories = load.end().await;
     tell(&histories, changes_made, planned.len());
-    faults.extend(histories.faults.clone());
     if let Err(error) = world.databases.wait_until_equal().await {
         faults.push(format!("replication does not catch up: {error}"));
     }
@@ -163,21 +170,24 @@ async fn settle(world: &World, history: &mut History) -> Vec<String> {
 
 async fn judge(world: &World, histories: &Histories, history: &History) -> Vec<String> {
     let mut faults = oracle::convergence(world).await;
-    match binlog::changes(world).await {
+    let left_behind = world.left_behind.lock().unwrap().clone();
+    faults.extend(oracle::losses(&left_behind, history, &world.origins));
+    match binlog::changes(world) {
         Ok(changes) => {
-            faults.extend(oracle::one_writer(&changes, history, world.is_mariadb));
-            faults.extend(oracle::histories(world, &histories.written, &changes).await);
+            faults.extend(oracle::one_writer(&changes, history, &world.origins));
+            faults.extend(oracle::histories(world, histories, &changes, &left_behind).await);
         }
         Err(error) => faults.push(format!("binlogs: {error}")),
     }
     faults
 }
 
-/// A row that is lost, and a write past Meridian at a unit that does not own its scope: both must be found.
+/// A report that leaves out what is lost, or tells more; a row that is lost; and a write past Meridian at a unit that does not own its scope: all
+/// must be found.
 async fn judge_the_judges(world: &World, histories: &Histories, history: &History) -> Vec<String> {
+    let mut faults = wrong_reports(world, history);
     let lost = "DELETE FROM shop.appends ORDER BY id LIMIT 1";
     world.run("bj", &["SET SESSION sql_log_bin = 0", lost]).await.unwrap();
-    let mut faults = Vec::new();
     let found = judge(world, histories, history).await;
     if !found.iter().any(|fault| fault.contains("acknowledged rows that are not there"))
         || !found.iter().any(|fault| fault.contains("differ"))
@@ -196,6 +206,34 @@ async fn judge_the_judges(world: &World, histories: &Histories, history: &Histor
         faults.push(format!("writes of strangers were not noticed: {found:?}"));
     }
     faults
+}
+
+fn wrong_reports(world: &World, history: &History) -> Vec<String> {
+    let right = world.left_behind.lock().unwrap().clone();
+    let mut wrong = Vec::new();
+    for (at, one) in right.iter().enumerate() {
+        let mut with = |changed: LeftBehind, told: &str| {
+            let mut all = right.clone();
+            all[at] = changed;
+            let found = oracle::losses(&all, history, &world.origins);
+            if !found.iter().any(|fault| fault.contains(told)) {
+                wrong.push(format!("a wrong report of what {} lost was not noticed: {found:?}", one.unit));
+            }
+        };
+        let mut more = one.clone();
+        more.difference.insert(Gtid { unit: one.unit, sequence: u64::MAX }, Vec::new());
+        with(more, "are not in");
+        let mut less = one.clone();
+        if let Some((gtid, _)) = less.difference.pop_last() {
+            with(less, &format!("[{gtid:?}] are not lost"));
+        }
+        // No move ever touched this scope.
+        let change = Change { scope: ZONE + 1, before: 0, after: 1, last: "stranger".to_owned() };
+        let mut stolen = one.clone();
+        stolen.difference.insert(Gtid { unit: one.unit, sequence: u64::MAX }, vec![change]);
+        with(stolen, "did not own then");
+    }
+    wrong
 }
 
 fn tell(histories: &Histories, changes_made: u64, planned: usize) {

@@ -40,6 +40,9 @@ impl Network {
         run("nft", &format!("add table ip {bridge}"))?;
         run("nft", &format!("add chain ip {bridge} pre {{ type nat hook prerouting priority -100; }}"))?;
         run("nft", &format!("add rule ip {bridge} pre iifname {bridge} ip daddr {gateway} dnat to 127.0.0.1"))?;
+        // The servers themselves find each other by the same addresses.
+        run("nft", &format!("add chain ip {bridge} out {{ type nat hook output priority -100; }}"))?;
+        run("nft", &format!("add rule ip {bridge} out ip daddr {gateway} dnat to 127.0.0.1"))?;
         for node in 0..self.nodes {
             let (name, address) = (self.namespace(node), self.address(node));
             run("ip", &format!("netns add {name}"))?;

@@ -4,21 +4,37 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use meridian::model::Role;
 
-use super::binlog::{Change, Gtid};
-use super::load::{Outcome, Written, ZONE};
+use super::binlog::{Change, Changes};
+use super::gtids::{Gtid, Gtids, Origins};
+use super::left_behind::LeftBehind;
+use super::load::{Histories, Outcome, Written, ZONE};
 use super::operator::History;
 use super::world::{CHECKED, NODES, SHARDS_PER_SCOPE, UNITS, World, rows_of};
 
-/// One stretch of a scope's ownership: who, and the last of its own transactions that belongs to it, once that was recorded.
+/// One stretch of a scope's ownership: who, and which transactions belong to it once it was closed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Owned {
     unit: &'static str,
-    closed: Option<u64>,
+    closed: Option<Closed>,
+}
+
+/// How ownership ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Closed {
+    /// Everything that was written by then, and is kept.
+    kept: Gtids,
+    how: How,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum How {
+    Moved,
+    Forced,
 }
 
 /// What units wrote in each scope, in order of its spine: one chain without forks or gaps, by nobody but the owner of the time, and by nobody
 /// behind the position its ownership was closed at.
-pub fn one_writer(changes: &BTreeMap<Gtid, Vec<Change>>, history: &History, is_mariadb: bool) -> Vec<String> {
+pub fn one_writer(changes: &Changes, history: &History, origins: &Origins) -> Vec<String> {
     let mut faults = Vec::new();
     for scope in 0..=ZONE {
         let mut chain: Vec<(&Gtid, &Change)> = changes
@@ -27,7 +43,7 @@ pub fn one_writer(changes: &BTreeMap<Gtid, Vec<Change>>, history: &History, is_m
             .filter(|(_, change)| change.scope == scope)
             .collect();
         chain.sort_by_key(|(gtid, change)| (change.after, (*gtid).clone()));
-        let owners = owners(scope, history, is_mariadb);
+        let owners = owners(scope, history, origins);
         let (mut at, mut expected) = (0, 1);
         for (gtid, change) in chain {
             if change.after != expected || change.before + 1 != expected {
@@ -35,8 +51,8 @@ pub fn one_writer(changes: &BTreeMap<Gtid, Vec<Change>>, history: &History, is_m
                 expected = change.after;
             }
             expected += 1;
-            let fits =
-                |owned: &Owned| owned.unit == gtid.unit && owned.closed.is_none_or(|closed| gtid.sequence <= closed);
+            let is_kept = |owned: &Owned| owned.closed.as_ref().is_none_or(|closed| closed.kept.hold(gtid));
+            let fits = |owned: &Owned| owned.unit == gtid.unit && is_kept(owned);
             match owners[at..].iter().position(fits) {
                 Some(further) => at += further,
                 None => faults.push(format!(
@@ -49,19 +65,41 @@ pub fn one_writer(changes: &BTreeMap<Gtid, Vec<Change>>, history: &History, is_m
     faults
 }
 
+/// What forced changes lost: exactly what was told, and nothing but writes of the owner that was left behind, in what it owned.
+pub fn losses(left_behind: &[LeftBehind], history: &History, origins: &Origins) -> Vec<String> {
+    let mut faults = Vec::new();
+    for one in left_behind {
+        let told: BTreeSet<Gtid> = origins.listed(&one.report).each().collect();
+        let lost: BTreeSet<Gtid> = one.difference.keys().cloned().collect();
+        if told != lost {
+            let (untold, made_up): (Vec<_>, Vec<_>) =
+                (lost.difference(&told).collect(), told.difference(&lost).collect());
+            faults.push(format!(
+                "{}: the report of what is lost is wrong: {untold:?} are not in '{}', {made_up:?} are not lost",
+                one.unit, one.report
+            ));
+        }
+        for (gtid, change) in
+            one.difference.iter().flat_map(|(gtid, changes)| changes.iter().map(move |one| (gtid, one)))
+        {
+            let is_cut = |owned: &Owned| {
+                let cut = owned.closed.as_ref().filter(|closed| closed.how == How::Forced);
+                owned.unit == gtid.unit && cut.is_some_and(|closed| !closed.kept.hold(gtid))
+            };
+            if gtid.unit != one.unit || !owners(change.scope, history, origins).iter().any(is_cut) {
+                faults.push(format!("{gtid:?} is lost, and wrote {change:?}, which {} did not own then", one.unit));
+            }
+        }
+    }
+    faults
+}
+
 /// Who owned a scope, one after another, as the history of the control state says.
-fn owners(scope: u32, history: &History, is_mariadb: bool) -> Vec<Owned> {
+fn owners(scope: u32, history: &History, origins: &Origins) -> Vec<Owned> {
     let first = match scope {
         ZONE | 0 | 1 => UNITS[0],
         2 | 3 => UNITS[1],
         _ => UNITS[2],
-    };
-    let named = match scope {
-        ZONE => "the Global Zone from ".to_owned(),
-        _ => {
-            let first = scope * SHARDS_PER_SCOPE;
-            format!("shards {first}-{} from ", first + SHARDS_PER_SCOPE - 1)
-        }
     };
     let mut owned = vec![Owned { unit: first, closed: None }];
     let mut closed: BTreeMap<&str, &str> = BTreeMap::new();
@@ -75,50 +113,75 @@ fn owners(scope: u32, history: &History, is_mariadb: bool) -> Vec<Owned> {
         if let Some(positions) = positions {
             closed.insert(id, positions);
         }
-        let Some(moved) = rest.strip_prefix("moved ").and_then(|rest| rest.strip_prefix(named.as_str())) else {
-            continue;
+        let forced = || rest.strip_prefix("forced ")?.split_once(" (proof: ")?.0.split_once(" at ");
+        let moved = || Some((rest.strip_prefix("moved ")?, *closed.get(id)?));
+        let (parts, positions, how) = match (forced(), moved()) {
+            (Some((parts, cut)), _) => (parts, cut, How::Forced),
+            (None, Some((parts, positions))) => (parts, positions, How::Moved),
+            (None, None) => continue,
         };
-        let Some((from, to)) = moved.split_once(" to ") else { continue };
-        let (Some(last), Some(unit)) = (owned.last_mut(), UNITS.into_iter().find(|unit| *unit == to)) else { continue };
+        let Some((from, to)) = parts.split(", ").find_map(|part| owner_in(part, scope)) else { continue };
+        let last = owned.last_mut().unwrap();
         assert_eq!(last.unit, from, "the history is complete: {history:#?}");
-        if is_mariadb {
-            last.closed = closed.get(id).and_then(|position| own_sequence(position, from));
-        }
-        owned.push(Owned { unit, closed: None });
+        // Of several sources each has a position of its own.
+        let own = positions.split("; ").find_map(|one| one.strip_suffix(&format!(" at {from}")));
+        last.closed = Some(Closed { kept: origins.position(own.unwrap_or(positions)), how });
+        owned.push(Owned { unit: UNITS.into_iter().find(|unit| *unit == to).unwrap(), closed: None });
     }
     owned
 }
 
-/// The number of a unit's own last transaction in a position of MariaDB's: its domain is the unit's number.
-fn own_sequence(position: &str, unit: &str) -> Option<u64> {
-    let number = UNITS.iter().position(|name| *name == unit)? + 1;
-    let gtids = position.split(" at ").next()?;
-    let own = gtids.split(',').find(|gtid| gtid.trim().starts_with(&format!("{number}-")))?;
-    own.rsplit('-').next()?.parse().ok()
+/// From and to whom a scope goes with `part` of a move.
+fn owner_in(part: &str, scope: u32) -> Option<(&str, &str)> {
+    let (extent, way) = part.split_once(" from ")?;
+    let is_meant = match extent.strip_prefix("shards ") {
+        None => scope == ZONE && extent == "the Global Zone",
+        Some(shards) => {
+            let (first, last) = shards.split_once('-')?;
+            let own = scope * SHARDS_PER_SCOPE;
+            scope != ZONE && first.parse::<u32>().ok()? <= own && own + SHARDS_PER_SCOPE - 1 <= last.parse().ok()?
+        }
+    };
+    way.split_once(" to ").filter(|_| is_meant)
 }
 
-/// What clients were told against what is in the binlogs and in the units: acknowledged once, refused nowhere, unknown at most once.
-pub async fn histories(world: &World, written: &[Written], changes: &BTreeMap<Gtid, Vec<Change>>) -> Vec<String> {
+/// What clients were told against what is in the binlogs and in the units: acknowledged once, refused nowhere, unknown at most once. What a forced
+/// change lost is nowhere but there.
+pub async fn histories(
+    world: &World,
+    histories: &Histories,
+    changes: &Changes,
+    left_behind: &[LeftBehind],
+) -> Vec<String> {
     let mut faults = Vec::new();
-    let mut versions: BTreeMap<&str, Vec<(u32, u64)>> = BTreeMap::new();
-    for change in changes.values().flatten() {
-        versions.entry(change.last.as_str()).or_default().push((change.scope, change.after));
-    }
+    let kept = versions(changes);
+    let lost = left_behind.iter().map(|one| versions(&one.difference)).fold(BTreeMap::new(), |mut all, more| {
+        all.extend(more);
+        all
+    });
+    let written = &histories.written;
     for one in written {
-        let found = versions.get(one.id.as_str()).map_or(&[][..], Vec::as_slice);
-        let is_good = match one.outcome {
-            Outcome::Acknowledged => {
-                matches!(found, [(scope, version)] if *scope == one.scope && one.version == Some(*version))
+        let found = [&kept, &lost].map(|versions| versions.get(one.id.as_str()).map_or(&[][..], Vec::as_slice));
+        let is_good = match (one.outcome, found) {
+            (Outcome::Acknowledged, [[once], []] | [[], [once]]) => {
+                Some(*once) == one.version.map(|read| (one.scope, read))
             }
-            Outcome::Refused => found.is_empty(),
-            Outcome::Unknown => found.len() <= 1,
+            (Outcome::Refused, [[], []]) => true,
+            (Outcome::Unknown, [kept, lost]) => kept.len() + lost.len() <= 1,
+            (Outcome::Acknowledged | Outcome::Refused, _) => false,
         };
         if !is_good {
-            faults.push(format!("{one:?} is in the binlogs as (scope, version): {found:?}"));
+            faults.push(format!("{one:?} is in the binlogs as (scope, version), kept and lost: {found:?}"));
         }
     }
-    let must: BTreeSet<&str> = of(written, |outcome| outcome == Outcome::Acknowledged);
-    let may: BTreeSet<&str> = of(written, |outcome| outcome != Outcome::Refused);
+    for read in &histories.read_back {
+        if read.seen.is_none_or(|seen| seen < read.version) && !lost.contains_key(read.id.as_str()) {
+            faults.push(format!("a strong read saw less than had been acknowledged, and is not lost: {read:?}"));
+        }
+    }
+    let is_kept = |id: &str| !lost.contains_key(id);
+    let must: BTreeSet<&str> = of(written, |one| one.outcome == Outcome::Acknowledged && is_kept(&one.id));
+    let may: BTreeSet<&str> = of(written, |one| one.outcome != Outcome::Refused && is_kept(&one.id));
     for (layout, instance) in world.databases.instances() {
         let mut root = instance.root().connect().await.unwrap();
         let rows = rows_of(&mut root, "SELECT id FROM shop.appends").await.unwrap();
@@ -135,8 +198,17 @@ pub async fn histories(world: &World, written: &[Written], changes: &BTreeMap<Gt
     faults
 }
 
-fn of(written: &[Written], wanted: impl Fn(Outcome) -> bool) -> BTreeSet<&str> {
-    written.iter().filter(|one| one.appends && wanted(one.outcome)).map(|one| one.id.as_str()).collect()
+/// By the write's id, what it made of which spine.
+fn versions(changes: &Changes) -> BTreeMap<&str, Vec<(u32, u64)>> {
+    let mut versions: BTreeMap<&str, Vec<(u32, u64)>> = BTreeMap::new();
+    for change in changes.values().flatten() {
+        versions.entry(change.last.as_str()).or_default().push((change.scope, change.after));
+    }
+    versions
+}
+
+fn of(written: &[Written], wanted: impl Fn(&Written) -> bool) -> BTreeSet<&str> {
+    written.iter().filter(|one| one.appends && wanted(one)).map(|one| one.id.as_str()).collect()
 }
 
 /// Whether every instance holds the same rows, and no money came or went.

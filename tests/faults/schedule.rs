@@ -11,6 +11,7 @@ use rustix::process::Signal;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::left_behind::{self, How, LastWrites, Loss, Rejoin, channels};
 use super::network::Direction;
 use super::world::{NODES, UNITS, World};
 
@@ -35,6 +36,8 @@ pub enum Fault {
     Split(&'static str),
     /// A unit's primary receives, or applies, nothing of another.
     StopReplication { at: &'static str, from: &'static str, thread: &'static str },
+    /// A unit is lost, left behind by force, and takes part again.
+    Lose(Loss),
 }
 
 /// A fault, when it begins, and how long it lasts.
@@ -51,17 +54,25 @@ impl fmt::Display for Planned {
     }
 }
 
+/// A unit is lost in every run, and in long ones another one each time this has passed.
+const BETWEEN_LOSSES: Duration = Duration::from_secs(45);
+
 /// The faults of a run of `seconds`.
 pub fn draw(seed: u64, seconds: u64) -> Vec<Planned> {
     let mut chance = StdRng::seed_from_u64(seed);
     let mut planned = Vec::new();
     let mut at = Duration::from_secs(3);
+    let mut loses_at = Duration::from_secs(5);
     while at + Duration::from_secs(6) < Duration::from_secs(seconds) {
         let node = chance.random_range(0..NODES);
         let direction = *[Direction::Out, Direction::In, Direction::Both].choose(&mut chance).unwrap();
         let member = chance.random_bool(0.5).then(|| chance.random_range(0..3));
         let unit = *UNITS.choose(&mut chance).unwrap();
         let fault = match chance.random_range(0..10) {
+            _ if at >= loses_at => {
+                loses_at = at + BETWEEN_LOSSES;
+                Fault::Lose(draw_loss(&mut chance, unit))
+            }
             0 => Fault::KillNode(node),
             1 | 2 => Fault::PauseNode(node),
             3 => Fault::KillEtcd(member),
@@ -84,8 +95,18 @@ pub fn draw(seed: u64, seconds: u64) -> Vec<Planned> {
     planned
 }
 
-/// Carries the faults out; when it returns all are healed. Faults that touch what another still has in hand wait for it.
-pub async fn carry_out(world: &Arc<World>, planned: &[Planned]) {
+fn draw_loss(chance: &mut StdRng, unit: &'static str) -> Loss {
+    let others: Vec<&str> = UNITS.into_iter().filter(|other| *other != unit).collect();
+    let target = others.choose(chance).unwrap();
+    let how = *[How::Killed, How::SplitOff].choose(chance).unwrap();
+    let rejoin = *[Rejoin::Clone, Rejoin::Undo].choose(chance).unwrap();
+    let last_writes = *[LastWrites::Anybody, LastWrites::ItsReplica, LastWrites::Nobody].choose(chance).unwrap();
+    Loss { unit, target, how, last_writes, rejoin }
+}
+
+/// Carries the faults out; when it returns all are healed. Faults that touch what another still has in hand wait for it. Errors: what did not
+/// heal.
+pub async fn carry_out(world: &Arc<World>, planned: &[Planned]) -> Vec<String> {
     let began = Instant::now();
     let mut running = JoinSet::new();
     let busy = Arc::new(Places::default());
@@ -95,10 +116,10 @@ pub async fn carry_out(world: &Arc<World>, planned: &[Planned]) {
         running.spawn(async move {
             let _held = busy.hold(one.fault).await;
             println!("{one}");
-            break_and_heal(&world, one).await;
+            break_and_heal(&world, one).await
         });
     }
-    while running.join_next().await.is_some() {}
+    running.join_all().await.into_iter().filter_map(Result::err).collect()
 }
 
 /// One at a time in each node, in etcd (whose majority must be able to come back), in each unit's replication.
@@ -120,8 +141,11 @@ impl Places {
             | Fault::Isolate(node) => vec![&self.nodes[node]],
             Fault::KillEtcd(_) | Fault::PauseEtcd(_) => vec![&self.etcd],
             Fault::StopReplication { .. } => vec![&self.replication],
+            Fault::Lose(Loss { how: How::Killed, .. }) => vec![&self.replication],
             // Every node is on one of its sides.
-            Fault::Split(_) => self.nodes.iter().chain([&self.replication]).collect(),
+            Fault::Split(_) | Fault::Lose(Loss { how: How::SplitOff, .. }) => {
+                self.nodes.iter().chain([&self.replication]).collect()
+            }
         };
         let mut held = Vec::new();
         for place in places {
@@ -131,7 +155,7 @@ impl Places {
     }
 }
 
-async fn break_and_heal(world: &World, Planned { fault, lasts, .. }: Planned) {
+async fn break_and_heal(world: &World, Planned { fault, lasts, .. }: Planned) -> Result<(), String> {
     match fault {
         Fault::KillNode(node) => {
             world.kill_node(node);
@@ -176,31 +200,25 @@ async fn break_and_heal(world: &World, Planned { fault, lasts, .. }: Planned) {
             start_channel(world, at, from).await;
         }
         Fault::Split(unit) => {
-            let others: Vec<&str> = UNITS.into_iter().filter(|other| *other != unit).collect();
-            let mut far: Vec<u16> = others.iter().flat_map(|other| world.ports_of(other)).collect();
-            far.extend(world.etcd_ports());
-            let inside: Vec<usize> = (0..NODES).filter(|node| World::unit_of(*node) == unit).collect();
-            for node in 0..NODES {
-                let lost = if inside.contains(&node) { far.clone() } else { world.ports_of(unit) };
-                world.network.cut(node, &lost, Direction::Both).unwrap();
-            }
-            let channels: Vec<(&str, &str)> =
-                others.iter().flat_map(|other| [(unit, *other), (*other, unit)]).collect();
-            for (at, from) in &channels {
+            world.split(unit);
+            for (at, from) in channels(unit) {
                 stop_channel(world, at, from, "IO_THREAD").await;
             }
             tokio::time::sleep(lasts).await;
             for node in 0..NODES {
                 world.network.heal(node).unwrap();
             }
-            for (at, from) in &channels {
+            for (at, from) in channels(unit) {
                 start_channel(world, at, from).await;
             }
         }
+        Fault::Lose(loss) => return left_behind::lose(world, loss, lasts).await,
     }
+    Ok(())
 }
 
-async fn stop_channel(world: &World, at: &str, from: &str, thread: &str) {
+/// Stops a thread of a channel.
+pub async fn stop_channel(world: &World, at: &str, from: &str, thread: &str) {
     let stop = match world.is_mariadb {
         true => format!("STOP SLAVE 'from_{from}' {thread}"),
         false => format!("STOP REPLICA {thread} FOR CHANNEL 'from_{from}'"),
@@ -208,7 +226,8 @@ async fn stop_channel(world: &World, at: &str, from: &str, thread: &str) {
     world.run(at, &[&stop]).await.unwrap();
 }
 
-async fn start_channel(world: &World, at: &str, from: &str) {
+/// Starts a channel.
+pub async fn start_channel(world: &World, at: &str, from: &str) {
     let start = match world.is_mariadb {
         true => format!("START SLAVE 'from_{from}'"),
         false => format!("START REPLICA FOR CHANNEL 'from_{from}'"),

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use meridian::demo::etcd::Etcd;
 use meridian::demo::layout::{Accounts, Layout, UnitLayout};
-use meridian::demo::schema::{MONITOR_PASSWORD, MONITOR_USER};
+use meridian::demo::replication::{LOCAL_CHANNEL, channel_from, follow};
+use meridian::demo::schema::{ADMINISTRATOR_PASSWORD, ADMINISTRATOR_USER, MONITOR_PASSWORD, MONITOR_USER};
 use meridian::demo::state_file::{Files, State};
 use meridian::demo::template::Servers;
 use meridian::demo::world::World as Databases;
@@ -18,7 +19,10 @@ use mysql_async::{Conn, OptsBuilder, Row, Value};
 use rustix::process::{Pid, Signal};
 use tokio::sync::Mutex;
 
-use super::network::Network;
+use super::gtids::Origins;
+use super::left_behind::LeftBehind;
+use super::network::{Direction, Network};
+use super::revived::Revived;
 
 /// The units, the center first.
 pub const UNITS: [&str; 3] = ["hz", "bj", "sh"];
@@ -52,6 +56,14 @@ pub struct World {
     ports: Vec<(String, u16)>,
     etcd_ports: Vec<u16>,
     pub is_mariadb: bool,
+    /// The group's fence.
+    pub fence: String,
+    /// Whose a GTID is.
+    pub origins: Origins,
+    /// What forced changes left behind, one after another.
+    pub left_behind: std::sync::Mutex<Vec<LeftBehind>>,
+    /// Servers that were killed, and run again.
+    pub revived: std::sync::Mutex<Vec<Revived>>,
 }
 
 impl World {
@@ -71,6 +83,7 @@ impl World {
         let etcd = Etcd::start(directory, 3).await.map_err(told)?;
         let etcd_ports = etcd.members().map(|(_, port)| port).collect();
         let ports = state.instances.iter().map(|instance| (instance.unit.clone(), instance.port)).collect();
+        let origins = Origins::of(&databases, is_mariadb).await?;
         let world = World {
             network,
             databases,
@@ -80,7 +93,17 @@ impl World {
             ports,
             etcd_ports,
             is_mariadb,
+            fence: fence.to_owned(),
+            origins,
+            left_behind: std::sync::Mutex::default(),
+            revived: std::sync::Mutex::default(),
         };
+        for unit in UNITS {
+            for other in UNITS.into_iter().filter(|other| *other != unit) {
+                world.turn(unit, Role::Primary, &channel_from(other), other).await?;
+            }
+            world.turn(unit, Role::Replica, LOCAL_CHANNEL, unit).await?;
+        }
         for node in 0..NODES {
             world.write_config(node, &state, fence);
             world.start_node(node);
@@ -190,17 +213,92 @@ impl World {
         &self.etcd_ports
     }
 
-    /// The directory of a unit's primary's data.
-    pub fn data_of(&self, unit: &str) -> PathBuf {
-        let log = self.databases.instance(unit, Role::Primary).unwrap().general_log();
-        log.parent().unwrap().join("data")
+    /// The directory of a unit's primary.
+    pub fn directory_of(&self, unit: &str) -> PathBuf {
+        self.databases.instance(unit, Role::Primary).unwrap().general_log().parent().unwrap().to_owned()
+    }
+
+    /// As [`World::run`], at the instance of this role.
+    pub async fn run_at(&self, unit: &str, role: Role, statements: &[String]) -> Result<(), String> {
+        let root = self.databases.instance(unit, role).unwrap().root();
+        root.run(statements).await.map_err(|error| format!("{error} ({:?})", std::error::Error::source(&error)))
+    }
+
+    /// What a query says at an instance, past Meridian. Errors: the server's.
+    pub async fn value(&self, unit: &str, role: Role, query: &str) -> Result<String, String> {
+        let root = self.databases.instance(unit, role).unwrap().root();
+        let value =
+            root.value(query).await.map_err(|error| format!("{error} ({:?})", std::error::Error::source(&error)));
+        Ok(value?.unwrap_or_default())
     }
 
     /// Runs statements as root at a unit's primary, past Meridian. Errors: the server's.
     pub async fn run(&self, unit: &str, statements: &[&str]) -> Result<(), String> {
         let statements: Vec<String> = statements.iter().map(|one| (*one).to_owned()).collect();
+        self.run_at(unit, Role::Primary, &statements).await
+    }
+
+    /// Lets an instance follow a unit's primary through `channel`, anew where there was none. Errors: the server's.
+    pub async fn follow(&self, at: &str, channel: &str, unit: &str) -> Result<(), String> {
+        let told = |error: meridian::demo::DemoError| error.to_string();
+        let port = self.databases.instance(unit, Role::Primary).unwrap().port();
+        let root = self.databases.instance(at, Role::Primary).unwrap().root();
+        follow(&root, channel, port).await.map_err(told)?;
+        self.turn(at, Role::Primary, channel, unit).await
+    }
+
+    /// Turns a channel to the address by which nodes know what it follows.
+    async fn turn(&self, at: &str, role: Role, channel: &str, unit: &str) -> Result<(), String> {
+        let (host, port) = (self.network.gateway(), self.databases.instance(unit, Role::Primary).unwrap().port());
+        let statements = match self.is_mariadb {
+            true => [
+                format!("STOP SLAVE '{channel}'"),
+                format!("CHANGE MASTER '{channel}' TO MASTER_HOST='{host}', MASTER_PORT={port}"),
+                format!("START SLAVE '{channel}'"),
+            ],
+            false => [
+                format!("STOP REPLICA FOR CHANNEL '{channel}'"),
+                format!(
+                    "CHANGE REPLICATION SOURCE TO SOURCE_HOST='{host}', SOURCE_PORT={port} FOR CHANNEL '{channel}'"
+                ),
+                format!("START REPLICA FOR CHANNEL '{channel}'"),
+            ],
+        };
+        self.run_at(at, role, &statements).await
+    }
+
+    /// The channels of a unit's primary. Errors: the server's.
+    pub async fn channels(&self, unit: &str) -> Result<Vec<String>, String> {
+        Ok(self.channel_columns(unit, ["Connection_name", "Channel_Name"]).await?.concat())
+    }
+
+    /// What the channels of a unit's primary complain of. Errors: the server's.
+    pub async fn channel_errors(&self, unit: &str) -> Result<Vec<Vec<String>>, String> {
+        let mut told = self.channel_columns(unit, ["Last_IO_Error", "Last_SQL_Error"]).await?;
+        told.iter_mut().for_each(|errors| errors.retain(|error| !error.is_empty()));
+        Ok(told)
+    }
+
+    /// By channel, those of the columns that the server's family has.
+    async fn channel_columns(&self, unit: &str, columns: [&str; 2]) -> Result<Vec<Vec<String>>, String> {
+        let told = |error: mysql_async::Error| error.to_string();
         let root = self.databases.instance(unit, Role::Primary).unwrap().root();
-        root.run(&statements).await.map_err(|error| format!("{error} ({:?})", std::error::Error::source(&error)))
+        let mut connection = root.connect().await.map_err(|error| error.to_string())?;
+        let question = if self.is_mariadb { "SHOW ALL SLAVES STATUS" } else { "SHOW REPLICA STATUS" };
+        let rows: Vec<Row> = connection.query(question).await.map_err(told)?;
+        let column = |row: &Row, name: &str| row.get_opt::<String, _>(name).and_then(Result::ok);
+        Ok(rows.iter().map(|row| columns.iter().filter_map(|name| column(row, name)).collect()).collect())
+    }
+
+    /// Nodes on either side of a unit's border, and etcd, which stands outside, do not hear each other.
+    pub fn split(&self, unit: &str) {
+        let others = UNITS.into_iter().filter(|other| *other != unit);
+        let mut far: Vec<u16> = others.flat_map(|other| self.ports_of(other)).collect();
+        far.extend(self.etcd_ports());
+        for node in 0..NODES {
+            let lost = if World::unit_of(node) == unit { far.clone() } else { self.ports_of(unit) };
+            self.network.cut(node, &lost, Direction::Both).unwrap();
+        }
     }
 
     fn log_of(&self, node: usize) -> PathBuf {
@@ -218,6 +316,7 @@ impl World {
             "users_file = \"users.toml\"\n[node]\nname = \"n{number}\"\nnumber = {number}\nstate_file = \"state\"\nworkers = 1\n\
              [control]\nstore = \"etcd\"\nendpoints = {endpoints:?}\nlease = \"3s\"\n\
              [backend]\nmonitor_user = \"{MONITOR_USER}\"\nmonitor_password = \"{MONITOR_PASSWORD}\"\n\
+             administrator_user = \"{ADMINISTRATOR_USER}\"\nadministrator_password = \"{ADMINISTRATOR_PASSWORD}\"\n\
              [moves]\nacknowledge_deadline = \"1s\"\ndrain_deadline = \"2s\"\nend_deadline = \"5s\"\ncatch_up_deadline = \"8s\"\n",
             number = node + 1
         );

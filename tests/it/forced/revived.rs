@@ -2,11 +2,9 @@
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
-
-use crate::scenarios::expect::until;
 
 /// A killed server, or the process that was started in its stead. Dropping it kills that one.
 pub struct Revived {
@@ -22,19 +20,24 @@ impl Revived {
         let words = line.split(|byte| *byte == 0).filter(|word| !word.is_empty());
         let command: Vec<String> = words.map(|word| String::from_utf8_lossy(word).into_owned()).collect();
         kill_process(Pid::from_raw(number.parse().unwrap()).unwrap(), Signal::KILL).unwrap();
-        let (process, arguments) = (format!("/proc/{number}/cmdline"), line.clone());
-        until("the server is gone", Duration::from_secs(20), async || {
-            std::fs::read(&process).map_or(true, |now| now != arguments)
-        })
-        .await;
+        let (process, deadline) = (format!("/proc/{number}/cmdline"), Instant::now() + Duration::from_secs(20));
+        while std::fs::read(&process).is_ok_and(|now| now == line) {
+            assert!(Instant::now() < deadline, "the killed server is not gone");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         Revived { command, child: None }
     }
 
     /// Starts it again; whoever needs it waits until it answers.
     pub fn start(&mut self) {
+        self.start_with(&[]);
+    }
+
+    /// As [`Revived::start`], with further options.
+    pub fn start_with(&mut self, options: &[&str]) {
         let (program, arguments) = self.command.split_first().unwrap();
         let mut command = Command::new(program);
-        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.args(arguments).args(options).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         self.child = Some(command.spawn().unwrap());
     }
 }
