@@ -13,7 +13,7 @@ use super::session::{Request, Session, SessionEnd, Subject};
 use super::transaction::Transaction;
 use crate::fault::ClientText;
 use crate::route::Answer;
-use crate::sql::{Effect, Statement, StatementClass};
+use crate::sql::{Completion, Effect, Statement, StatementClass};
 use crate::wire::capability::Capabilities;
 use crate::wire::command::Command;
 use crate::wire::packet::{HEADER, write_packet};
@@ -50,17 +50,13 @@ impl Session {
             }
             Answer::DropQueue => {
                 let before = self.before();
-                self.transaction = Transaction::None;
-                if let StatementClass::Commit(completion) | StatementClass::Rollback(completion) =
-                    statement.first().class
-                    && completion.chain
-                {
-                    let begin = self.query_packet(b"BEGIN");
-                    self.transaction.queue(begin).begun = true;
+                match self.completion(request, statement) {
+                    Some(Completion { chain: true, .. }) => self.queue(request, statement),
+                    Some(_) | None => self.transaction = Transaction::None,
                 }
                 self.show(None);
                 self.send_ok_of_transaction(before, statement, sequence).await?;
-                end_of_release(statement)
+                self.end_of_release(request, statement)
             }
             Answer::Session => {
                 for effect in &statement.first().effects {
@@ -136,8 +132,33 @@ impl Session {
                 opening.fixed |= branch.is_none();
                 opening.branch = branch.map(Box::new);
             }
+            // AND CHAIN.
+            StatementClass::Commit(_) | StatementClass::Rollback(_) => opening.begun = true,
             StatementClass::Savepoint | StatementClass::SetTransaction => opening.fixed = true,
             other => tracing::debug!(?other, "queued ahead of a transaction"),
+        }
+    }
+
+    /// How a COMMIT or ROLLBACK goes on: as it says, or where it says nothing, as the session's `completion_type` does. `None` for what is neither.
+    fn completion(&self, request: &Request, statement: &Statement) -> Option<Completion> {
+        let (StatementClass::Commit(said) | StatementClass::Rollback(said)) = statement.first().class else {
+            return None;
+        };
+        let Some(set) = self.state.variables.get("completion_type") else { return Some(said) };
+        let text = request.text().to_ascii_uppercase();
+        let unsaid = |word: &[u8]| !text.windows(word.len()).any(|part| part == word);
+        Some(match set.trim_matches(['\'', '"']).to_ascii_uppercase().as_str() {
+            "1" | "CHAIN" => Completion { chain: said.chain || unsaid(b"CHAIN"), ..said },
+            "2" | "RELEASE" => Completion { release: said.release || unsaid(b"RELEASE"), ..said },
+            _ => said,
+        })
+    }
+
+    /// COMMIT RELEASE and ROLLBACK RELEASE end the session.
+    pub(super) fn end_of_release(&self, request: &Request, statement: &Statement) -> Result<(), SessionEnd> {
+        match self.completion(request, statement) {
+            Some(Completion { release: true, .. }) => Err(SessionEnd::Left),
+            Some(_) | None => Ok(()),
         }
     }
 
@@ -285,16 +306,6 @@ fn savepoint_in(text: &[u8]) -> Option<(String, String)> {
     let mut words = text.trim().trim_end_matches(';').split_whitespace();
     let verb = words.next()?.to_ascii_lowercase();
     Some((verb, words.next_back()?.trim_matches('`').to_owned()))
-}
-
-/// COMMIT RELEASE and ROLLBACK RELEASE end the session.
-pub(super) fn end_of_release(statement: &Statement) -> Result<(), SessionEnd> {
-    match statement.first().class {
-        StatementClass::Commit(completion) | StatementClass::Rollback(completion) if completion.release => {
-            Err(SessionEnd::Left)
-        }
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]

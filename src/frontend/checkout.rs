@@ -158,9 +158,10 @@ impl Session {
 
     /// Whether the statement can be sent on the connection as it is.
     pub(super) fn is_ready(&self, held: &mut Held, request: &mut Request, statement: &Statement) -> bool {
+        let asks_elsewhere = asks_elsewhere(held, request, statement);
         let connection = &mut held.checkout.connection;
-        connection.is_in_state(&self.state)
-            && !asks_elsewhere(held.last_statement, statement)
+        !asks_elsewhere
+            && connection.is_in_state(&self.state)
             && (held.insert_id != InsertId::Foreign || !needs_insert_id(request, statement))
             && match &request.subject {
                 Subject::Execute(execution) => execution.is_ready(connection, &mut request.command),
@@ -176,12 +177,12 @@ impl Session {
         request: &mut Request,
         statement: &Statement,
     ) -> Result<Option<Vec<u8>>, ConnectionError> {
+        let told = asks_elsewhere(held, request, statement) && names_leavings(request);
         let connection = &mut held.checkout.connection;
         if !connection.is_in_state(&self.state) {
             Box::pin(connection.bring_to(&self.state, &login_names(self.collation))).await?;
         }
         let mut ahead = None;
-        let told = asks_elsewhere(held.last_statement, statement) && names_leavings(request);
         if held.insert_id == InsertId::Foreign && needs_insert_id(request, statement) {
             if connection.last_insert_id != Some(self.last_insert_id) {
                 let set = format!("SET last_insert_id={}", self.last_insert_id);

@@ -116,7 +116,8 @@ impl Session {
         let Some(rows) = rows else { return self.not_let_in(held, way, write).await };
         if !rows.is_empty() {
             match self.compare(&mut held, way, &write, &rows).await {
-                Ok(Compared::LetIn) => {}
+                // Behind the question a write may leave FOUND_ROWS() as it finds it.
+                Ok(Compared::LetIn) => held.found_rows = LastStatement::Foreign,
                 Ok(Compared::NotLetIn) => return self.not_let_in(held, way, write).await,
                 Ok(Compared::NoGuard) => return self.cannot_tell(held, way, write, no_guard()).await,
                 Ok(Compared::Refused(packet)) => {

@@ -71,6 +71,8 @@ pub struct Held {
     pub insert_id: InsertId,
     /// Whose statement was its last one.
     pub last_statement: LastStatement,
+    /// Whose statement set its FOUND_ROWS(), where the last one is the session's.
+    pub found_rows: LastStatement,
     /// The warnings of the last reply, read before Meridian said something of its own behind it: what the reply left is not to be asked
     /// for here, but for its insert id.
     pub read_ahead: Option<ReadAhead>,
@@ -117,6 +119,7 @@ impl Held {
             shown: None,
             insert_id,
             last_statement: LastStatement::Foreign,
+            found_rows: LastStatement::Own,
             read_ahead: None,
             end: Vec::new(),
         })

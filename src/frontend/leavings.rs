@@ -6,7 +6,7 @@ use super::held::{Held, LastStatement};
 use super::session::{Request, Session, Subject};
 use crate::backend::ConnectionError;
 use crate::fault::ClientText;
-use crate::sql::{FoundRows, Statement, StatementClass};
+use crate::sql::{Facts, FoundRows, Statement, StatementClass};
 use crate::wire::command::Command;
 use crate::wire::reply::ReplyEnd;
 use crate::wire::scanner::{EndKind, ReplyKind};
@@ -18,9 +18,15 @@ const LEAVINGS: [&str; 5] = ["FOUND_ROWS", "ROW_COUNT", "WARNING", "ERROR", "DIA
 /// How many rows are found once more at most: each takes two bytes of the smallest `max_allowed_packet` that servers come with.
 const MOST_ROWS: u64 = 500_000;
 
-/// Whether the statement asks for what the session's last statement left, and the connection may have served somebody else since.
-pub(super) fn asks_elsewhere(last: LastStatement, statement: &Statement) -> bool {
-    last == LastStatement::Foreign && statement.first().asks_previous
+/// Whether the statement asks for what the session's last statement left, and somebody else's may have gone over it on the connection, or
+/// for the rows that were found, and somebody else's found others.
+pub(super) fn asks_elsewhere(held: &Held, request: &Request, statement: &Statement) -> bool {
+    statement.first().asks_previous
+        && match (held.last_statement, held.found_rows) {
+            (LastStatement::Foreign, _) => true,
+            (LastStatement::Own, LastStatement::Foreign) => text_of(request).contains("FOUND_ROWS"),
+            (LastStatement::Own, LastStatement::Own) => false,
+        }
 }
 
 /// Whether it asks for more than the insert id.
@@ -34,14 +40,19 @@ impl Session {
     /// Errors: nobody knows how many rows were found, or too many; the connection's.
     pub(super) async fn tell_leavings(&mut self, held: &mut Held, request: &Request) -> Result<(), ConnectionError> {
         let text = text_of(request);
-        let row_count = self.left_behind.as_ref().map_or(0, |left| left.row_count);
+        // Here it has the connection's own leavings, but for the rows found, and finding those would go over the others.
+        let only_rows = held.last_statement == LastStatement::Own;
+        let asks_others = || LEAVINGS.iter().any(|name| *name != "FOUND_ROWS" && text.contains(name));
+        let row_count = match only_rows {
+            true if asks_others() => return Err(unknown(request)),
+            true => -1,
+            false => self.left_behind.as_ref().map_or(0, |left| left.row_count),
+        };
         let connection = &mut held.checkout.connection;
         let rows = match text.contains("FOUND_ROWS") {
             false if row_count == 0 => None,
             false => Some("SELECT 1".to_owned()),
-            true => Some(self.found_rows.and_then(rows_found).ok_or_else(|| ConnectionError::Refused {
-                packet: error_reply::text(&unknown_found_rows(), request.reply_sequence()),
-            })?),
+            true => Some(self.found_rows.and_then(rows_found).ok_or_else(|| unknown(request))?),
         };
         if let Some(rows) = rows {
             let reply = connection.ask(Command::Query, rows.as_bytes(), ReplyKind::Query).await?;
@@ -55,14 +66,21 @@ impl Session {
             connection.confirmed(Command::Query, format!("SET last_insert_id={id}").as_bytes()).await?;
             connection.last_insert_id = Some(id);
         }
-        held.last_statement = LastStatement::Own;
+        (held.last_statement, held.found_rows) = (LastStatement::Own, LastStatement::Own);
         Ok(())
     }
 
     /// A SELECT that gave its rows at once has told how many it found. Most others leave that number as it was; of the rest nobody knows.
-    pub(super) fn note_found_rows(&mut self, end: &ReplyEnd, statement: &Statement) {
+    pub(super) fn note_found_rows(&mut self, held: &mut Held, end: &ReplyEnd, statement: &Statement) {
         let failed = matches!(end.kind, EndKind::Error { .. });
         let gave_rows = end.kind == EndKind::Eof && end.seen_status & status::CURSOR_EXISTS == 0;
+        let finds = |facts: &Facts| {
+            matches!(facts.class, StatementClass::Read | StatementClass::LockingRead)
+                || facts.found_rows == FoundRows::Calculated
+        };
+        if gave_rows && matches!(statement.plan.statements.as_slice(), [alone] if finds(alone)) {
+            held.found_rows = LastStatement::Own;
+        }
         self.found_rows = match statement.plan.statements.as_slice() {
             [alone] if alone.found_rows == FoundRows::Calculated => None,
             [alone] if matches!(alone.class, StatementClass::Read | StatementClass::LockingRead) => match gave_rows {
@@ -106,10 +124,11 @@ fn is_of_transactions(class: &StatementClass) -> bool {
     )
 }
 
-fn unknown_found_rows() -> ClientText {
-    let message = "meridian: FOUND_ROWS() was left on a connection that serves others by now, and is not known here; ask it behind the SELECT \
-                   itself, by itself, or within a transaction";
-    ClientText { errno: 1105, sqlstate: "HY000", message: message.to_owned() }
+fn unknown(request: &Request) -> ConnectionError {
+    let message = "meridian: FOUND_ROWS() was left on a connection that has served others since, and is not known here; ask it behind the \
+                   SELECT itself, or by itself";
+    let text = ClientText { errno: 1105, sqlstate: "HY000", message: message.to_owned() };
+    ConnectionError::Refused { packet: error_reply::text(&text, request.reply_sequence()) }
 }
 
 #[cfg(test)]

@@ -170,7 +170,7 @@ impl Session {
             held.insert_id = InsertId::Moved;
             held.checkout.connection.last_insert_id = None;
         }
-        self.note_found_rows(end, statement);
+        self.note_found_rows(held, end, statement);
         // SHOW WARNINGS leaves what it shows: it can be asked again.
         if !failed && held.shown.is_some() && statements.iter().all(asks_diagnostics) {
             held.last_reply = held.shown;

@@ -19,6 +19,7 @@ use crate::wire::execute::{
     CURSOR_TYPES, ExecuteError, ExecuteForm, ExecuteParameters, ParameterValue, cursor_flags, statement_id,
 };
 use crate::wire::parameter_history::{ParameterHistory, ParameterKind};
+use crate::wire::parameter_types::{VECTOR, parameter_types};
 use crate::wire::query_attributes::QueryAttributes;
 use crate::wire::scanner::{PREPARED_ID, ReplyKind};
 
@@ -62,7 +63,8 @@ impl Session {
         let text: Arc<[u8]> = request.payload()[1..].into();
         let Some(target) = self.place_of_preparing(&text, &request).await? else { return Ok(()) };
         let reading = format!("{:?}{:?}", self.state.names, self.state.variables.get("sql_mode"));
-        let key = Arc::new(PreparedKey { text, schema: self.state.schema.clone(), reading: reading.into() });
+        let mut key =
+            Arc::new(PreparedKey { text, schema: self.state.schema.clone(), reading: reading.as_str().into() });
         let mut held = match self.ready_connection(target, &mut request).await {
             Ok(held) => held,
             Err(not_carried) => return self.tell(not_carried).await,
@@ -72,6 +74,10 @@ impl Session {
             Ok(reply) => match reply.end.prepared {
                 Some(prepared) => {
                     let id = prepared.statement_id;
+                    if self.is_worn_by_use(&reply.bytes, prepared.parameters) {
+                        let own = format!("{reading}{}.{}", self.presence.entry.id, self.prepared.last_id);
+                        key = Arc::new(PreparedKey { reading: own.into(), ..(*key).clone() });
+                    }
                     // One that is known will do; and it may have a cursor open.
                     let kept = match connection.prepared.knows(&key) {
                         true => close(connection, id).await,
@@ -97,6 +103,13 @@ impl Session {
                 self.tell(not_ready).await
             }
         }
+    }
+
+    /// Whether the server's statement answers its first execution otherwise than later ones of the same kind, so that it is nobody else's: MySQL
+    /// takes a string for a VECTOR once, and refuses the next.
+    fn is_worn_by_use(&self, reply: &[u8], parameters: u16) -> bool {
+        let types = || parameter_types(reply, parameters);
+        self.listener.dialect.family == Family::MySql && types().is_ok_and(|types| types.contains(&VECTOR))
     }
 
     /// Where a text is prepared; `None` when it was refused, and the client told so.

@@ -11,7 +11,6 @@ use std::time::Duration;
 use smallvec::SmallVec;
 use thiserror::Error;
 
-use super::answer::end_of_release;
 use super::attributes;
 use super::branches::BranchPlace;
 use super::client::{Client, ReadError, ReceivedCommand};
@@ -324,7 +323,7 @@ impl Session {
             tries.place = None;
             self.count_observed(&snapshot.state, &route, &statement, request);
             return match self.carry(request, &statement, &route, &mut ticket, &snapshot).await {
-                Ok(Carried::ToItsEnd) => end_of_release(&statement),
+                Ok(Carried::ToItsEnd) => self.end_of_release(request, &statement),
                 Ok(Carried::Again) => continue,
                 Ok(Carried::NotLetIn) => {
                     drop(ticket);

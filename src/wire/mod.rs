@@ -19,6 +19,7 @@ pub mod login_request;
 pub mod ok_packet;
 pub mod packet;
 pub mod parameter_history;
+pub mod parameter_types;
 pub mod payload;
 pub mod proxy_header;
 pub mod query_attributes;

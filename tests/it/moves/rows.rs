@@ -104,6 +104,30 @@ const WRITES: &[&str] = &[
     "UPDATE product SET price = price + 100 WHERE name = 'row fence 2'",
     "ROLLBACK AND NO CHAIN",
     "SET completion_type = 0",
+    // AND CHAIN begins a transaction where none is, and so does completion_type where nothing was executed.
+    "COMMIT AND CHAIN",
+    "UPDATE product SET price = price + 1000 WHERE name = 'row fence 2'",
+    "ROLLBACK",
+    "SET completion_type = 'CHAIN'",
+    "BEGIN",
+    "COMMIT",
+    "UPDATE product SET price = price + 10000 WHERE name = 'row fence 2'",
+    "ROLLBACK AND NO CHAIN",
+    "SET completion_type = 0",
+    // What was found before the transaction's first write, which asked the row, is still what was found.
+    "SELECT 1 UNION SELECT 2 UNION SELECT 3",
+    "BEGIN",
+    "INSERT INTO product (name, price) VALUES ('row fence found', 1)",
+    "SELECT FOUND_ROWS()",
+    "SELECT FOUND_ROWS(), 'one row'",
+    "SELECT 1 UNION SELECT 2",
+    "INSERT INTO product (name, price) VALUES ('row fence found', 2)",
+    "SELECT ROW_COUNT()",
+    "SELECT FOUND_ROWS(), 'one row'",
+    "SELECT 1 UNION SELECT 2",
+    "INSERT INTO product (name, price) VALUES ('row fence found', 3)",
+    "SELECT FOUND_ROWS() + 0, 'two rows'",
+    "COMMIT",
     "SELECT COUNT(*), SUM(price) FROM product WHERE name LIKE 'row fence%' FOR UPDATE",
     "DELETE FROM product WHERE name LIKE 'row fence%' OR name LIKE 'xxx%'",
 ];
@@ -151,6 +175,15 @@ async fn writes_of_every_kind_end_as_at_the_server_and_leave_no_row_locked() {
     let node = node(&turn, PATIENT).await;
     ends_as_at_the_server(&turn, &node).await;
     let mut client = node.client("hz").await;
+    // How many rows an UPDATE leaves found, nobody knows who asked the row before it.
+    client.query_drop("SELECT 1 UNION SELECT 2").await.unwrap();
+    client.query_drop("BEGIN").await.unwrap();
+    client.query_drop("UPDATE product SET price = 1 WHERE name = 'row fence 1'").await.unwrap();
+    let (errno, text) = error_of(&mut client, "SELECT FOUND_ROWS()").await;
+    assert!(errno == 1105 && text.contains("FOUND_ROWS() was left"), "{errno} {text}");
+    client.query_drop("SELECT 1 UNION SELECT 2").await.unwrap();
+    assert_eq!(value(&mut client, "SELECT FOUND_ROWS()").await, "2");
+    client.query_drop("ROLLBACK").await.unwrap();
     // The insert id is the write's, and still there when its transaction has ended.
     client.query_drop("INSERT INTO product (name) VALUES ('row fence id')").await.unwrap();
     let told = client.last_insert_id().unwrap();

@@ -140,3 +140,37 @@ async fn values_are_read_alone_on_mariadb() {
 async fn values_are_read_alone_on_mysql9() {
     values_are_read_alone(Kind::Mysql9).await;
 }
+
+/// What a new client's statement says to `times` executions with a vector, as a string, and an integer without sign, which its column has.
+async fn said_to_vectors(port: u16, times: usize) -> Vec<String> {
+    let mut client = Raw::connect(port, Some("plain"), usual(Kind::Mysql9)).await;
+    let id = client.prepare("INSERT INTO vectors VALUES (?, ?)").await;
+    let attributes = client.capabilities.contains(Capabilities::QUERY_ATTRIBUTES);
+    let (count, name): (&[u8], &[u8]) = if attributes { (&[2], &[0]) } else { (&[], &[]) };
+    let types = [&[0, 1, 0xfe, 0], name, &[1, 0x80], name].concat();
+    let vector = [1f32, 2., 3.].map(f32::to_le_bytes).concat();
+    let execution = [&b"\x17"[..], &id, b"\0\x01\0\0\0", count, &types, b"\x0c", &vector, b"\x05"].concat();
+    let mut all = Vec::new();
+    for _ in 0..times {
+        all.push(client.ask(&execution, ReplyKind::Query).await.bytes.escape_ascii().to_string());
+    }
+    all
+}
+
+/// MySQL's statements take a string for a vector once, where another value has another type than its column: one that has had its turn is no
+/// new client's.
+#[tokio::test]
+async fn vectors_are_taken_as_by_a_statement_of_ones_own() {
+    let one = |plan: &mut NodePlan| plan.backend = "connections_per_instance = 1\n".to_owned();
+    let Some(unit) = OneUnit::start(Kind::Mysql9, one).await else { return };
+    unit.root().run(&["CREATE TABLE plain.vectors (e VECTOR(3), i INT)".to_owned()]).await.unwrap();
+    unit.wait_until_replicated().await;
+    for times in [2, 1, 1] {
+        let direct = said_to_vectors(unit.direct_port(), times).await;
+        assert!(
+            direct[0].starts_with("\\x07") && direct[1..].iter().all(|reply| reply.contains("vector")),
+            "{direct:?}"
+        );
+        assert_eq!(said_to_vectors(unit.port(), times).await, direct);
+    }
+}
