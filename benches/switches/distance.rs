@@ -12,7 +12,7 @@ use meridian::demo::meridian_config::{CONSOLE_PASSWORD, CONSOLE_USER};
 use meridian::demo::nodes::Nodes;
 use meridian::demo::process::find;
 use meridian::demo::replication::channel_from;
-use meridian::demo::state_file::State;
+use meridian::demo::state_file::{EtcdEntry, State};
 use meridian::demo::world::World;
 use meridian::model::Role;
 use rustix::process::Signal;
@@ -42,11 +42,11 @@ pub async fn put(round_trip: Duration, state: &State, world: &World, nodes: &mut
         ];
         target.run(&statements).await.map_err(|error| error.to_string())?;
     }
-    for member in members(state)? {
-        let url = format!("--peer-urls=http://127.0.0.1:{}", relays.to(member.peer_port).await);
-        etcdctl(state, &["member", "update", &member.id, &url])?;
+    let told = |error: meridian::demo::DemoError| error.to_string();
+    for (reached_at, listens_at) in nodes.etcd().put_apart().map_err(told)? {
+        relays.from(reached_at, listens_at).await;
     }
-    again(nodes, end_members(state)).await?;
+    nodes.etcd().start_all().await.map_err(told)?;
     lead_in_a_unit(state).await?;
     for node in &state.nodes {
         let text = std::fs::read_to_string(&node.config).map_err(|error| error.to_string())?;
@@ -65,11 +65,16 @@ pub async fn put(round_trip: Duration, state: &State, world: &World, nodes: &mut
 async fn lead_in_a_unit(state: &State) -> Result<(), String> {
     let leader = leader_of(state.etcd.iter().map(|member| (member.name.as_str(), member.client_port))).await;
     let leader = state.etcd.iter().find(|member| Some(&member.name) == leader.as_ref()).ok_or("etcd has no leader")?;
-    let wanted = members(state)?.into_iter().find(|member| member.name == state.etcd[0].name);
-    let wanted = wanted.ok_or("etcd does not list its first member")?;
-    if leader.name != wanted.name {
-        let endpoint = format!("http://127.0.0.1:{}", leader.client_port);
-        etcdctl_at(&endpoint, &["move-leader", &wanted.id])?;
+    let wanted = &state.etcd[0].name;
+    let listed = etcdctl(leader, &["member", "list"])?;
+    let named = |line: &&str| line.split(", ").nth(2) == Some(wanted);
+    let id = listed
+        .lines()
+        .find(named)
+        .and_then(|line| line.split(", ").next())
+        .ok_or("etcd does not list its first member")?;
+    if leader.name != *wanted {
+        etcdctl(leader, &["move-leader", id])?;
     }
     Ok(())
 }
@@ -79,25 +84,6 @@ async fn again(nodes: &mut Nodes, ending: impl Future<Output = ()>) -> Result<()
     tokio::select! {
         outcome = nodes.watch_over() => outcome.map_err(|error| error.to_string()),
         () = ending => Ok(()),
-    }
-}
-
-/// Ends the members of etcd one after the other: what they have open among themselves goes the short way.
-async fn end_members(state: &State) {
-    for member in &state.etcd {
-        let argument = member.argument();
-        let former = find("etcd", &argument);
-        if let Some(pid) = former {
-            rustix::process::kill_process(pid, Signal::KILL).unwrap();
-        }
-        let own = format!("http://127.0.0.1:{}", member.client_port);
-        loop {
-            sleep(Duration::from_millis(200)).await;
-            let answers = find("etcd", &argument) != former && etcdctl_at(&own, &["endpoint", "health"]).is_ok();
-            if answers {
-                break;
-            }
-        }
     }
 }
 
@@ -142,31 +128,10 @@ async fn start_again(node: &meridian::demo::state_file::NodeEntry) {
     }
 }
 
-/// A member of etcd, as its own list has it.
-struct Listed {
-    id: String,
-    name: String,
-    /// Where its peers reach it.
-    peer_port: u16,
-}
-
-fn members(state: &State) -> Result<Vec<Listed>, String> {
-    let listed = etcdctl(state, &["member", "list"])?;
-    let member = |line: &str| {
-        let mut fields = line.split(", ").map(str::to_owned);
-        let (id, name, peer) = (fields.next()?, fields.nth(1)?, fields.next()?);
-        Some(Listed { id, name, peer_port: peer.rsplit_once(':')?.1.parse().ok()? })
-    };
-    Ok(listed.lines().filter_map(member).collect())
-}
-
-fn etcdctl(state: &State, arguments: &[&str]) -> Result<String, String> {
-    etcdctl_at(&format!("http://127.0.0.1:{}", state.etcd[0].client_port), arguments)
-}
-
-fn etcdctl_at(endpoint: &str, arguments: &[&str]) -> Result<String, String> {
+fn etcdctl(member: &EtcdEntry, arguments: &[&str]) -> Result<String, String> {
+    let endpoint = format!("http://127.0.0.1:{}", member.client_port);
     let mut command = Command::new("etcdctl");
-    let done = command.env("ETCDCTL_API", "3").args(["--endpoints", endpoint]).args(arguments).output();
+    let done = command.env("ETCDCTL_API", "3").args(["--endpoints", &endpoint]).args(arguments).output();
     let done = done.map_err(|error| format!("etcdctl (package etcd-client): {error}"))?;
     if !done.status.success() {
         return Err(format!("etcdctl {arguments:?}: {}", String::from_utf8_lossy(&done.stderr)));
@@ -180,7 +145,14 @@ impl Relays {
         if let Some(relay) = self.ports.get(&port) {
             return *relay;
         }
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let relay = self.from(0, port).await;
+        self.ports.insert(port, relay);
+        relay
+    }
+
+    /// A relay that listens at port `here` and leads to `port`.
+    async fn from(&self, here: u16, port: u16) -> u16 {
+        let listener = TcpListener::bind(("127.0.0.1", here)).await.unwrap();
         let relay = listener.local_addr().unwrap().port();
         let one_way = self.one_way;
         tokio::spawn(async move {
@@ -194,7 +166,6 @@ impl Relays {
                 });
             }
         });
-        self.ports.insert(port, relay);
         relay
     }
 }

@@ -121,9 +121,12 @@ async fn switches(options: &Options, state: &State, world: &World) -> Result<(),
     println!("\n{} switches at {} writes/s over {} nodes", options.switches, options.rate, serving.len());
     let mut figures = Figures::default();
     for round in 0..options.switches {
-        let asked = serving[round % serving.len()];
         // One that was not made is asked for again.
-        let target = if (round - figures.not_made) % 2 == 0 { "bj" } else { "hz" };
+        let (source, target) = if (round - figures.not_made) % 2 == 0 { ("hz", "bj") } else { ("bj", "hz") };
+        // Over a distance one asks where it is shortest to what has to be asked.
+        let near = |node: &&&NodeEntry| options.rtt == 0 || node.unit == source;
+        let askable: Vec<&&NodeEntry> = serving.iter().filter(near).collect();
+        let asked = askable[round / 2 % askable.len()];
         let stopped = paused.filter(|_| round % 10 == 5);
         if let Some(node) = stopped {
             signal(node, Signal::STOP);

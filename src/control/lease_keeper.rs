@@ -26,6 +26,10 @@ const SETTLE_PAUSE: Duration = Duration::from_millis(10);
 /// What nobody waits for is said together with what comes within this time.
 const GATHERING: Duration = Duration::from_millis(10);
 
+/// The same while a move waits for writes of this node to end: said before they have, it would be in the way of what the move waits for. Less than
+/// a move waits until it shuts a node out that has not taken notice.
+const DRAINING: Duration = Duration::from_millis(50);
+
 /// A lease is renewed this many times before it would end.
 const RENEWALS: u32 = 3;
 
@@ -383,7 +387,7 @@ impl LeaseKeeper {
                 tokio::select! {
                     () = stopped.told() => return,
                     Ok(()) = drained.changed() => {}
-                    () = sleep(GATHERING) => {}
+                    () = sleep(if self.is_draining() { DRAINING } else { GATHERING }) => {}
                 }
             }
             in_force.mark_unchanged();
@@ -397,6 +401,13 @@ impl LeaseKeeper {
                 }
             }
         }
+    }
+
+    /// Whether a move waits for older writes of this node.
+    fn is_draining(&self) -> bool {
+        let state = Arc::clone(&self.nodes.controller.snapshots().load().state);
+        let drained = self.nodes.drained.borrow();
+        state.moves.iter().any(|record| !drained.contains(&record.id))
     }
 
     async fn report(&self) -> Result<(), StoreError> {

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures_util::future::join_all;
+
 use super::server::{ControlAccount, Server, ServerError};
 use crate::model::{Instance, InstanceAddress};
 
@@ -40,7 +42,27 @@ impl Lines {
         let kept = self.idle().get_mut(&way(instance)).and_then(Vec::pop);
         match kept {
             Some(server) => Ok(server),
-            None => Server::connect(instance, &self.account).await,
+            None => self.open(instance).await,
+        }
+    }
+
+    async fn open(&self, instance: &Instance) -> Result<Server, ServerError> {
+        let mut server = Server::connect(instance, &self.account).await?;
+        server.learn_domain().await?;
+        Ok(server)
+    }
+
+    /// Has `count` idle connections to `instance`, if it answers; to be called while somebody has them kept.
+    pub async fn ready(&self, instance: &Instance, count: usize) {
+        let idle = self.idle().get(&way(instance)).map_or(0, Vec::len);
+        let opened = join_all((idle..count).map(|_| self.open(instance))).await;
+        for server in opened {
+            match server {
+                Ok(server) => self.keep(instance, server),
+                Err(error) => {
+                    tracing::debug!(instance = instance.name, error = &error as &dyn std::error::Error, "not ready")
+                }
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! What each step of a move does, each of them harmless when done again: after a crash, by somebody else, or twice at once.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use super::lines::Lines;
 use super::peers::Peers;
 use super::server::{ControlAccount, Server, ServerError};
 use crate::control::Controller;
+use crate::model::move_record::sources_of;
 use crate::model::{ControlState, Extent, FencePosition, GroupId, Instance, InstanceId, MovePart, MoveRecord, UnitId};
 
 /// Ends transactions of clients; the node's sessions are not known here.
@@ -123,6 +125,31 @@ pub async fn newest_positions(tools: &Tools, sources: &[(GroupId, UnitId)]) -> R
         positions.push(FencePosition { group, source, position });
     }
     Ok(positions)
+}
+
+/// Has as many connections ready as there are questions at once while scopes are closed, so that nobody logs in while clients wait. Who does not
+/// answer is told of by the questions.
+pub async fn ready(tools: &Tools, parts: &[MovePart]) {
+    let state = Arc::clone(&tools.controller.snapshots().load().state);
+    let mut questions: BTreeMap<InstanceId, usize> = BTreeMap::new();
+    for (group, source) in sources_of(parts) {
+        let followers = followers::of(&state, group, source);
+        let waits = followers.iter().flat_map(|follower| [Some(follower.instance), follower.through]);
+        for instance in waits.chain([state.primary_of(source, group)]).flatten() {
+            *questions.entry(instance).or_default() += 1;
+        }
+    }
+    for (group, target) in targets_of(parts) {
+        if let Some(primary) = state.primary_of(target, group) {
+            *questions.entry(primary).or_default() += 1;
+        }
+    }
+    let mut opening = JoinSet::new();
+    for (id, count) in questions {
+        let (instance, lines) = (state.instance(id).clone(), Arc::clone(&tools.lines));
+        opening.spawn(async move { lines.ready(&instance, count).await });
+    }
+    opening.join_all().await;
 }
 
 /// Why it is not known what a source has written.
@@ -250,13 +277,14 @@ async fn position_at(instance: &Instance, lines: &Lines) -> Result<String, Serve
     Ok(position)
 }
 
+fn targets_of(parts: &[MovePart]) -> BTreeSet<(GroupId, UnitId)> {
+    parts.iter().map(|part| (part.extent.group(), part.target)).collect()
+}
+
 /// Whether the target of each part takes writes. Errors: it does not answer, or is read-only.
 pub async fn targets_are_open(tools: &Tools, parts: &[MovePart]) -> Result<(), String> {
     let state = Arc::clone(&tools.controller.snapshots().load().state);
-    let mut targets: Vec<(GroupId, UnitId)> = parts.iter().map(|part| (part.extent.group(), part.target)).collect();
-    targets.sort_unstable();
-    targets.dedup();
-    for (group, target) in targets {
+    for (group, target) in targets_of(parts) {
         let Some(primary) = state.primary_of(target, group) else { continue };
         let instance = state.instance(primary);
         let read_only = async {

@@ -371,13 +371,12 @@ impl Mover {
 
     /// How long it takes until all have what the sources have written by now; or who has not within the deadline.
     async fn catch_up(&self, parts: &[MovePart], without: &[InstanceId]) -> Result<Duration, Vec<String>> {
+        perform::ready(&self.tools, parts).await;
         let began = Instant::now();
         let positions = perform::newest_positions(&self.tools, &sources_of(parts))
             .await
             .map_err(|error| vec![error.to_string()])?;
-        let behind = perform::behind(&self.tools, &positions, without, self.deadlines.catch_up);
-        // As it will be asked while clients wait, so that every connection is there by then. Whether they are open is looked at with the other checks.
-        let (behind, _) = tokio::join!(behind, perform::targets_are_open(&self.tools, parts));
+        let behind = perform::behind(&self.tools, &positions, without, self.deadlines.catch_up).await;
         if behind.is_empty() { Ok(began.elapsed()) } else { Err(behind) }
     }
 

@@ -175,6 +175,14 @@ impl Server {
         Ok(outcome == "0")
     }
 
+    /// Asks MariaDB's primaries ahead what [`Server::wait_for`] has to know. Errors: no answer.
+    pub async fn learn_domain(&mut self) -> Result<(), ServerError> {
+        if self.family == Family::MariaDb && self.role == Role::Primary {
+            self.domain().await?;
+        }
+        Ok(())
+    }
+
     /// The domain it writes in; nobody changes that while it runs.
     async fn domain(&mut self) -> Result<String, ServerError> {
         if self.domain.is_none() {

@@ -34,7 +34,10 @@ pub struct Etcd {
 struct Member {
     name: String,
     client_port: u16,
+    /// Where the others reach it.
     peer_port: u16,
+    /// Where it listens for them.
+    peer_listens_at: u16,
     process: Option<Supervised>,
 }
 
@@ -61,16 +64,12 @@ impl Etcd {
         let program = Etcd::program().ok_or(missing)?;
         let member = |number: usize| {
             let (client_port, peer_port) = (free_port()?, free_port()?);
-            Ok(Member { name: format!("etcd-{}", number + 1), client_port, peer_port, process: None })
+            let name = format!("etcd-{}", number + 1);
+            Ok(Member { name, client_port, peer_port, peer_listens_at: peer_port, process: None })
         };
         let members = (0..count).map(member).collect::<Result<_, DemoError>>()?;
         let mut etcd = Etcd { program, directory: directory.to_owned(), scheme, further, members };
-        for number in 0..count {
-            etcd.restart(number)?;
-        }
-        for number in 0..count {
-            etcd.wait_for(number).await?;
-        }
+        etcd.start_all().await?;
         Ok(etcd)
     }
 
@@ -92,6 +91,29 @@ impl Etcd {
                 println!("{} ended with {status}; it is started again", self.members[number].name);
                 self.restart(number)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Kills all members and has them listen for each other elsewhere when they are started again. For each where the others go on reaching it, and
+    /// where it will listen: in between is the caller's. Errors: no port is free.
+    pub fn put_apart(&mut self) -> Result<Vec<(u16, u16)>, DemoError> {
+        for member in &mut self.members {
+            member.process = None;
+            member.peer_listens_at = free_port()?;
+        }
+        Ok(self.members.iter().map(|member| (member.peer_port, member.peer_listens_at)).collect())
+    }
+
+    /// Starts all members that do not run, and waits until each serves. Errors: the system's; one does not serve.
+    pub async fn start_all(&mut self) -> Result<(), DemoError> {
+        for number in 0..self.members.len() {
+            if self.members[number].process.is_none() {
+                self.restart(number)?;
+            }
+        }
+        for number in 0..self.members.len() {
+            self.wait_for(number).await?;
         }
         Ok(())
     }
@@ -170,7 +192,7 @@ impl Etcd {
         for (flag, value) in [
             ("--listen-client-urls", clients.clone()),
             ("--advertise-client-urls", clients),
-            ("--listen-peer-urls", peer(member)),
+            ("--listen-peer-urls", format!("http://127.0.0.1:{}", member.peer_listens_at)),
             ("--initial-advertise-peer-urls", peer(member)),
             ("--initial-cluster", cluster.join(",")),
             ("--initial-cluster-state", "new".to_owned()),

@@ -94,6 +94,11 @@ impl Nodes {
         }
     }
 
+    /// The members of the shared store.
+    pub fn etcd(&mut self) -> &mut Etcd {
+        &mut self.etcd
+    }
+
     /// Ends the nodes, which sign off, and then etcd. Errors: something does not even die.
     pub async fn stop(self) -> Result<(), DemoError> {
         let mut ending = tokio::task::JoinSet::new();
