@@ -19,6 +19,7 @@ use crate::frontend::registry::SessionEntry;
 use crate::frontend::worker::Node;
 use crate::model::{ControlState, Lag, Link, MovePhase, MoveRecord, Snapshot};
 use crate::monitor::ProbeTls;
+use crate::net::tls::TlsError;
 use crate::operations::refused;
 use crate::server::home::{backend_accounts, control_account};
 use crate::shutdown::Shutdown;
@@ -44,7 +45,8 @@ impl Moving {
         former: Former,
         (peers, rows): (Option<Arc<Peers>>, Arc<FenceRows>),
         (tasks, stopped): (&mut JoinSet<()>, &Shutdown),
-    ) -> (Moving, MoveInbox) {
+    ) -> Result<(Moving, MoveInbox), TlsError> {
+        let webhook = config.webhook.as_ref().map(event::Way::to).transpose()?;
         let tls = ProbeTls::of(&config.backend).map(|tls| tls.options());
         let account = control_account(config);
         let leftovers = match former {
@@ -67,10 +69,10 @@ impl Moving {
         let tools = Tools { controller, account, lines, administrator, applications, sessions, leftovers, peers, rows };
         let board = Arc::new(Board::default());
         let (events, told) = event::events();
-        tasks.spawn(event::deliver(config.webhook.clone(), config.node.name.clone(), told, stopped.clone()));
+        tasks.spawn(event::deliver(webhook, config.node.name.clone(), told, stopped.clone()));
         let mover = Arc::new(Mover::new(tools, config.moves, config.force.clone(), Arc::clone(&board), events));
         let (requests, inbox) = requests();
-        (Moving { mover, requests, nodes, board }, inbox)
+        Ok((Moving { mover, requests, nodes, board }, inbox))
     }
 
     /// A move as operators see it. A move this process has not met yet is at the step its record tells.

@@ -180,7 +180,7 @@ impl Server {
         });
         let tasks_of_moves = (&mut tasks, &stopped);
         let (moving, inbox_of_moves) =
-            Moving::begin(&config, &controller, &node, former, (peers.clone(), rows), tasks_of_moves).await;
+            Moving::begin(&config, &controller, &node, former, (peers.clone(), rows), tasks_of_moves).await?;
         if let (Some(among), Some(peers)) = (&among, &peers) {
             among.take_part(&moving.mover, peers, &node, &mut tasks, &stopped);
         }

@@ -156,7 +156,7 @@ fn read_config(root: &Section<'_>, problems: &mut Problems, file: &Path, folder:
     let consoles = places::read_consoles(root, problems, &units, &mut taken, folder);
     let (backend, monitor, administrator) = tuning::read_backend(root, problems, folder);
     let limits = tuning::read_limits(root, problems);
-    let (hold, moves, force, webhook) = tuning::read_moves(root, problems);
+    let (hold, moves, force, webhook) = tuning::read_moves(root, problems, folder);
     let log = tuning::read_log(root, problems);
     let users = users_file.as_ref().and_then(|file| read_users(file, problems));
     places::check_announcing(&instances, &groups, &listeners, problems);

@@ -187,6 +187,14 @@ pub fn duration() -> Shape<Duration> {
     })
 }
 
+/// A time span of `least` at least.
+pub fn duration_from(least: Duration) -> Shape<Duration> {
+    Shape::new(
+        format!("a duration such as \"200ms\", \"3s\" or \"5m\", at least {}ms", least.as_millis()),
+        move |value| read_duration(value.as_str()?).filter(|duration| *duration >= least),
+    )
+}
+
 /// A time span, or `"never"`.
 pub fn duration_or_never() -> Shape<Option<Duration>> {
     Shape::new("a duration such as \"8h\", above zero, or \"never\"", |value| match value.as_str()? {
@@ -254,14 +262,23 @@ fn read_network(text: &str) -> Option<Network> {
     Network::new(address, bits.unwrap_or(if address.is_ipv4() { 32 } else { 128 }))
 }
 
-/// Where events are sent.
-pub fn webhook() -> Shape<Webhook> {
-    Shape::new("an address such as \"http://ops.example:8080/moves\"", |value| {
-        let rest = value.as_str()?.strip_prefix("http://")?;
-        let (host, path) = rest.find('/').map_or((rest, "/"), |at| rest.split_at(at));
+/// Where events are sent; and whether with HTTPS, by authorities that are still to be named.
+pub fn webhook() -> Shape<(Webhook, bool)> {
+    Shape::new("an address such as \"https://ops.example:8443/moves\"", |value| {
+        let text = value.as_str()?;
+        let (rest, usual, is_encrypted) = match text.strip_prefix("https://") {
+            Some(rest) => (rest, 443, true),
+            None => (text.strip_prefix("http://")?, 80, false),
+        };
+        let (place, path) = rest.find('/').map_or((rest, "/"), |at| rest.split_at(at));
+        let (host, port) = match place.rsplit_once(':') {
+            Some((host, port)) => (host, port.parse().ok().filter(|port| *port > 0)?),
+            None => (place, usual),
+        };
         let plain = |text: &str| text.chars().all(|letter| letter.is_ascii_graphic());
-        let authority = if host.contains(':') { host.to_owned() } else { format!("{host}:80") };
-        (!host.is_empty() && plain(host) && plain(path)).then(|| Webhook { authority, path: path.to_owned() })
+        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host).to_owned();
+        let webhook = Webhook { host: bare, port, path: path.to_owned(), authority: None };
+        (!host.is_empty() && plain(host) && plain(path)).then_some((webhook, is_encrypted))
     })
 }
 

@@ -196,6 +196,22 @@ fn a_fence_of_accounts_needs_a_shared_store_and_names_with_room_for_a_number() {
 }
 
 #[test]
+fn a_webhook_over_https_needs_its_authorities_and_notice_of_a_move_takes_a_while() {
+    for (line, expected) in [
+        ("webhook = \"https://ops.example/moves\"", "moves.webhook: found https, expected webhook_authority"),
+        (
+            "webhook = \"http://ops.example/moves\"\nwebhook_authority = \"meridian.toml\"",
+            "moves.webhook_authority: found an authority, expected a webhook with https",
+        ),
+        ("webhook = \"ops.example\"", "moves.webhook: found \"ops.example\", expected an address"),
+        ("acknowledge_deadline = \"20ms\"", "at least 100ms"),
+    ] {
+        let told = faults(&[("[moves]\n", &format!("[moves]\n{line}\n"))]);
+        assert!(told.len() == 1 && told[0].contains(expected), "{line}: {told:?}");
+    }
+}
+
+#[test]
 fn every_key_is_documented_in_the_readme() {
     let headings = [
         "users_file",

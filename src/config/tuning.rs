@@ -14,6 +14,9 @@ use crate::frontend::Limits;
 use crate::net::login::CleartextAuth;
 use crate::telemetry::{self, LogFormat};
 
+/// Nodes say only after a while that they have taken notice of a move, so that they can say together with it that they have nothing in flight.
+const LEAST_NOTICE: Duration = Duration::from_millis(100);
+
 const TLS: &[(&str, BackendTls)] = &[
     ("disabled", BackendTls::Disabled),
     ("preferred", BackendTls::Preferred),
@@ -107,10 +110,31 @@ pub fn read_limits(root: &Section<'_>, problems: &mut Problems) -> Limits {
     limits
 }
 
+fn read_webhook(section: &Section<'_>, problems: &mut Problems, folder: &Path) -> Option<Webhook> {
+    let authority =
+        section.optional(problems, "webhook_authority", shape::readable_file(folder)).map(|file| file.value);
+    let (webhook, is_encrypted) = section.optional(problems, "webhook", shape::webhook())?.value;
+    match (is_encrypted, &authority) {
+        (true, None) => {
+            problems.add(
+                &section.place_of("webhook"),
+                "https",
+                "webhook_authority, the authorities that sign its certificate",
+            );
+        }
+        (false, Some(_)) => {
+            problems.add(&section.place_of("webhook_authority"), "an authority", "a webhook with https");
+        }
+        (true, Some(_)) | (false, None) => {}
+    }
+    Some(Webhook { authority, ..webhook })
+}
+
 /// `[moves]`; absent means the defaults.
 pub fn read_moves(
     root: &Section<'_>,
     problems: &mut Problems,
+    folder: &Path,
 ) -> (HoldLimits, Deadlines, ForceConfig, Option<Webhook>) {
     let (default, deadlines) = (HoldLimits::default(), Deadlines::default());
     let Some(section) = root.section(problems, "moves") else {
@@ -122,9 +146,11 @@ pub fn read_moves(
         bytes: section.or(problems, "held_bytes", shape::size(1 << 10, 1 << 30), default.bytes),
         patience: section.or(problems, "hold_deadline", shape::duration(), default.patience),
     };
+    let acknowledge =
+        section.or(problems, "acknowledge_deadline", shape::duration_from(LEAST_NOTICE), deadlines.acknowledge);
     let mut duration = |key, default| section.or(problems, key, shape::duration(), default);
     let deadlines = Deadlines {
-        acknowledge: duration("acknowledge_deadline", deadlines.acknowledge),
+        acknowledge,
         drain: duration("drain_deadline", deadlines.drain),
         end: duration("end_deadline", deadlines.end),
         silence: duration("silence_deadline", deadlines.silence),
@@ -134,7 +160,7 @@ pub fn read_moves(
         restart_first: section.or(problems, "restart_first", shape::duration(), Duration::ZERO),
         fencing_command: section.optional(problems, "fencing_command", shape::texts()).map(|command| command.value),
     };
-    let webhook = section.optional(problems, "webhook", shape::webhook()).map(|webhook| webhook.value);
+    let webhook = read_webhook(&section, problems, folder);
     section.finish(problems);
     (hold, deadlines, force, webhook)
 }

@@ -28,7 +28,7 @@ const GATHERING: Duration = Duration::from_millis(10);
 
 /// The same while a move waits for writes of this node to end: said before they have, it would be in the way of what the move waits for. Less than
 /// a move waits until it shuts a node out that has not taken notice.
-const DRAINING: Duration = Duration::from_millis(50);
+const DRAINING: Duration = Duration::from_millis(40);
 
 /// A lease is renewed this many times before it would end.
 const RENEWALS: u32 = 3;

@@ -2,16 +2,18 @@
 //!
 //! Nothing waits for it: a webhook that does not answer is tried again a few times and then given up, loudly.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use thiserror::Error;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 use crate::model::{ControlState, Extent, MovePart};
+use crate::net::tls::{ClientTls, ServerProof, TlsError, TlsNeed};
 use crate::shutdown::Shutdown;
 
 /// How many events may wait for a slow webhook; more are given up.
@@ -23,13 +25,31 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The pauses before the second and further attempts.
 const PAUSES: [Duration; 3] = [Duration::from_millis(500), Duration::from_secs(2), Duration::from_secs(10)];
 
-/// Where events are sent: plain HTTP, on the operators' network.
+/// Where events are sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Webhook {
-    /// `host:port`.
-    pub authority: String,
+    /// The name or address of the host.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
     /// The path, with its query.
     pub path: String,
+    /// With HTTPS, the PEM file of the authorities that sign its certificate; `None`: plain HTTP, on the operators' network.
+    pub authority: Option<PathBuf>,
+}
+
+/// The way there.
+pub struct Way {
+    webhook: Webhook,
+    tls: Option<ClientTls>,
+}
+
+impl Way {
+    /// The way to `webhook`. Errors: its authorities cannot be used.
+    pub fn to(webhook: &Webhook) -> Result<Way, TlsError> {
+        let tls = |authority: &PathBuf| ClientTls::new(TlsNeed::Required, ServerProof::Identity(authority), None);
+        Ok(Way { webhook: webhook.clone(), tls: webhook.authority.as_ref().map(tls).transpose()? })
+    }
 }
 
 /// Why an event did not arrive.
@@ -108,28 +128,23 @@ impl Events {
     }
 }
 
-/// Sends what is told to `webhook`, one after the other, until shutdown. `node` is this node's name.
-pub async fn deliver(
-    webhook: Option<Webhook>,
-    node: String,
-    mut told: mpsc::Receiver<MoveEvent>,
-    mut stopped: Shutdown,
-) {
+/// Sends what is told along `way`, one after the other, until shutdown. `node` is this node's name.
+pub async fn deliver(way: Option<Way>, node: String, mut told: mpsc::Receiver<MoveEvent>, mut stopped: Shutdown) {
     loop {
         let event = tokio::select! {
             () = stopped.told() => return,
             event = told.recv() => event,
         };
         let Some(event) = event else { return };
-        let Some(webhook) = &webhook else { continue };
+        let Some(way) = &way else { continue };
         tokio::select! {
             () = stopped.told() => return,
-            () = deliver_one(webhook, &node, &event) => {}
+            () = deliver_one(way, &node, &event) => {}
         }
     }
 }
 
-async fn deliver_one(webhook: &Webhook, node: &str, event: &MoveEvent) {
+async fn deliver_one(way: &Way, node: &str, event: &MoveEvent) {
     let body = json!({
         "event": "move-ended",
         "move": event.id,
@@ -147,7 +162,7 @@ async fn deliver_one(webhook: &Webhook, node: &str, event: &MoveEvent) {
     let body = body.to_string();
     let mut pauses = PAUSES.iter();
     loop {
-        let posted = timeout(PATIENCE, post(webhook, &body)).await.unwrap_or(Err(NotDelivered::Silent));
+        let posted = timeout(PATIENCE, post(way, &body)).await.unwrap_or(Err(NotDelivered::Silent));
         let Err(error) = posted else { return };
         let Some(pause) = pauses.next() else {
             let error = &error as &dyn std::error::Error;
@@ -159,14 +174,21 @@ async fn deliver_one(webhook: &Webhook, node: &str, event: &MoveEvent) {
     }
 }
 
-async fn post(webhook: &Webhook, body: &str) -> Result<(), NotDelivered> {
-    let mut stream = TcpStream::connect(&webhook.authority).await?;
+async fn post(way: &Way, body: &str) -> Result<(), NotDelivered> {
+    let Webhook { host, port, path, .. } = &way.webhook;
+    let named = if host.contains(':') { format!("[{host}]") } else { host.clone() };
+    let socket = TcpStream::connect((host.as_str(), *port)).await?;
     let request = format!(
-        "POST {} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-        webhook.path,
-        webhook.authority,
+        "POST {path} HTTP/1.1\r\nHost: {named}:{port}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
         body.len()
     );
+    match &way.tls {
+        None => ask(socket, &request).await,
+        Some(tls) => ask(tls.encrypt(host, socket).await?, &request).await,
+    }
+}
+
+async fn ask(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &str) -> Result<(), NotDelivered> {
     stream.write_all(request.as_bytes()).await?;
     // The first line is enough, and an answer may be long.
     let mut answer = Vec::new();
@@ -186,18 +208,12 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
+    use crate::net::tls::{self, Certificate, ClientCertificates};
     use crate::shutdown;
 
-    #[tokio::test]
-    async fn an_event_is_posted_until_it_is_taken() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let authority = listener.local_addr().unwrap().to_string();
-        let (events, told) = events();
-        let (_stop, stopped) = shutdown::channel();
-        let webhook = Webhook { authority, path: "/moves?team=dba".to_owned() };
-        tokio::spawn(deliver(Some(webhook), "hz-1".to_owned(), told, stopped));
-        events.tell(MoveEvent {
-            id: 7,
+    fn event(id: u64) -> MoveEvent {
+        MoveEvent {
+            id,
             what: "the Global Zone from hz to bj".to_owned(),
             outcome: "moved",
             reason: None,
@@ -206,15 +222,77 @@ mod tests {
             asked_and_ended: (10, 11),
             closed_for: 17,
             parts: vec![json!({"group": "main", "global_zone": true, "from": "hz", "to": "bj"})],
-        });
+        }
+    }
+
+    async fn request_on(stream: &mut (impl AsyncRead + Unpin)) -> String {
+        let mut request = String::new();
+        while !request.ends_with('}') {
+            let mut chunk = [0; 1024];
+            let read = stream.read(&mut chunk).await.unwrap();
+            request.push_str(std::str::from_utf8(&chunk[..read]).unwrap());
+        }
+        request
+    }
+
+    #[tokio::test]
+    async fn over_https_only_a_webhook_whose_certificate_the_authority_signed_for_its_host_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let made = |name: &str, host: &str| {
+            let made = rcgen::generate_simple_self_signed(vec![host.to_owned()]).unwrap();
+            let (chain, key) = (folder.path().join(format!("{name}.pem")), folder.path().join(format!("{name}.key")));
+            std::fs::write(&chain, made.cert.pem()).unwrap();
+            std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+            (chain, key)
+        };
+        let (own, other, stranger) =
+            (made("own", "localhost"), made("other", "elsewhere"), made("stranger", "localhost"));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let ways = [(own.clone(), &own, true), (other.clone(), &other, false), (stranger, &own, false)];
+        for ((chain, key), trusted, is_told) in ways {
+            let acceptor = tls::acceptor(&Certificate::Files { chain, key }, &ClientCertificates::Unasked).unwrap();
+            let (host, path) = ("localhost".to_owned(), "/moves".to_owned());
+            let way = Way::to(&Webhook { host, port, path, authority: Some(trusted.0.clone()) }).unwrap();
+            let posting = tokio::spawn(async move { post(&way, "{}").await });
+            let (socket, _) = listener.accept().await.unwrap();
+            match acceptor.accept(socket).await {
+                Ok(mut stream) if is_told => {
+                    assert!(request_on(&mut stream).await.starts_with("POST /moves HTTP/1.1"));
+                    stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
+                    stream.shutdown().await.unwrap();
+                    posting.await.unwrap().unwrap();
+                }
+                _ => {
+                    assert!(!is_told);
+                    assert!(matches!(posting.await.unwrap(), Err(NotDelivered::Io(_))));
+                }
+            }
+        }
+        assert!(
+            Way::to(&Webhook {
+                host: String::new(),
+                port,
+                path: String::new(),
+                authority: Some(folder.path().join("none.pem"))
+            })
+            .is_err()
+        );
+    }
+
+    #[tokio::test]
+    async fn an_event_is_posted_until_it_is_taken() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (events, told) = events();
+        let (_stop, stopped) = shutdown::channel();
+        let (host, path) = ("127.0.0.1".to_owned(), "/moves?team=dba".to_owned());
+        let way = Way::to(&Webhook { host, port, path, authority: None }).unwrap();
+        tokio::spawn(deliver(Some(way), "hz-1".to_owned(), told, stopped));
+        events.tell(event(7));
         for answer in ["503 Busy", "204 No Content"] {
             let (mut stream, _) = listener.accept().await.unwrap();
-            let mut request = String::new();
-            while !request.ends_with('}') {
-                let mut chunk = [0; 1024];
-                let read = stream.read(&mut chunk).await.unwrap();
-                request.push_str(std::str::from_utf8(&chunk[..read]).unwrap());
-            }
+            let request = request_on(&mut stream).await;
             stream.write_all(format!("HTTP/1.1 {answer}\r\n\r\n").as_bytes()).await.unwrap();
             assert!(request.starts_with("POST /moves?team=dba HTTP/1.1\r\n"), "{request}");
             let body: Value = serde_json::from_str(request.split("\r\n\r\n").nth(1).unwrap()).unwrap();

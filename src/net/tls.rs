@@ -2,6 +2,7 @@
 //!
 //! Files are read here, at start; nothing is read again for a connection.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,6 +16,8 @@ use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStor
 use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
 use thiserror::Error;
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 /// Why TLS cannot be set up.
@@ -90,6 +93,12 @@ impl ClientTls {
             Some((chain, key)) => builder.with_client_auth_cert(certificates(chain)?, private_key(key)?)?,
         };
         Ok(ClientTls { connector: TlsConnector::from(Arc::new(config)), need })
+    }
+
+    /// Encrypts `socket` towards `host`, a name or an address. Errors: the socket's; the server proves nothing that is asked for.
+    pub async fn encrypt(&self, host: &str, socket: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+        let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
+        self.connector.connect(name, socket).await
     }
 
     /// Encrypts without verifying who the server is.
