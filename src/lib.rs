@@ -74,6 +74,8 @@
 //!   disturbs another. What no transaction can stand around keeps a user lock in place of its row ([`cutover::fence_rows`]).
 //! - The lease of `fence = "row+lease"` is one for each primary and group, beside the rows: in a row it could not be renewed while a transaction holds that locked, and a forced
 //!   change leaves whole primaries behind. Who renews it is proved by the order of what it reads, not by who it is ([`model::fence_lease`]).
+//! - Where the sources of a move were closed is written down before it is waited for only if it takes long: mostly all have it at once, and then it is
+//!   written down with the new owner, in one compare-and-swap. Whoever takes a move over before that closes and reads again ([`cutover::plan`]).
 //! - Session state that a session never set is undone by DEFAULT on the next checkout rather than by COM_RESET_CONNECTION, which would throw the
 //!   connection's prepared statements away.
 

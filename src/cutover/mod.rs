@@ -3,8 +3,10 @@
 //!
 //! It routes no statement and knows no session: new writes are held by the decision, older ones are known by the write gate. Everything it
 //! did is in the control state, so that it can be gone at any moment and another run goes on. Start at [`plan`]: which step is next; then
-//! [`perform`] for what a step does, [`run`] for who calls them; [`force_plan`], [`force`] and [`survivors`] are their like for lost owners.
+//! [`perform`] for what a step does, `steps` for who takes them one after the other, `before` for what comes ahead of the first, [`run`] for whose they are;
+//! [`force_plan`], [`force`] and [`survivors`] are their like for lost owners.
 
+mod before;
 pub mod checks;
 pub mod closing;
 pub mod event;
@@ -30,6 +32,7 @@ pub mod requests;
 mod returning;
 pub mod run;
 pub mod server;
+mod steps;
 pub mod survivors;
 
 pub use checks::{Check, Finding};
