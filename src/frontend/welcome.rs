@@ -117,6 +117,7 @@ pub(super) fn context<'a>(
         server_version: &listener.server_version,
         version: listener.dialect.version,
         connection_id,
+        collation: worker.node.snapshots.load().catalog.default_collation,
         tls,
         tls_need: match listener.tls {
             ListenerTls::Off => TlsNeed::Preferred,

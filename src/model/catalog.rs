@@ -48,6 +48,8 @@ pub struct Catalog {
     pub default_sql_mode: String,
     /// The servers' global character set as SET NAMES takes it, which a session has after COM_RESET_CONNECTION; empty where it cannot be said so.
     pub default_names: String,
+    /// The servers' own collation as their greeting tells it, the lower eight bits of its id; `None` where it is not known.
+    pub default_collation: Option<u8>,
     /// Stored functions and procedures, `(schema, name in lower case)`.
     pub routines: BTreeSet<(String, String)>,
     /// Views that call stored or unknown functions, take locks or numbers: reading them may write. `(schema, name in lower case)`.

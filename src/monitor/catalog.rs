@@ -105,6 +105,7 @@ fn merge(catalog: &mut Catalog, part: Catalog, group: &Group) -> bool {
     let before = catalog.clone();
     catalog.default_sql_mode = part.default_sql_mode;
     catalog.default_names = part.default_names;
+    catalog.default_collation = part.default_collation;
     for schema in &group.schemas {
         catalog.schemas.remove(schema);
         catalog.routines.retain(|(held, _)| held != schema);
@@ -118,7 +119,10 @@ fn merge(catalog: &mut Catalog, part: Catalog, group: &Group) -> bool {
 
 /// What a new session begins with.
 const GLOBAL: &str = "SELECT @@global.sql_mode, @@global.character_set_client, \
-                      IFNULL(@@global.character_set_results, ''), @@global.collation_connection";
+                      IFNULL(@@global.character_set_results, ''), @@global.collation_connection, \
+                      (SELECT id FROM information_schema.collations WHERE collation_name = @@global.collation_server)";
+
+type Global = (String, String, String, String, Option<u64>);
 
 /// A character set as SET NAMES takes it; empty for one that it cannot set.
 fn names(client: &str, results: &str, collation: &str) -> String {
@@ -129,8 +133,9 @@ fn names(client: &str, results: &str, collation: &str) -> String {
 /// The catalog of a group's schemas as one connection sees it. Errors: the driver's, or a server that takes too long.
 pub async fn read_group(connection: &mut Conn, group: &Group) -> Result<Catalog, ProbeError> {
     let mut catalog = Catalog::default();
-    let global: Option<(String, String, String, String)> = in_time(connection.query_first(GLOBAL)).await?;
-    if let Some((mode, client, results, collation)) = global {
+    let global: Option<Global> = in_time(connection.query_first(GLOBAL)).await?;
+    if let Some((mode, client, results, collation, own)) = global {
+        catalog.default_collation = own.map(|id| id as u8);
         catalog.default_sql_mode = mode;
         catalog.default_names = names(&client, &results, &collation);
     }

@@ -65,6 +65,8 @@ pub struct AcceptContext<'a> {
     pub version: u32,
     /// The greeting's connection id.
     pub connection_id: u32,
+    /// The greeting's collation, of which clients make their own; `None`: the one servers of this version come with.
+    pub collation: Option<u8>,
     /// TLS; `None` offers none.
     pub tls: Option<&'a TlsAcceptor>,
     /// Whether clients may do without.
@@ -261,14 +263,18 @@ fn greeting(context: &AcceptContext<'_>, stream: &Stream) -> Greeting {
             tls: if can_encrypt { TlsOffer::Offered } else { TlsOffer::Absent },
             compression: context.compression,
         }),
-        collation: if context.family == Family::MySql && context.version >= 80_000 {
-            MYSQL_COLLATION
-        } else {
-            GENERAL_COLLATION
-        },
+        collation: context.collation.unwrap_or_else(|| usual_collation(context)),
         status: status::AUTOCOMMIT,
         salt: random_salt(),
         plugin: default_plugin(context.family).name().to_owned(),
+    }
+}
+
+/// What servers of this version come with.
+fn usual_collation(context: &AcceptContext<'_>) -> u8 {
+    match context.family {
+        Family::MySql if context.version >= 80_000 => MYSQL_COLLATION,
+        Family::MySql | Family::MariaDb => GENERAL_COLLATION,
     }
 }
 

@@ -56,6 +56,7 @@ impl World {
             server_version: if self.family == Family::MySql { "8.4.3" } else { "10.11.19-MariaDB" },
             version: if self.family == Family::MySql { 80_403 } else { 101_119 },
             connection_id: 77,
+            collation: None,
             tls: self.acceptor.as_ref(),
             tls_need: self.tls_need,
             compression: CompressionOffer::Offered,

@@ -280,6 +280,7 @@ impl WorldFile {
         Catalog {
             default_sql_mode: String::new(),
             default_names: String::new(),
+            default_collation: None,
             version: 1,
             schemas: self
                 .catalog

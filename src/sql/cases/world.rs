@@ -116,6 +116,7 @@ pub(super) fn world() -> World {
         schemas: BTreeMap::from([("app".to_owned(), app)]),
         default_sql_mode: String::new(),
         default_names: String::new(),
+        default_collation: None,
         routines: [("app".to_owned(), "touch_all".to_owned())].into(),
         active_views: [("app".to_owned(), "touching_view".to_owned())].into(),
     };

@@ -39,7 +39,12 @@ const GROUP: &str = "schemas = [\"plain\"]\nglobal_master = \"hz\"\n";
 impl OneUnit {
     /// The unit over servers of `kind`; `adapt` may change the node's plan. `None`, said aloud, where the servers cannot be had.
     pub async fn start(kind: Kind, adapt: impl FnOnce(&mut NodePlan)) -> Option<OneUnit> {
-        let servers = Servers::start(kind).await?;
+        OneUnit::start_with(kind, &[], adapt).await
+    }
+
+    /// As [`OneUnit::start`], the primary with further `options`.
+    pub async fn start_with(kind: Kind, options: &[&str], adapt: impl FnOnce(&mut NodePlan)) -> Option<OneUnit> {
+        let servers = Servers::start(kind, options).await?;
         servers.primary().run(&set_up(kind)).await.unwrap();
         servers.wait_until_replicated().await;
         let version = servers.primary().value("SELECT VERSION()").await.unwrap().unwrap();
@@ -103,16 +108,17 @@ impl OneUnit {
 }
 
 impl Servers {
-    async fn start(kind: Kind) -> Option<Servers> {
+    async fn start(kind: Kind, options: &[&str]) -> Option<Servers> {
+        let options = &[&["--max-allowed-packet=64M", "--local-infile=ON"], options].concat();
         match kind {
             Kind::MariaDb => {
-                let primary = MariaDb::start(&["--max-allowed-packet=64M", "--local-infile=ON"]).await;
+                let primary = MariaDb::start(options).await;
                 let replica = primary.replica(2).await;
                 Some(Servers::MariaDb { primary, replica })
             }
             Kind::Mysql9 => {
                 let tree = Mysql9Tree::find().await?;
-                let primary = Mysql9::start(&tree, 1, &["--max-allowed-packet=64M", "--local-infile=ON"]).await;
+                let primary = Mysql9::start(&tree, 1, options).await;
                 let replica = primary.replica(&tree, 2).await;
                 Some(Servers::Mysql9 { primary, replica })
             }

@@ -1,8 +1,11 @@
-//! COM_CHANGE_USER: proved again at Meridian, and nothing of the session before is left.
+//! The greeting; and COM_CHANGE_USER: proved again at Meridian, and nothing of the session before is left.
 
+use meridian::wire::greeting::Greeting;
 use meridian::wire::scanner::ReplyKind;
 use mysql_async::prelude::Queryable;
 use mysql_async::{ChangeUserOpts, Conn, Error};
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
 
 use super::raw::{Raw, usual};
 use crate::node::{Kind, OneUnit};
@@ -120,4 +123,27 @@ async fn a_collation_over_255_counts_after_a_change_of_user() {
     assert_eq!(client.value("SELECT @@collation_connection").await, "utf8mb4_ja_0900_as_cs");
     let sessions = rows(&mut console(&unit).await, "SHOW SESSIONS").await;
     assert_eq!((sessions[0]["user"].as_str(), sessions[0]["program"].as_str()), ("native", ""));
+}
+
+/// The collation of which a client makes its own.
+async fn greeted_with(port: u16) -> u8 {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let mut header = [0; 4];
+    stream.read_exact(&mut header).await.unwrap();
+    let mut payload = vec![0; usize::from(header[0])];
+    stream.read_exact(&mut payload).await.unwrap();
+    Greeting::parse(&payload).unwrap().collation
+}
+
+#[tokio::test]
+async fn clients_are_greeted_with_the_servers_own_collation() {
+    for kind in [Kind::MariaDb, Kind::Mysql9] {
+        for (charset, collation) in [("latin1", "latin1_german1_ci"), ("utf8mb4", "utf8mb4_bin")] {
+            let options = [&*format!("--character-set-server={charset}"), &*format!("--collation-server={collation}")];
+            let Some(unit) = OneUnit::start_with(kind, &options, |_| {}).await else { return };
+            let direct = greeted_with(unit.direct_port()).await;
+            assert!(direct == 5 || direct == 46, "{kind:?} {direct}");
+            assert_eq!(greeted_with(unit.port()).await, direct, "{kind:?}");
+        }
+    }
 }
