@@ -9,7 +9,8 @@ use tokio::time::Instant;
 
 use super::error_reply;
 use super::held::LeftBehind;
-use super::session::{Request, Session, SessionEnd, Subject};
+use super::request::{Request, Subject};
+use super::session::{Session, SessionEnd};
 use super::transaction::Transaction;
 use crate::fault::ClientText;
 use crate::route::Answer;

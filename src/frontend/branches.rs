@@ -4,10 +4,11 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::checkout::Use;
-use super::dispatch::NotCarried;
 use super::error_reply;
 use super::held::Held;
-use super::session::{Request, Session, SessionEnd, Subject};
+use super::outcome::NotCarried;
+use super::request::{Request, Subject};
+use super::session::{Session, SessionEnd};
 use crate::backend::{CheckoutError, CollectedReply};
 use crate::fault::ClientText;
 use crate::model::{GroupId, Role, Snapshot, UnitId};

@@ -1,11 +1,12 @@
 //! A connection that fits a statement, and what must be said on it before the statement is sent.
 
-use super::dispatch::NotCarried;
 use super::error_reply;
 use super::held::{Held, InsertId};
 use super::leavings::{asks_elsewhere, names_leavings};
+use super::outcome::NotCarried;
 use super::reading::login_names;
-use super::session::{Request, Session, Subject};
+use super::request::{Request, Subject};
+use super::session::Session;
 use crate::backend::{Checkout, CheckoutError, ConnectionError, Wanted};
 use crate::control::WriteTicket;
 use crate::model::{GroupId, Health, InstanceId, Role, Snapshot};

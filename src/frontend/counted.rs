@@ -1,6 +1,7 @@
 //! What a session tells the node's counts: refusals, and what the rules of an observed group would have done.
 
-use super::session::{Request, Session, Subject};
+use super::request::{Request, Subject};
+use super::session::Session;
 use super::tally::{Example, Happening};
 use crate::model::{ControlState, Scope};
 use crate::route::{Rejection, Route, Target, Verdict};

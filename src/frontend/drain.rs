@@ -10,7 +10,8 @@ use tokio::time::{Instant, sleep};
 
 use super::client::ReceivedCommand;
 use super::error_reply;
-use super::session::{Session, SessionEnd, pressure_on, received};
+use super::next_command::{pressure_on, received};
+use super::session::{Session, SessionEnd};
 use crate::wire::command::Command;
 
 /// How long a session without a transaction may say nothing before it is ended: who has just connected, or read an answer, may be about

@@ -7,15 +7,17 @@
 
 use std::borrow::Cow;
 
-use super::dispatch::{Carried, Loss, NotCarried, Sent, Withheld};
 use super::error_reply;
+use super::exchange::{Sent, Withheld};
 use super::fence_words::{
     Compared, LeasedCommit, errno_of, in_its_place, lease_question, leased_commit, no_guard, not_readable,
     not_under_lease, question, rolled_back, rows_of, said, sequence_of,
 };
 use super::held::{Held, LastStatement, ReadAhead, read_warnings};
+use super::outcome::{Carried, Loss, NotCarried};
 use super::relay::{ClientState, RelayError, Relayed};
-use super::session::{Request, Session, SessionEnd};
+use super::request::Request;
+use super::session::{Session, SessionEnd};
 use super::transaction::{Autocommit, Opening, Transaction};
 use crate::backend::ConnectionError;
 use crate::control::WriteTicket;
@@ -176,7 +178,7 @@ impl Session {
         connection.begin_command();
         // A plain BEGIN travels with the question; anything longer is confirmed step by step.
         if ahead.len() > 1 {
-            super::dispatch::confirm_each(connection, &ahead).await?;
+            super::exchange::confirm_each(connection, &ahead).await?;
             ahead.clear();
         }
         let along = ahead.len();

@@ -6,7 +6,8 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::error_reply;
-use super::session::{Request, Session, SessionEnd};
+use super::request::Request;
+use super::session::{Session, SessionEnd};
 use crate::control::{HeldPlace, NotEntered, NotHeld, WriteTicket};
 use crate::fault::ClientText;
 use crate::model::{Epoch, MoveId, Snapshot};

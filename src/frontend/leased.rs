@@ -4,12 +4,14 @@
 //! procedure, whose reply is the COMMIT's. What commits without being one (BEGIN, DDL, autocommit = 1) has it go ahead of itself. What may commit
 //! unseen is refused.
 
-use super::dispatch::{Carried, Loss, NotCarried, Sent};
 use super::error_reply;
+use super::exchange::Sent;
 use super::fence_words::{LeasedCommit, errno_of, leased_commit, not_committed, not_in_leased};
 use super::held::Held;
+use super::outcome::{Carried, Loss, NotCarried};
 use super::relay::{ClientState, RelayError};
-use super::session::{Request, Session, SessionEnd};
+use super::request::Request;
+use super::session::{Session, SessionEnd};
 use super::transaction::{Opening, Transaction};
 use crate::backend::ConnectionError;
 use crate::model::Snapshot;

@@ -3,7 +3,8 @@
 
 use super::error_reply;
 use super::held::{Held, LastStatement};
-use super::session::{Request, Session, Subject};
+use super::request::{Request, Subject};
+use super::session::Session;
 use crate::backend::ConnectionError;
 use crate::fault::ClientText;
 use crate::sql::{Facts, FoundRows, Statement, StatementClass};

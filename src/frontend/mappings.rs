@@ -4,7 +4,8 @@
 
 use std::collections::HashMap;
 
-use super::session::{Request, Session};
+use super::request::Request;
+use super::session::Session;
 use crate::model::{Epoch, Snapshot};
 use crate::route::{Asked, LookedUp, asked};
 use crate::sql::{KeyValue, Statement};

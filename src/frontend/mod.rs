@@ -1,7 +1,7 @@
 //! Serving clients: listeners, sessions, the relay.
 //!
 //! It never reads the store, moves ownership or probes instances. Start at [`session`]: `run_statement` is the walk of one
-//! statement; then [`dispatch`], [`relay`], [`observe`].
+//! statement; then [`dispatch`], `exchange`, [`relay`], [`observe`].
 
 pub mod abandon;
 mod ahead;
@@ -14,11 +14,13 @@ pub mod client;
 pub mod commands;
 pub mod config;
 mod counted;
+mod cursors;
 pub mod dispatch;
 pub mod drain;
 pub mod effects;
 pub mod end_signal;
 pub mod error_reply;
+mod exchange;
 mod execution;
 mod fence_words;
 mod fenced;
@@ -28,19 +30,25 @@ mod leased;
 mod leavings;
 pub mod listener;
 pub mod mappings;
+mod next_command;
 pub mod observe;
+mod outcome;
+mod own_packets;
 mod own_view;
 pub mod pins;
 pub mod prepared;
+mod prepared_values;
 pub mod readback;
 pub mod reading;
 pub mod registry;
 pub mod relay;
+mod request;
 pub mod session;
 pub mod tally;
 pub mod transaction;
 mod transaction_trackers;
 pub mod users;
+mod view;
 pub mod welcome;
 pub mod worker;
 

@@ -2,11 +2,12 @@
 
 use smallvec::SmallVec;
 
+use super::cursors::end_cursor;
 use super::effects::{observe_failure, pin};
 use super::held::{Held, InsertId, LastReply, LeftBehind};
-use super::prepared::end_cursor;
 use super::relay::Relayed;
-use super::session::{Request, Session, Subject};
+use super::request::{Request, Subject};
+use super::session::Session;
 use super::transaction::{Autocommit, OpenTransaction, Opening, Transaction};
 use crate::control::WriteTicket;
 use crate::model::{GroupId, Snapshot};

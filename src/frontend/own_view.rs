@@ -8,7 +8,8 @@ use std::collections::HashMap;
 
 use super::reading::Reading;
 use super::registry::SessionEntry;
-use super::session::{Request, Session, Subject};
+use super::request::{Request, Subject};
+use super::session::Session;
 use crate::model::InstanceId;
 use crate::sql::{Dialect, Placement, Statement, StatementClass, connection_id_columns};
 use crate::wire::compression::Algorithm;

@@ -3,24 +3,19 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::dispatch::NotCarried;
 use super::error_reply;
-use super::execution::{Execution, Kinds, STATEMENT_ID, Values, ask_to_prepare, close, framed, remember};
-use super::held::Held;
-use super::session::{CATALOG_TRIES, Request, Session, SessionEnd, Subject, is_about_the_catalog};
+use super::execution::{Execution, Kinds, Values, ask_to_prepare, close, remember};
+use super::prepared_values::{ReadParameters, asks_for_cursor, read_parameters, read_rows};
+use super::request::{Request, Subject};
+use super::session::{CATALOG_TRIES, Session, SessionEnd, is_about_the_catalog};
 use crate::backend::prepared::PreparedKey;
 use crate::fault::ClientText;
 use crate::model::Role;
 use crate::route::{Decision, Target, decide};
-use crate::sql::{Family, KeyValue, PinReason, Placement};
-use crate::wire::bulk::BulkParameters;
-use crate::wire::command::Command;
-use crate::wire::execute::{
-    CURSOR_TYPES, ExecuteError, ExecuteForm, ExecuteParameters, ParameterValue, cursor_flags, statement_id,
-};
+use crate::sql::{Family, Placement};
+use crate::wire::execute::{ExecuteForm, statement_id};
 use crate::wire::parameter_history::{ParameterHistory, ParameterKind};
 use crate::wire::parameter_types::{VECTOR, parameter_types};
-use crate::wire::query_attributes::QueryAttributes;
 use crate::wire::scanner::{PREPARED_ID, ReplyKind};
 
 /// MariaDB: the statement prepared last.
@@ -42,7 +37,7 @@ pub struct Prepared {
     /// Pieces of long parameters, `(parameter, bytes)`, sent to the server with the execution.
     pub(super) long_data: Vec<(u16, Vec<u8>)>,
     /// Long data that went beyond the packet limit: the execution says so.
-    too_long: bool,
+    pub(super) too_long: bool,
 }
 
 /// The statements of one session.
@@ -205,24 +200,6 @@ impl Session {
         self.run_statement(&mut request).await
     }
 
-    /// COM_STMT_FETCH: at the connection that holds the cursor.
-    pub(super) async fn fetch(&mut self, request: Request) -> Result<(), SessionEnd> {
-        let payload = request.payload().into_owned();
-        let id = statement_id(&payload).unwrap_or_default();
-        let sequence = request.reply_sequence();
-        let holder = self.prepared.find(id).map(|statement| statement.id);
-        let server_id = match (&self.held, holder) {
-            (Some(held), Some(holder)) => held.checkout.connection.prepared.cursor_of(holder),
-            (None, _) | (_, None) => None,
-        };
-        let Some(server_id) = server_id else {
-            return self.unknown_statement(id, "fetch", sequence).await;
-        };
-        let mut patched = payload;
-        patched[STATEMENT_ID].copy_from_slice(&server_id.to_le_bytes());
-        self.run_on_held(framed(&patched), ReplyKind::Fetch, holder).await
-    }
-
     /// COM_STMT_SEND_LONG_DATA: kept here until the execution says where it goes. No reply.
     pub(super) fn send_long_data(&mut self, request: &Request) {
         let limit = self.worker.node.limits.load().max_packet;
@@ -239,138 +216,13 @@ impl Session {
             }
         }
     }
-
-    /// COM_STMT_RESET: drops long data and closes the cursor.
-    pub(super) async fn reset_statement(&mut self, request: Request) -> Result<(), SessionEnd> {
-        let payload = request.payload().into_owned();
-        let id = statement_id(&payload).unwrap_or_default();
-        let sequence = request.reply_sequence();
-        let Some(statement) = self.prepared.find(id) else {
-            return self.unknown_statement(id, "reset", sequence).await;
-        };
-        statement.long_data.clear();
-        statement.too_long = false;
-        let holder = statement.id;
-        let open = self.held.as_ref().and_then(|held| held.checkout.connection.prepared.cursor_of(holder));
-        match (open, &mut self.held) {
-            (Some(server_id), Some(held)) => {
-                let mut patched = payload;
-                patched[STATEMENT_ID].copy_from_slice(&server_id.to_le_bytes());
-                end_cursor(held, holder);
-                self.run_on_held(framed(&patched), ReplyKind::Simple, None).await
-            }
-            (None, _) | (_, None) => self.send_ok(sequence).await,
-        }
-    }
-
-    /// COM_STMT_CLOSE. No reply. The server's statement stays in its connection's cache, for whoever prepares it next; only its cursor is
-    /// closed.
-    pub(super) async fn close_statement(&mut self, request: &Request) -> Result<(), SessionEnd> {
-        let Some(closed) = statement_id(&request.payload()).ok().and_then(|id| self.prepared.remove(id)) else {
-            return Ok(());
-        };
-        let open = self.held.as_ref().and_then(|held| held.checkout.connection.prepared.cursor_of(closed.id));
-        let Some(server_id) = open else { return Ok(()) };
-        let Some(mut held) = self.held.take() else { return Ok(()) };
-        end_cursor(&mut held, closed.id);
-        match held.checkout.connection.confirmed(Command::StmtReset, &server_id.to_le_bytes()).await {
-            Ok(_) => {
-                self.settle(held).await;
-                Ok(())
-            }
-            Err(error) => match self.not_ready(held, error, None, request).await {
-                NotCarried::Told(_) => Ok(()),
-                NotCarried::Last(_) => Err(SessionEnd::Backend),
-                NotCarried::Over(end) => Err(end),
-            },
-        }
-    }
 }
 
 impl Session {
-    async fn unknown_statement(&mut self, id: u32, command: &str, sequence: u8) -> Result<(), SessionEnd> {
+    pub(super) async fn unknown_statement(&mut self, id: u32, command: &str, sequence: u8) -> Result<(), SessionEnd> {
         let told = error_reply::unknown_statement(id, command, self.listener.dialect);
         self.send(&error_reply::text(&told, sequence)).await
     }
-}
-
-/// The cursor of this statement of the session is closed, and with it what kept the connection for it.
-pub(super) fn end_cursor(held: &mut Held, holder: u32) {
-    held.checkout.connection.prepared.close_cursor(holder);
-    held.pins.close(PinReason::Cursor, &holder.to_string());
-}
-
-/// What an execution says of its parameters.
-#[derive(Default)]
-struct ReadParameters {
-    /// The values as routing reads them.
-    values: Vec<KeyValue>,
-    /// Their kinds.
-    kinds: Kinds,
-    /// Their types, for later executions.
-    types: Option<Arc<[u8]>>,
-    /// The attributes behind them.
-    attributes: QueryAttributes,
-}
-
-/// Whether and how the values can be read; the types, if this execution brings new ones or an earlier one did.
-fn read_parameters(
-    payload: &[u8],
-    statement: &Prepared,
-    form: ExecuteForm,
-    long: &[u16],
-) -> Result<ReadParameters, ExecuteError> {
-    cursor_flags(payload)?;
-    let parsed = ExecuteParameters::parse(payload, statement.parameters, form, statement.types.as_deref(), long)?;
-    let attributes = parsed.attributes()?;
-    if statement.parameters == 0 {
-        return Ok(ReadParameters { attributes, ..ReadParameters::default() });
-    }
-    let mut values = Vec::with_capacity(statement.parameters);
-    let mut kinds = Kinds::new();
-    let stores = stores(&statement.key.text);
-    for (described, value) in parsed.types().zip(parsed.values()) {
-        let value = value?;
-        kinds.push(match ParameterKind::of(described, value) {
-            // Stored, it is a NULL of whatever type; and rows differ in where they have one.
-            ParameterKind::Null if stores => ParameterKind::Nothing,
-            kind => kind,
-        });
-        values.push(key_value(value));
-    }
-    let types = parsed.new_types().map(Arc::from).or_else(|| statement.types.clone());
-    Ok(ReadParameters { values, kinds, types, attributes })
-}
-
-fn asks_for_cursor(payload: &[u8]) -> bool {
-    cursor_flags(payload).is_ok_and(|flags| flags & CURSOR_TYPES != 0)
-}
-
-/// Whether a statement begins as those do that give no rows.
-fn stores(text: &[u8]) -> bool {
-    let text = text.trim_ascii_start();
-    let begins = |word: &str| text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word.as_bytes()));
-    ["INSERT", "REPLACE", "UPDATE", "DELETE"].into_iter().any(begins)
-}
-
-/// A value as routing reads it.
-fn key_value(value: ParameterValue<'_>) -> KeyValue {
-    match value {
-        ParameterValue::Null => KeyValue::Null,
-        ParameterValue::Integer(integer) => KeyValue::Integer(integer),
-        ParameterValue::Bytes(bytes) => KeyValue::Text(bytes.into()),
-        ParameterValue::LongData | ParameterValue::Other => KeyValue::Unreadable,
-    }
-}
-
-/// The rows of a bulk execution as routing reads them, and their types for later executions.
-type ReadRows = (Vec<Vec<KeyValue>>, Option<Arc<[u8]>>);
-
-fn read_rows(payload: &[u8], statement: &Prepared) -> Result<ReadRows, ExecuteError> {
-    let parsed = BulkParameters::parse(payload, statement.parameters, statement.types.as_deref())?;
-    let rows = parsed.rows().map(|row| row.map(|values| values.into_iter().map(key_value).collect()));
-    let types = parsed.new_types().map(Arc::from).or_else(|| statement.types.clone());
-    Ok((rows.collect::<Result<_, _>>()?, types))
 }
 
 impl PreparedStatements {
@@ -387,12 +239,12 @@ impl PreparedStatements {
         self.last_id
     }
 
-    fn find(&mut self, id: u32) -> Option<&mut Prepared> {
+    pub(super) fn find(&mut self, id: u32) -> Option<&mut Prepared> {
         let id = if id == LAST_PREPARED { self.last_id } else { id };
         self.by_id.get_mut(&id)
     }
 
-    fn remove(&mut self, id: u32) -> Option<Prepared> {
+    pub(super) fn remove(&mut self, id: u32) -> Option<Prepared> {
         let id = if id == LAST_PREPARED { self.last_id } else { id };
         self.by_id.remove(&id)
     }

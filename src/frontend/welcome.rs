@@ -10,12 +10,13 @@ use tokio_rustls::TlsAcceptor;
 
 use super::client::{Client, ReceivedCommand};
 use super::config::{AuthPlugin as ConfiguredPlugin, ListenerConfig, ListenerTls};
-use super::dispatch::NotCarried;
 use super::error_reply;
 use super::listener::Listener;
+use super::outcome::NotCarried;
 use super::reading::{Reading, unwritable_charset};
 use super::registry::{Full, Shown};
-use super::session::{Request, Session, SessionEnd};
+use super::request::Request;
+use super::session::{Session, SessionEnd};
 use super::transaction::{Autocommit, Transaction};
 use super::worker::Worker;
 use crate::backend::SessionState;
