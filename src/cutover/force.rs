@@ -185,7 +185,7 @@ impl Mover {
 
     /// A channel that leads nowhere known may come from the source, and go on when it returns.
     async fn channels_are_known(&self, state: &ControlState, wish: &ForceWish) -> Result<(), MoveError> {
-        let lost = Lost { state, group: wish.group, unit: wish.source, account: &self.tools.administrator };
+        let lost = Lost::new(state, wish.group, wish.source, &self.tools.administrator);
         match lost.unknown_channel().await {
             None => Ok(()),
             Some(channel) => Err(ForceError::UnknownChannel(channel).into()),
@@ -204,7 +204,7 @@ impl Mover {
         left_behind: Instant,
     ) -> Result<ClosureProof, MoveError> {
         let state = self.state();
-        let lost = Lost { state: &state, group: wish.group, unit: wish.source, account: &self.tools.administrator };
+        let lost = Lost::new(&state, wish.group, wish.source, &self.tools.administrator);
         let answers = AtomicBool::new(false);
         // Beside the steps, because one that is frozen or cut off makes each question wait.
         let outcome = tokio::select! {

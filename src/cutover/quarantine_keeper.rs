@@ -13,6 +13,10 @@ impl Mover {
     pub(super) async fn keep_quarantines(&self) {
         let state = self.state();
         for quarantine in &state.quarantines {
+            // What this node knows may be old: what takes part again by now must be neither closed nor cut off.
+            if self.lasts(quarantine).await != Some(true) {
+                continue;
+            }
             if let Err(error) = self.keep(&state, quarantine).await {
                 let unit = &state.unit(quarantine.unit).name;
                 tracing::debug!(
@@ -24,9 +28,33 @@ impl Mover {
         }
     }
 
+    /// It takes no writes, for as long as the store says that it is in quarantine. Returns whether that is so.
+    async fn close(&self, server: &mut Server, quarantine: &Quarantine) -> Result<bool, ServerError> {
+        let name = match server.family {
+            Family::MariaDb => "read_only",
+            Family::MySql => "super_read_only",
+        };
+        if matches!(server.variable(name).await?.as_deref(), Some("ON" | "1")) {
+            return Ok(true);
+        }
+        server.execute(&format!("SET GLOBAL {name} = 1")).await?;
+        if self.lasts(quarantine).await != Some(false) {
+            return Ok(true);
+        }
+        // It was let take part, and opened, between the two.
+        server.open_for_writes().await?;
+        Ok(false)
+    }
+
+    /// Whether the store says so at some moment from now on; `None` where it cannot be asked.
+    async fn lasts(&self, quarantine: &Quarantine) -> Option<bool> {
+        let stored = self.tools.controller.stored().await.ok()??;
+        Some(stored.quarantines.iter().any(|one| one.since == quarantine.since))
+    }
+
     async fn keep(&self, state: &ControlState, quarantine: &Quarantine) -> Result<(), ServerError> {
         let account = &self.tools.administrator;
-        let lost = Lost { state, group: quarantine.group, unit: quarantine.unit, account };
+        let lost = Lost::new(state, quarantine.group, quarantine.unit, account);
         let Some(source) = lost.source() else { return Ok(()) };
         let mut server = match Server::connect(source, account).await {
             Ok(server) => server,
@@ -41,7 +69,9 @@ impl Mover {
             let error = &error as &dyn std::error::Error;
             tracing::debug!(instance = source.name, error, "the rows of the fence are not closed there yet");
         }
-        close(&mut server).await?;
+        if !self.close(&mut server, quarantine).await? {
+            return Ok(());
+        }
         let position = server.position().await?;
         // Until its channels were stopped it may have applied what the stand-in has written since: that is not lost. The stand-in's position
         // holds the cut, and nothing of the source beyond it.
@@ -52,7 +82,7 @@ impl Mover {
             Family::MySql => server.subtracted(&position, &kept).await?,
         };
         // One that has nothing of its own may follow and be followed: so it is put right.
-        if !found.is_empty() {
+        if !found.is_empty() && self.lasts(quarantine).await == Some(true) {
             remove_channels(&lost).await;
             stop_channels(&mut server).await?;
         }
@@ -76,18 +106,6 @@ async fn remove_channels(lost: &Lost<'_>) {
     if let Err(error) = lost.remove_channels().await {
         tracing::warn!(error = &error as &dyn std::error::Error, "a channel from a lost source is not removed yet");
     }
-}
-
-/// It takes no writes.
-async fn close(server: &mut Server) -> Result<(), ServerError> {
-    let name = match server.family {
-        Family::MariaDb => "read_only",
-        Family::MySql => "super_read_only",
-    };
-    if matches!(server.variable(name).await?.as_deref(), Some("ON" | "1")) {
-        return Ok(());
-    }
-    server.execute(&format!("SET GLOBAL {name} = 1")).await
 }
 
 /// It follows nobody.

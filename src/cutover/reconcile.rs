@@ -14,6 +14,9 @@ const HEAPS: u32 = 1024;
 /// The most differing rows of one table that are told.
 const MOST: usize = 1000;
 
+/// How often what is in quarantine is opened to have the rows of its fence closed.
+const ATTEMPTS: usize = 5;
+
 /// A row that differs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
@@ -84,8 +87,16 @@ impl Mover {
             return Err(ReconcileError::NotRight(format!("replica {name} does not follow")));
         }
         // Whoever still believes in what was before must find them closed when it takes writes again.
-        source.open_for_administrators().await?;
-        self.tools.rows.close_left_behind(&state, (group, unit), quarantine.since).await?;
+        let mut closed = Ok(());
+        for _ in 0..ATTEMPTS {
+            // Whoever keeps the quarantine may make it read-only for everybody again in between.
+            source.open_for_administrators().await?;
+            closed = self.tools.rows.close_left_behind(&state, (group, unit), quarantine.since).await;
+            if closed.is_ok() {
+                break;
+            }
+        }
+        closed?;
         self.tools.controller.change(&Command::Rejoin { group, unit }, author, None).await?;
         source.open_for_writes().await?;
         Ok(())

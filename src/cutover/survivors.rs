@@ -2,9 +2,12 @@
 //!
 //! Every step may be done again. Statements go through the control account, which needs to administer replication.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::net::lookup_host;
 use tokio::time::timeout;
 
@@ -17,6 +20,9 @@ const LOOKUP: Duration = Duration::from_secs(1);
 
 /// The end of the name that a channel is turned to when nobody is to be followed: no such host can exist (RFC 2606).
 const NOWHERE: &str = ".quarantine.invalid";
+
+/// How long a look at one instance may take. It waits for nothing but answers.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long a target that may have everything already is waited for before it counts as behind.
 const GLANCE: Duration = Duration::from_millis(300);
@@ -41,9 +47,16 @@ pub struct Lost<'a> {
     pub unit: UnitId,
     /// The account that administers replication.
     pub account: &'a ControlAccount,
+    /// Who did not answer when it was looked at.
+    silent: Mutex<BTreeSet<InstanceId>>,
 }
 
-impl Lost<'_> {
+impl<'a> Lost<'a> {
+    /// A unit's instances of a group.
+    pub fn new(state: &'a ControlState, group: GroupId, unit: UnitId, account: &'a ControlAccount) -> Lost<'a> {
+        Lost { state, group, unit, account, silent: Mutex::default() }
+    }
+
     /// The source's primary. It exists, because every unit has one of each group.
     pub fn source(&self) -> Option<&Instance> {
         self.state.primary_of(self.unit, self.group).map(|id| self.state.instance(id))
@@ -53,23 +66,38 @@ impl Lost<'_> {
     pub async fn look(&self, target: InstanceId) -> Vec<Left> {
         let addresses = self.addresses().await;
         let source = self.state.primary_of(self.unit, self.group);
-        let mut left = Vec::new();
-        for (id, instance) in (0u16..).map(InstanceId).zip(&self.state.instances) {
-            if instance.group != self.group || Some(id) == source {
-                continue;
-            }
-            let of_source_unit = instance.unit == self.unit;
-            let silent = Survivor { of_source_unit, answers: false, channel: SourceChannel::Absent, is_covered: true };
-            let (channel, seen) = match self.look_at(instance, &addresses, target).await {
-                Ok((channel, seen)) => (channel, Survivor { of_source_unit, ..seen }),
-                Err(error) => {
-                    tracing::warn!(instance = instance.name, error = &error as &dyn std::error::Error, "not seen");
-                    (None, silent)
+        let all = (0u16..).map(InstanceId).zip(&self.state.instances);
+        let left = all.filter(|(id, instance)| instance.group == self.group && Some(*id) != source);
+        join_all(left.map(|(id, instance)| self.look_from(id, instance, &addresses, target))).await
+    }
+
+    async fn look_from(
+        &self,
+        id: InstanceId,
+        instance: &Instance,
+        addresses: &[SocketAddr],
+        target: InstanceId,
+    ) -> Left {
+        let of_source_unit = instance.unit == self.unit;
+        // What is lost together with the source would make every look wait for as long as a packet may take.
+        let was_silent = of_source_unit && self.silent().contains(&id);
+        let at_most = if was_silent { GLANCE } else { PATIENCE };
+        let seen = timeout(at_most, self.look_at(instance, addresses, target)).await;
+        let (channel, seen) = match seen {
+            Ok(Ok((channel, seen))) => (channel, Survivor { of_source_unit, ..seen }),
+            unseen => {
+                if let (Ok(Err(error)), false) = (&unseen, was_silent) {
+                    tracing::warn!(instance = instance.name, error = error as &dyn std::error::Error, "not seen");
                 }
-            };
-            left.push(Left { id, channel, seen });
-        }
-        left
+                self.silent().insert(id);
+                (None, Survivor { of_source_unit, answers: false, channel: SourceChannel::Absent, is_covered: true })
+            }
+        };
+        Left { id, channel, seen }
+    }
+
+    fn silent(&self) -> MutexGuard<'_, BTreeSet<InstanceId>> {
+        self.silent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A channel of another unit's instance that leads to the address of no instance, in words. One that cannot be asked now is refused later.

@@ -3,7 +3,7 @@
 use super::{FencePosition, InstanceId};
 
 /// A replica that moves do not wait for, and that nobody reads from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct LeftOut {
     /// Which.
     pub instance: InstanceId,

@@ -32,7 +32,7 @@ pub enum Fault {
     CutUnit(usize, &'static str, Direction),
     /// A node hears nobody and is heard by nobody.
     Isolate(usize),
-    /// A unit is cut off from all others and from etcd, its nodes and its replication: both sides live, and neither hears the other.
+    /// E8: a unit is cut off from all others and from etcd, its nodes and its replication: both sides live, and neither hears the other.
     Split(&'static str),
     /// A unit's primary receives, or applies, nothing of another.
     StopReplication { at: &'static str, from: &'static str, thread: &'static str },

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use meridian::control::{Author, Command, apply};
 use meridian::model::{
-    ControlState, Epoch, Extent, Group, GroupId, GroupPolicy, Instance, InstanceAddress, MoveKind, MovePart,
+    ControlState, Epoch, Extent, Group, GroupId, GroupPolicy, Instance, InstanceAddress, LeftOut, MoveKind, MovePart,
     MoveRecord, Role, ShardMap, TableClass, TableRule, Unit, UnitId,
 };
 
@@ -104,8 +104,8 @@ impl Control {
         self.after(&Command::BeginMove { parts: vec![part], kind: MoveKind::Planned, runner: String::new() })
     }
 
-    fn key(&self) -> (Epoch, Epoch, UnitId, &[MoveRecord]) {
-        (self.epoch(), self.scope_epoch(), self.master(), &self.0.moves)
+    fn key(&self) -> (Epoch, Epoch, UnitId, &[MoveRecord], &[LeftOut]) {
+        (self.epoch(), self.scope_epoch(), self.master(), &self.0.moves, &self.0.left_out)
     }
 }
 

@@ -7,19 +7,25 @@ mod control;
 mod forced;
 mod gate;
 mod lease;
+mod left_behind;
+mod left_out;
 mod mutants;
 mod planned;
 mod row;
+mod shared;
 mod world;
 
 use std::collections::BTreeSet;
 
 use forced::{ForceMutant, Forced, NEWER_ROWS_STAY, RECEIVED_IS_KEPT};
 use lease::{CLOSED, Lease, LeaseMutant};
+use left_behind::{LeftBehind, LeftBehindMutant};
+use left_out::{LeftOutMutant, LeftOutOfWait, READERS_HAVE_ALL};
 use meridian::model;
 use mutants::Mutant;
 use planned::{NOTHING_LOST, ONE_OWNER, Planned, SAME_ORDER};
 use row::{RowFence, RowMutant};
+use shared::{CLOSED_STAYS_CLOSED, Shared, SharedMutant};
 use stateright::{Checker, HasDiscoveries, Model};
 use world::Budget;
 
@@ -30,54 +36,68 @@ fn small(mutant: Mutant) -> Planned {
     Planned { units: 2, with_replica: false, orchestrators: 1, nodes: 1, budget: CALM, mutant }
 }
 
-/// Every reachable state keeps every law, and what is to be possible is.
-fn holds(model: Planned) {
+/// Every reachable state of `model` keeps its laws, and what is to be possible is.
+fn keeps<M>(model: M)
+where
+    M: Model + std::fmt::Debug + Send + Sync + 'static,
+    M::State: Clone + PartialEq + std::fmt::Debug + std::hash::Hash + Send + Sync,
+    M::Action: Clone + PartialEq + std::fmt::Debug + Send + Sync,
+{
     let told = format!("{model:?}");
     let checker = model.checker().threads(2).spawn_bfs().join();
     println!("{} states, {} steps deep: {told}", checker.unique_state_count(), checker.max_depth());
     checker.assert_properties();
 }
 
-/// The wrong rule is found out by the law it breaks.
-fn caught(model: Planned, law: &'static str) {
-    let mutant = model.mutant;
-    // Otherwise the law might be broken without it.
-    assert_ne!(mutant, Mutant::Product);
+/// `model` breaks `law`.
+fn breaks<M>(model: M, law: &'static str)
+where
+    M: Model + std::fmt::Debug + Send + Sync + 'static,
+    M::State: Clone + PartialEq + std::fmt::Debug + std::hash::Hash + Send + Sync,
+    M::Action: Clone + PartialEq + std::fmt::Debug + Send + Sync,
+{
+    let told = format!("{model:?}");
     let checker =
         model.checker().finish_when(HasDiscoveries::AnyOf(BTreeSet::from([law]))).threads(2).spawn_bfs().join();
-    let path = checker.discovery(law).unwrap_or_else(|| panic!("{mutant:?} does not break '{law}'"));
-    let states = checker.unique_state_count();
-    println!("{mutant:?} is caught after {states} states: {law}: {:?}", path.into_actions());
+    let path = checker.discovery(law).unwrap_or_else(|| panic!("{told} does not break '{law}'"));
+    println!("{told} is caught after {} states: {law}: {:?}", checker.unique_state_count(), path.into_actions());
+}
+
+/// The wrong rule is found out by the law it breaks.
+fn caught(model: Planned, law: &'static str) {
+    // Otherwise the law might be broken without it.
+    assert_ne!(model.mutant, Mutant::Product);
+    breaks(model, law);
 }
 
 #[test]
 fn two_nodes_of_which_one_falls_silent() {
-    holds(Planned { nodes: 2, budget: Budget { leases: 1, ..CALM }, ..small(Mutant::Product) });
+    keeps(Planned { nodes: 2, budget: Budget { leases: 1, ..CALM }, ..small(Mutant::Product) });
 }
 
 #[test]
 fn a_node_replaced_while_it_is_paused() {
-    holds(Planned { budget: Budget { replacements: 1, ..CALM }, ..small(Mutant::Product) });
+    keeps(Planned { budget: Budget { replacements: 1, ..CALM }, ..small(Mutant::Product) });
 }
 
 #[test]
 fn two_orchestrators_and_two_moves_with_rollback() {
-    holds(Planned { orchestrators: 2, budget: Budget { moves: 2, ..CALM }, ..small(Mutant::Product) });
+    keeps(Planned { orchestrators: 2, budget: Budget { moves: 2, ..CALM }, ..small(Mutant::Product) });
 }
 
 #[test]
 fn a_replica_whose_appliers_run_in_parallel() {
-    holds(Planned { with_replica: true, budget: Budget { moves: 2, writes: 3, ..CALM }, ..small(Mutant::Product) });
+    keeps(Planned { with_replica: true, budget: Budget { moves: 2, writes: 3, ..CALM }, ..small(Mutant::Product) });
 }
 
 #[test]
 fn three_units_that_relay_each_others_writes() {
-    holds(Planned { units: 3, budget: Budget { moves: 2, ..CALM }, ..small(Mutant::Product) });
+    keeps(Planned { units: 3, budget: Budget { moves: 2, ..CALM }, ..small(Mutant::Product) });
 }
 
 #[test]
 fn prepared_transactions() {
-    holds(Planned { budget: Budget { prepares: 1, moves: 2, ..CALM }, ..small(Mutant::Product) });
+    keeps(Planned { budget: Budget { prepares: 1, moves: 2, ..CALM }, ..small(Mutant::Product) });
 }
 
 #[test]
@@ -143,37 +163,30 @@ fn an_older_incarnation_opens_its_account_again() {
     caught(Planned { budget, ..small(Mutant::NonMonotoneFence) }, ONE_OWNER);
 }
 
-fn row_caught(nodes: usize, orchestrators: usize, mutant: RowMutant, law: &'static str) {
-    let model = RowFence { nodes, orchestrators, moves: 1, writes: 2, mutant };
-    let checker =
-        model.checker().finish_when(HasDiscoveries::AnyOf(BTreeSet::from([law]))).threads(2).spawn_bfs().join();
-    let path = checker.discovery(law).unwrap_or_else(|| panic!("{mutant:?} does not break '{law}'"));
-    println!("{mutant:?} is caught after {} states: {law}: {:?}", checker.unique_state_count(), path.into_actions());
+const fn rows(nodes: usize, orchestrators: usize, mutant: RowMutant) -> RowFence {
+    RowFence { nodes, orchestrators, moves: 1, writes: 2, mutant }
 }
 
 #[test]
 fn a_row_is_compared_and_not_locked() {
-    row_caught(2, 1, RowMutant::NotLocked, row::ONE_OWNER);
+    breaks(rows(2, 1, RowMutant::NotLocked), row::ONE_OWNER);
 }
 
 #[test]
 fn a_position_is_read_before_the_row_is_closed() {
-    row_caught(1, 1, RowMutant::ReadBeforeClosed, row::NOTHING_LOST);
+    breaks(rows(1, 1, RowMutant::ReadBeforeClosed), row::NOTHING_LOST);
 }
 
 #[test]
 fn an_orchestrator_that_comes_late_opens_a_row_again() {
-    row_caught(2, 2, RowMutant::NotMonotone, row::ONE_OWNER);
+    breaks(rows(2, 2, RowMutant::NotMonotone), row::ONE_OWNER);
 }
 
 const SECONDS: u8 = 8;
 
 #[test]
 fn a_source_that_nobody_reaches_is_closed_by_its_lease() {
-    let model = Lease { renewers: 2, seconds: SECONDS, mutant: LeaseMutant::Product };
-    let checker = model.checker().threads(2).spawn_bfs().join();
-    println!("{} states, {} steps deep: leases", checker.unique_state_count(), checker.max_depth());
-    checker.assert_properties();
+    keeps(Lease { renewers: 2, seconds: SECONDS, mutant: LeaseMutant::Product });
 }
 
 #[test]
@@ -181,45 +194,73 @@ fn leases_that_prove_nothing() {
     for mutant in
         [LeaseMutant::StoreFirst, LeaseMutant::ComparedAtStart, LeaseMutant::NotWaitedOut, LeaseMutant::StoreNotRead]
     {
-        let model = Lease { renewers: 2, seconds: SECONDS, mutant };
-        let checker =
-            model.checker().finish_when(HasDiscoveries::AnyOf(BTreeSet::from([CLOSED]))).threads(2).spawn_bfs().join();
-        let path = checker.discovery(CLOSED).unwrap_or_else(|| panic!("{mutant:?} does not break '{CLOSED}'"));
-        println!("{mutant:?} is caught after {} states: {:?}", checker.unique_state_count(), path.into_actions());
+        breaks(Lease { renewers: 2, seconds: SECONDS, mutant }, CLOSED);
     }
-}
-
-fn force_caught(mutant: ForceMutant, law: &'static str) {
-    let model = Forced { writes: 2, mutant };
-    let checker =
-        model.checker().finish_when(HasDiscoveries::AnyOf(BTreeSet::from([law]))).threads(2).spawn_bfs().join();
-    let path = checker.discovery(law).unwrap_or_else(|| panic!("{mutant:?} does not break '{law}'"));
-    println!("{mutant:?} is caught after {} states: {law}: {:?}", checker.unique_state_count(), path.into_actions());
 }
 
 #[test]
 fn a_source_is_lost_and_comes_back() {
-    let checker = Forced { writes: 2, mutant: ForceMutant::Product }.checker().threads(2).spawn_bfs().join();
-    println!("{} states, {} steps deep: a forced change", checker.unique_state_count(), checker.max_depth());
-    checker.assert_properties();
+    keeps(Forced { writes: 2, mutant: ForceMutant::Product });
 }
 
 #[test]
 fn a_channel_from_a_lost_source_goes_on() {
-    force_caught(ForceMutant::ChannelResumed, NEWER_ROWS_STAY);
+    breaks(Forced { writes: 2, mutant: ForceMutant::ChannelResumed }, NEWER_ROWS_STAY);
 }
 
 #[test]
 fn a_channel_from_a_lost_source_is_only_stopped() {
-    force_caught(ForceMutant::ChannelNotParked, NEWER_ROWS_STAY);
+    breaks(Forced { writes: 2, mutant: ForceMutant::ChannelNotParked }, NEWER_ROWS_STAY);
 }
 
 #[test]
 fn a_new_owner_opens_with_what_it_has_itself() {
-    force_caught(ForceMutant::NobodyFed, RECEIVED_IS_KEPT);
+    breaks(Forced { writes: 2, mutant: ForceMutant::NobodyFed }, RECEIVED_IS_KEPT);
 }
 
 #[test]
 fn what_was_received_and_not_applied_is_forgotten() {
-    force_caught(ForceMutant::RelayForgotten, RECEIVED_IS_KEPT);
+    breaks(Forced { writes: 2, mutant: ForceMutant::RelayForgotten }, RECEIVED_IS_KEPT);
+}
+
+#[test]
+fn a_scope_that_shares_the_fence_of_one_that_moves_comes_back() {
+    keeps(Shared { writes: 5, incarnations: 3, mutant: SharedMutant::Product });
+}
+
+#[test]
+fn connections_that_write_nothing_of_what_moves_are_left_open() {
+    breaks(Shared { writes: 3, incarnations: 2, mutant: SharedMutant::OthersLeft }, CLOSED_STAYS_CLOSED);
+}
+
+#[test]
+fn who_comes_back_goes_by_what_was_known_before() {
+    breaks(Shared { writes: 3, incarnations: 2, mutant: SharedMutant::EnteredUnread }, CLOSED_STAYS_CLOSED);
+}
+
+#[test]
+fn a_replica_is_left_out_of_the_wait_and_serves_again_when_it_has_caught_up() {
+    keeps(LeftOutOfWait { writes: 2, mutant: LeftOutMutant::Product });
+}
+
+#[test]
+fn a_replica_that_is_not_waited_for_serves_on() {
+    breaks(LeftOutOfWait { writes: 2, mutant: LeftOutMutant::ServesOn }, READERS_HAVE_ALL);
+}
+
+#[test]
+fn a_replica_serves_again_before_it_has_caught_up() {
+    breaks(LeftOutOfWait { writes: 2, mutant: LeftOutMutant::TakenBackEarly }, READERS_HAVE_ALL);
+}
+
+#[test]
+fn the_rows_of_what_was_left_behind_are_closed_before_it_takes_writes() {
+    keeps(LeftBehind { mutant: LeftBehindMutant::Product });
+}
+
+#[test]
+fn the_rows_of_what_was_left_behind_stay_open() {
+    for mutant in [LeftBehindMutant::RowsLeftOpen, LeftBehindMutant::ClosedTooLow] {
+        breaks(LeftBehind { mutant }, left_behind::ONE_OWNER);
+    }
 }

@@ -1,6 +1,7 @@
 //! A server that is killed as a power cut would, and started again with the very command it had.
 
-use std::path::Path;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -8,6 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 /// A killed server, or the process that was started in its stead. Dropping it kills that one.
 pub struct Revived {
+    directory: PathBuf,
     command: Vec<String>,
     child: Option<Child>,
 }
@@ -17,15 +19,24 @@ impl Revived {
     pub async fn kill(directory: &Path) -> Revived {
         let number = std::fs::read_to_string(directory.join("server.pid")).unwrap().trim().to_owned();
         let line = std::fs::read(format!("/proc/{number}/cmdline")).unwrap();
-        let words = line.split(|byte| *byte == 0).filter(|word| !word.is_empty());
-        let command: Vec<String> = words.map(|word| String::from_utf8_lossy(word).into_owned()).collect();
+        let mut command: Vec<String> = Vec::new();
+        for word in line.split(|byte| *byte == 0).filter(|word| !word.is_empty()) {
+            let word = String::from_utf8_lossy(word);
+            match command.last_mut() {
+                // MySQL cuts these arguments of its own at the colon, in place.
+                Some(last) if last.starts_with("--replicate-ignore-table=") && !last.contains(':') => {
+                    last.push_str(&format!(":{word}"));
+                }
+                Some(_) | None => command.push(word.into_owned()),
+            }
+        }
         kill_process(Pid::from_raw(number.parse().unwrap()).unwrap(), Signal::KILL).unwrap();
         let (process, deadline) = (format!("/proc/{number}/cmdline"), Instant::now() + Duration::from_secs(20));
         while std::fs::read(&process).is_ok_and(|now| now == line) {
             assert!(Instant::now() < deadline, "the killed server is not gone");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        Revived { command, child: None }
+        Revived { directory: directory.to_owned(), command, child: None }
     }
 
     /// Starts it again; whoever needs it waits until it answers.
@@ -37,7 +48,10 @@ impl Revived {
     pub fn start_with(&mut self, options: &[&str]) {
         let (program, arguments) = self.command.split_first().unwrap();
         let mut command = Command::new(program);
-        command.args(arguments).args(options).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.args(arguments).args(options).stdin(Stdio::null());
+        // What it says belongs behind what it said before.
+        let log = File::options().append(true).create(true).open(self.directory.join("error.log")).unwrap();
+        command.stdout(log.try_clone().unwrap()).stderr(log);
         self.child = Some(command.spawn().unwrap());
     }
 }

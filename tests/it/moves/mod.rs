@@ -5,6 +5,7 @@
 
 mod ahead;
 mod broken;
+mod drills;
 mod fence_schema;
 mod guarded;
 mod journal;
