@@ -62,7 +62,8 @@
 //! - Plain and TLS sockets share one code path ([`net::stream::Stream`] is an enum): the branch cannot be measured beside a system call, a
 //!   type parameter would double sessions and pools.
 //! - A capability class contains SESSION_TRACK as the client negotiated it, so that no OK packet has to be rewritten as long as Meridian arms no
-//!   trackers of its own.
+//!   trackers of its own. It arms none, because clients can read the variables that do: so how much of a loss was acknowledged is a bound by counts and sampled positions, not a
+//!   list of GTIDs ([`backend::acknowledged`]).
 //! - COM_STMT_SEND_LONG_DATA does not pin: its bytes are kept, within the packet limit, until the execution says which unit they belong to.
 //! - etcd is spoken to through tonic, with the few messages written down ([`control::store`]): the client crates generate them when they are built, by a
 //!   protoc that a fresh machine does not have.

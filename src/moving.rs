@@ -13,7 +13,7 @@ use crate::cutover::event;
 use crate::cutover::server::ControlTls;
 use crate::cutover::{
     Board, ControlAccount, EndSession, EndSessions, FenceRows, Goal, KillTarget, Leftovers, Lines, MoveEnd, MoveError,
-    MoveInbox, MoveOutcome, MoveRequests, Mover, Peers, Preview, Tools, requests,
+    MoveInbox, MoveOutcome, MoveRequests, Mover, OwnRecords, Peers, Preview, Tools, requests,
 };
 use crate::frontend::registry::SessionEntry;
 use crate::frontend::worker::Node;
@@ -66,7 +66,19 @@ impl Moving {
         let nodes = peers.as_ref().map(|peers| Arc::clone(peers.nodes()));
         let controller = Arc::clone(controller);
         let lines = Arc::new(Lines::new(account.clone()));
-        let tools = Tools { controller, account, lines, administrator, applications, sessions, leftovers, peers, rows };
+        let records = OwnRecords { node: config.node.name.clone(), pools: Arc::clone(&node.pools) };
+        let tools = Tools {
+            controller,
+            account,
+            lines,
+            administrator,
+            applications,
+            sessions,
+            leftovers,
+            peers,
+            rows,
+            records,
+        };
         let board = Arc::new(Board::default());
         let (events, told) = event::events();
         tasks.spawn(event::deliver(webhook, config.node.name.clone(), told, stopped.clone()));

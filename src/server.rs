@@ -43,7 +43,9 @@ use crate::frontend::users::Users;
 use crate::frontend::worker::Node;
 use crate::model::{InstanceId, UnitId};
 use crate::monitor::health::Board;
-use crate::monitor::{ProbeAccount, ProbeTls, catalog, watch_catalog, watch_health, watch_lag, watch_mappings};
+use crate::monitor::{
+    ProbeAccount, ProbeTls, catalog, watch_acknowledged, watch_catalog, watch_health, watch_lag, watch_mappings,
+};
 use crate::moving::Moving;
 use crate::net::rsa_key::{RsaError, RsaKey};
 use crate::net::tls::{ClientTls, ServerProof, TlsError, TlsNeed};
@@ -271,6 +273,9 @@ impl Server {
         for index in 0..snapshots.load().state.instances.len() {
             let instance = InstanceId(index as u16);
             let (snapshots, board) = (Arc::clone(snapshots), Arc::clone(&board));
+            let gauge = Arc::clone(self.node.pools.gauge(instance));
+            let (told, watched) = (account.clone(), Arc::clone(&snapshots));
+            self.tasks.spawn(watch_acknowledged(instance, watched, gauge, told, stopped.clone()));
             self.tasks.spawn(watch_health(instance, snapshots, board, account.clone(), stopped.clone()));
         }
         self.tasks.spawn(watch_lag(Arc::clone(snapshots), board, account.clone(), stopped.clone()));

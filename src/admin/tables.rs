@@ -453,9 +453,10 @@ fn lag_words(lag: Lag) -> (&'static str, Option<u64>, Option<Duration>) {
 
 /// SHOW QUARANTINES.
 pub fn quarantines(state: &ControlState) -> Table {
-    let columns = ["unit", "group", "stand_in", "#since_epoch", "proof", "cut", "lost", "reason", "by"];
+    let columns = ["unit", "group", "stand_in", "#since_epoch", "proof", "cut", "lost", "acknowledged", "reason", "by"];
     let mut table = Table::new(&columns);
-    for Quarantine { group, unit, stand_in, since, proof, cut, loss, reason, by, .. } in &state.quarantines {
+    for quarantine in &state.quarantines {
+        let Quarantine { group, unit, stand_in, since, proof, cut, loss, reason, by, .. } = quarantine;
         let cells = vec![
             state.unit(*unit).name.as_str().into(),
             state.group(*group).name.as_str().into(),
@@ -464,6 +465,7 @@ pub fn quarantines(state: &ControlState) -> Table {
             proof.to_string().into(),
             cut.as_str().into(),
             loss.as_deref().unwrap_or("unknown until it is back").into(),
+            quarantine.acknowledged().into(),
             reason.as_str().into(),
             by.as_str().into(),
         ];

@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::{Notify, Semaphore};
 
+use super::acknowledged::Acknowledged;
+
 /// Counts for one instance.
 ///
 /// Invariant: connections checked out never exceed the limit (the semaphore), nor do open ones (the slots). So whoever
@@ -19,6 +21,8 @@ pub struct InstanceGauge {
     pub permits: Arc<Semaphore>,
     /// Told when somebody waits, so that sessions which keep a connection only for comfort give it back.
     pub pressure: Notify,
+    /// What this node has acknowledged of what it wrote there.
+    pub acknowledged: Acknowledged,
     open: AtomicUsize,
     waiting: AtomicUsize,
     ahead: AtomicUsize,
@@ -44,6 +48,7 @@ impl InstanceGauge {
             limit,
             permits: Arc::new(Semaphore::new(limit)),
             pressure: Notify::new(),
+            acknowledged: Acknowledged::default(),
             open: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
             ahead: AtomicUsize::new(0),

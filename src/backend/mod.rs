@@ -2,6 +2,7 @@
 //!
 //! It knows no client and no routing; it must never hand out a connection of which it is not sure. Start at [`pool`].
 
+pub mod acknowledged;
 pub mod config;
 pub mod connection;
 pub mod error;

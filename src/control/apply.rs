@@ -1,13 +1,15 @@
 //! State + command -> next state. Pure, and the only maker of a new state while the process serves.
 
+use std::collections::BTreeMap;
+
 use thiserror::Error;
 
 use super::{Author, Command, adopt, past};
 use crate::model::history::REMEMBERED;
 use crate::model::{
-    ClosureProof, ControlState, Epoch, Extent, FencePosition, Forbid, ForbidScope, GroupId, HistoryEntry, InstanceId,
-    InvalidState, LeftOut, MoveId, MoveKind, MovePart, MovePhase, MoveRecord, Quarantine, Routing, Scope, Shard,
-    UnitId,
+    AcknowledgedLoss, ClosureProof, ControlState, Epoch, Extent, FencePosition, Forbid, ForbidScope, GroupId,
+    HistoryEntry, InstanceId, InvalidState, LeftOut, MoveId, MoveKind, MovePart, MovePhase, MoveRecord, Quarantine,
+    Routing, Scope, Shard, UnitId,
 };
 
 /// Why a command cannot be applied; the state stays as it was.
@@ -138,12 +140,13 @@ pub fn apply(state: &ControlState, command: &Command, author: &Author) -> Result
             publish_move(&mut next, *id, epoch)?;
         }
         Command::RollBackMove { id, .. } => roll_back(&mut next, *id, epoch)?,
-        Command::PublishForced { id, proof, cut, reason } => {
+        Command::PublishForced { id, proof, cut, nodes, reason } => {
             let quarantine = publish_forced(&mut next, *id, epoch)?;
             let (proof, cut, reason) = (*proof, cut.clone(), reason.clone());
             next.quarantines.push(Quarantine {
                 proof,
                 cut,
+                acknowledged: nodes.iter().map(|node| (node.clone(), AcknowledgedLoss::NotHeard)).collect(),
                 reason,
                 by: author.by.clone(),
                 at: author.at,
@@ -152,6 +155,11 @@ pub fn apply(state: &ControlState, command: &Command, author: &Author) -> Result
         }
         Command::RecordLoss { group, unit, loss } => {
             quarantine_in(&mut next, *group, *unit)?.loss = Some(loss.clone());
+        }
+        Command::RecordAcknowledged { group, unit, node, said } => {
+            let known = &mut quarantine_in(&mut next, *group, *unit)?.acknowledged;
+            let known = known.entry(node.clone()).or_insert(AcknowledgedLoss::NotHeard);
+            *known = said.max(known).to_owned();
         }
         Command::Rejoin { group, unit } => {
             quarantine_in(&mut next, *group, *unit)?;
@@ -359,7 +367,19 @@ fn publish_forced(next: &mut ControlState, id: MoveId, epoch: Epoch) -> Result<Q
     }
     let (cut, reason, by) = (String::new(), String::new(), String::new());
     let proof = ClosureProof::Unfenced;
-    Ok(Quarantine { group, unit, stand_in, since: epoch, proof, cut, loss: None, reason, by, at: 0 })
+    Ok(Quarantine {
+        group,
+        unit,
+        stand_in,
+        since: epoch,
+        proof,
+        cut,
+        loss: None,
+        acknowledged: BTreeMap::new(),
+        reason,
+        by,
+        at: 0,
+    })
 }
 
 fn quarantine_in(next: &mut ControlState, group: GroupId, unit: UnitId) -> Result<&mut Quarantine, ApplyError> {

@@ -6,8 +6,8 @@ use super::sample;
 use super::{ApplyError, Author, Command, adopt, apply};
 use crate::model::fence_lease::may_be_renewed;
 use crate::model::{
-    ClosureProof, ControlState, Epoch, Extent, FencePosition, Forbid, ForbidKind, ForbidScope, GroupId, InvalidState,
-    MoveId, MoveKind, MovePart, MovePhase, Routing, Shard, ShardRange, UnitId,
+    AcknowledgedLoss, ClosureProof, ControlState, Epoch, Extent, FencePosition, Forbid, ForbidKind, ForbidScope,
+    GroupId, InvalidState, MoveId, MoveKind, MovePart, MovePhase, Routing, Shard, ShardRange, UnitId,
 };
 
 const HZ: UnitId = UnitId(0);
@@ -231,7 +231,8 @@ fn forced(parts: &[MovePart]) -> Result<ControlState, ApplyError> {
         &author(),
     )?;
     let (proof, cut, reason) = (ClosureProof::Drained, "1-11-932".to_owned(), "on fire".to_owned());
-    apply(&begun, &Command::PublishForced { id: begun.moves[0].id, proof, cut, reason }, &author())
+    let nodes = vec!["hz-1".to_owned(), "bj-1".to_owned()];
+    apply(&begun, &Command::PublishForced { id: begun.moves[0].id, proof, cut, nodes, reason }, &author())
 }
 
 fn everything_of_hz() -> Vec<MovePart> {
@@ -268,7 +269,8 @@ fn the_lease_of_a_primary_is_renewed_until_it_is_about_to_be_left_behind_and_aga
     let back = apply(&forced, &Command::RollBackMove { id, reason: "it answers".to_owned() }, &author()).unwrap();
     assert_eq!(renewed(&back), [true, true]);
     let (proof, cut, reason) = (ClosureProof::LeaseEnded, "1-11-932".to_owned(), "on fire".to_owned());
-    let left_behind = apply(&forced, &Command::PublishForced { id, proof, cut, reason }, &author()).unwrap();
+    let publish = Command::PublishForced { id, proof, cut, nodes: Vec::new(), reason };
+    let left_behind = apply(&forced, &publish, &author()).unwrap();
     assert_eq!(renewed(&left_behind), [false, true]);
     let bytes = super::document::write(&left_behind).unwrap();
     assert_eq!(super::document::read(&bytes).unwrap(), left_behind);
@@ -291,6 +293,25 @@ fn nothing_moves_to_what_is_in_quarantine_until_it_has_rejoined() {
     let state = apply(&state, &Command::Rejoin { group, unit }, &author()).unwrap();
     assert!(state.quarantines.is_empty() && apply(&state, &begin, &author()).is_ok());
     assert!(matches!(apply(&state, &loss, &author()), Err(ApplyError::NotQuarantined { .. })));
+}
+
+#[test]
+fn each_node_says_what_it_acknowledged_and_never_less_than_before() {
+    let state = forced(&everything_of_hz()).unwrap();
+    let (group, unit) = (GroupId(0), UnitId(0));
+    let not_heard = AcknowledgedLoss::NotHeard;
+    assert_eq!(state.quarantines[0].acknowledged.values().collect::<Vec<_>>(), [&not_heard, &not_heard]);
+    let say = |state: &ControlState, node: &str, said| {
+        let record = Command::RecordAcknowledged { group, unit, node: node.to_owned(), said };
+        apply(state, &record, &author()).unwrap()
+    };
+    let (unknown, three) = (AcknowledgedLoss::NotKnown, AcknowledgedLoss::AtMost(3));
+    let told = say(&say(&say(&state, "hz-1", three), "hz-1", unknown), "bj-1", unknown);
+    assert_eq!(say(&told, "hz-1", AcknowledgedLoss::AtMost(2)), told, "a repeated one changes nothing");
+    let known: Vec<_> = told.quarantines[0].acknowledged.iter().map(|(node, said)| (node.as_str(), *said)).collect();
+    assert_eq!(known, [("bj-1", unknown), ("hz-1", three)]);
+    let bytes = super::document::write(&told).unwrap();
+    assert_eq!(super::document::read(&bytes).unwrap(), told);
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! What can be changed in the control state, and by whom.
 
 use crate::model::{
-    ClosureProof, ControlState, FencePosition, Forbid, ForbidScope, GroupId, InstanceId, MoveId, MoveKind, MovePart,
-    PlainKey, Shard, UnitId,
+    AcknowledgedLoss, ClosureProof, ControlState, FencePosition, Forbid, ForbidScope, GroupId, InstanceId, MoveId,
+    MoveKind, MovePart, PlainKey, Shard, UnitId,
 };
 
 /// One change. Verbs are idempotent: asking for what already holds changes nothing.
@@ -87,6 +87,8 @@ pub enum Command {
         proof: ClosureProof,
         /// The target's whole position.
         cut: String,
+        /// The nodes that are entered, by name: any of them may have acknowledged what is lost.
+        nodes: Vec<String>,
         /// Why, in the operator's words.
         reason: String,
     },
@@ -98,6 +100,17 @@ pub enum Command {
         unit: UnitId,
         /// As GTIDs.
         loss: String,
+    },
+    /// What a node's own records say of what it acknowledged and was lost. It may say more later, not less.
+    RecordAcknowledged {
+        /// The group.
+        group: GroupId,
+        /// The unit.
+        unit: UnitId,
+        /// The node, by name.
+        node: String,
+        /// What it says.
+        said: AcknowledgedLoss,
     },
     /// What was in quarantine takes part again.
     Rejoin {

@@ -1,7 +1,7 @@
 //! Changes in words, for the history and for operators. Pure; names stand for ids.
 
 use super::Command;
-use crate::model::{ControlState, Extent, FencePosition, ForbidKind, ForbidScope, MoveId, MovePart};
+use crate::model::{AcknowledgedLoss, ControlState, Extent, FencePosition, ForbidKind, ForbidScope, MoveId, MovePart};
 
 /// `command` in words, as it was given to `state`.
 pub fn told(state: &ControlState, command: &Command) -> String {
@@ -36,11 +36,22 @@ pub fn told(state: &ControlState, command: &Command) -> String {
         Command::PublishMove { id, positions } => {
             format!("move {id}: moved {}; {}", parts_of(state, *id), closed_at(state, positions))
         }
-        Command::PublishForced { id, proof, cut, reason } => {
+        Command::PublishForced { id, proof, cut, reason, .. } => {
             format!("move {id}: forced {} at {cut} (proof: {proof}): {reason}", parts_of(state, *id))
         }
         Command::RecordLoss { unit, loss, .. } => {
             format!("unit '{}' is back in quarantine; lost with it: {loss}", state.unit(*unit).name)
+        }
+        Command::RecordAcknowledged { unit, node, said, .. } => {
+            let unit = &state.unit(*unit).name;
+            match said {
+                AcknowledgedLoss::AtMost(most) => {
+                    format!("node '{node}' acknowledged at most {most} transactions that are lost with unit '{unit}'")
+                }
+                AcknowledgedLoss::NotHeard | AcknowledgedLoss::NotKnown => {
+                    format!("node '{node}' does not know what it acknowledged and is lost with unit '{unit}'")
+                }
+            }
         }
         Command::Rejoin { group, unit } => {
             format!("unit '{}' takes part again in group '{}'", state.unit(*unit).name, state.group(*group).name)

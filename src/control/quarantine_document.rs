@@ -1,9 +1,11 @@
 //! How the control document holds what was left behind by force. Written and read by [`super::document`] alone.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::document::{DocumentError, Names};
-use crate::model::{ClosureProof, ControlState, Epoch, Quarantine};
+use crate::model::{AcknowledgedLoss, ClosureProof, ControlState, Epoch, Quarantine};
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -15,6 +17,9 @@ pub(super) struct QuarantineEntry {
     proof: ProofEntry,
     cut: String,
     loss: Option<String>,
+    /// By node. None of programs that kept no records.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    acknowledged: BTreeMap<String, AcknowledgedEntry>,
     reason: String,
     by: String,
     at: u64,
@@ -27,6 +32,14 @@ enum ProofEntry {
     FencingCommand,
     LeaseEnded,
     Unfenced,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum AcknowledgedEntry {
+    NotHeard,
+    NotKnown,
+    AtMost(u64),
 }
 
 impl QuarantineEntry {
@@ -44,6 +57,7 @@ impl QuarantineEntry {
             },
             cut: one.cut.clone(),
             loss: one.loss.clone(),
+            acknowledged: one.acknowledged.iter().map(|(node, said)| (node.clone(), entry_of(*said))).collect(),
             reason: one.reason.clone(),
             by: one.by.clone(),
             at: one.at,
@@ -64,9 +78,28 @@ impl QuarantineEntry {
             },
             cut: self.cut,
             loss: self.loss,
+            acknowledged: self.acknowledged.into_iter().map(|(node, said)| (node, said.into_loss())).collect(),
             reason: self.reason,
             by: self.by,
             at: self.at,
         })
+    }
+}
+
+fn entry_of(said: AcknowledgedLoss) -> AcknowledgedEntry {
+    match said {
+        AcknowledgedLoss::NotHeard => AcknowledgedEntry::NotHeard,
+        AcknowledgedLoss::NotKnown => AcknowledgedEntry::NotKnown,
+        AcknowledgedLoss::AtMost(most) => AcknowledgedEntry::AtMost(most),
+    }
+}
+
+impl AcknowledgedEntry {
+    fn into_loss(self) -> AcknowledgedLoss {
+        match self {
+            AcknowledgedEntry::NotHeard => AcknowledgedLoss::NotHeard,
+            AcknowledgedEntry::NotKnown => AcknowledgedLoss::NotKnown,
+            AcknowledgedEntry::AtMost(most) => AcknowledgedLoss::AtMost(most),
+        }
     }
 }

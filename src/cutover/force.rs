@@ -291,7 +291,7 @@ impl Mover {
                     let mut position = position.map_err(ForceError::from)?;
                     let cut = position.position().await.map_err(ForceError::from)?;
                     let reason = wish.reason.clone();
-                    let publish = Command::PublishForced { id, proof, cut, reason };
+                    let publish = Command::PublishForced { id, proof, cut, nodes: self.entered(), reason };
                     self.tools.controller.change(&publish, author, None).await?;
                     return Ok(proof);
                 }

@@ -6,6 +6,7 @@
 //! [`perform`] for what a step does, `steps` for who takes them one after the other, `before` for what comes ahead of the first, [`run`] for whose they are;
 //! [`force_plan`], [`force`] and [`survivors`] are their like for lost owners.
 
+mod acknowledged_loss;
 mod before;
 pub mod checks;
 pub mod closing;
@@ -35,6 +36,7 @@ pub mod server;
 mod steps;
 pub mod survivors;
 
+pub use acknowledged_loss::OwnRecords;
 pub use checks::{Check, Finding};
 pub use event::{Events, Webhook};
 pub use fence_leases::FenceLeases;

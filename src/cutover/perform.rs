@@ -8,6 +8,7 @@ use thiserror::Error;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
+use super::acknowledged_loss::OwnRecords;
 use super::fence_rows::{FenceRows, Guards};
 use super::followers;
 use super::leftovers::Leftovers;
@@ -63,6 +64,8 @@ pub struct Tools {
     pub peers: Option<Arc<Peers>>,
     /// The rows of the fence.
     pub rows: Arc<FenceRows>,
+    /// What this node has acknowledged.
+    pub records: OwnRecords,
 }
 
 /// The scopes of a move.

@@ -17,6 +17,7 @@ impl Mover {
             if self.lasts(quarantine).await != Some(true) {
                 continue;
             }
+            self.tell_acknowledged(&state, quarantine).await;
             if let Err(error) = self.keep(&state, quarantine).await {
                 let unit = &state.unit(quarantine.unit).name;
                 tracing::debug!(

@@ -235,6 +235,7 @@ impl Session {
                 Ok(over) => holds = over,
                 // What the client has been told is true; but nothing may follow it in this transaction.
                 Err(error) => {
+                    held.gauge().acknowledged.add(1);
                     let loss = self.loss(statement, &opening);
                     drop(self.broken(held, error, loss, ticket.take(), request));
                     return Err(NotCarried::Over(SessionEnd::Backend));

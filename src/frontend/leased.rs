@@ -95,6 +95,8 @@ impl Session {
         let call = leased_commit(&snapshot.state.group(route.target.group).name, LeasedCommit::Alone);
         match held.checkout.connection.confirmed(Command::Query, call.as_bytes()).await {
             Ok(_) => {
+                // The client will hear of it, if it hears of anything.
+                held.gauge().acknowledged.add(1);
                 self.transaction = Transaction::None;
                 self.settle(held).await;
                 Ok(Carried::Again)

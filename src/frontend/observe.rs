@@ -68,6 +68,9 @@ impl Session {
             false if flags & status::IN_TRANS != 0 => InTransaction::Yes,
             false => InTransaction::No,
         };
+        if in_transaction == InTransaction::No && (ticket.is_some() || !self.transaction.written().is_empty()) {
+            held.gauge().acknowledged.add(acknowledged(statement, failed));
+        }
         self.observe_transaction(in_transaction, statement, route, opening, ticket);
         self.note_last_reply(&mut held, relayed, statement);
         if let Subject::Execute(execution) = &request.subject {
@@ -249,6 +252,15 @@ enum InTransaction {
 fn sets_global(statement: &Statement) -> bool {
     let sets = |facts: &Facts| facts.escape.as_ref().is_some_and(|name| name.starts_with("SET GLOBAL"));
     statement.plan.statements.iter().any(sets)
+}
+
+/// How many transactions that wrote the reply tells the client are committed, at most; what a routine commits counts as one.
+fn acknowledged(statement: &Statement, failed: bool) -> u64 {
+    match statement.plan.statements.as_slice() {
+        [alone] if failed || matches!(alone.class, StatementClass::Rollback(_)) => 0,
+        // Of several, those before the one that failed are committed.
+        several => several.len() as u64,
+    }
 }
 
 fn asks_diagnostics(facts: &Facts) -> bool {

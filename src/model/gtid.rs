@@ -56,6 +56,29 @@ impl Position {
         }
     }
 
+    /// Of one MariaDB domain alone.
+    pub fn only_domain(self, domain: u64) -> Position {
+        match self {
+            Position::MariaDb(mut domains) => {
+                domains.retain(|known, _| *known == domain);
+                Position::MariaDb(domains)
+            }
+            sets @ Position::MySql(_) => sets,
+        }
+    }
+
+    /// Of one Oracle MySQL server alone, by its UUID, whatever the tags.
+    pub fn only_source(self, uuid: &str) -> Position {
+        match self {
+            Position::MySql(mut sources) => {
+                let is_own = |source: &str| source.split(':').next().is_some_and(|own| own.eq_ignore_ascii_case(uuid));
+                sources.retain(|source, _| is_own(source));
+                Position::MySql(sources)
+            }
+            domains @ Position::MariaDb(_) => domains,
+        }
+    }
+
     /// How many transactions of this position `other` does not have; `None` between families.
     pub fn missing_from(&self, other: &Position) -> Option<u64> {
         match (self, other) {
@@ -104,6 +127,8 @@ mod tests {
         assert_eq!(count("1-11-5", &["1-11-3", "1-11-5"]), Some(0), "the highest of several texts counts");
         let own = Position::of_mariadb(&["1-11-5,2-21-9"]).without_domain(2);
         assert_eq!(own.missing_from(&Position::of_mariadb(&["1-11-5"])), Some(0));
+        let own = Position::of_mariadb(&["1-11-5,2-21-9"]).only_domain(2);
+        assert_eq!(own.missing_from(&Position::of_mariadb(&["1-11-5"])), Some(9));
     }
 
     #[test]
@@ -114,5 +139,7 @@ mod tests {
         assert_eq!(count("a:1-3:blue:1-5", "a:1-3:blue:2"), Some(4));
         assert_eq!(count("", "a:1"), Some(0));
         assert_eq!(Position::of_mysql("a:1").missing_from(&Position::of_mariadb(&["1-1-1"])), None);
+        let own = Position::of_mysql("a:1-3:blue:1-5,b:1-9").only_source("A");
+        assert_eq!(own.missing_from(&Position::of_mysql("b:1-2")), Some(8));
     }
 }

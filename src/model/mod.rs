@@ -43,7 +43,7 @@ pub use member::{About, Claim, Incarnation, Life, Member, Picture, Question, Rep
 pub use move_record::{FencePosition, MoveId, MoveKind, MovePart, MovePhase, MoveRecord};
 pub use observations::{Health, Observations};
 pub use policy::{Denial, DenialCondition, GroupPolicy, RoutineAccess, RoutineRule, Routing};
-pub use quarantine::{ClosureProof, Quarantine};
+pub use quarantine::{AcknowledgedLoss, ClosureProof, Quarantine};
 pub use scope::{Extent, Scope};
 pub use shard::{Shard, ShardMap, ShardRange};
 pub use snapshot::Snapshot;

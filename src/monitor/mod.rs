@@ -3,6 +3,7 @@
 //! What is observed here never changes what people decided; it only raises alarms and steers reads. Start at [`catalog`]; [`precheck`] looks at the
 //! units' schemas when an operator asks.
 
+pub mod acknowledged;
 pub mod catalog;
 pub mod health;
 pub mod lag;
@@ -11,6 +12,7 @@ pub mod mappings;
 pub mod precheck;
 pub mod probe;
 
+pub use acknowledged::watch_acknowledged;
 pub use catalog::watch_catalog;
 pub use health::watch_health;
 pub use lag::watch_lag;

@@ -198,6 +198,7 @@ impl QuarantineFile {
             proof: ClosureProof::Drained,
             cut: String::new(),
             loss: None,
+            acknowledged: std::collections::BTreeMap::new(),
             reason: "fixture".to_owned(),
             by: "fixture".to_owned(),
             at: 0,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use mysql_async::prelude::Queryable;
 
+use super::lost_unit::acknowledged;
 use crate::moves::mysql9::shop_on;
 use crate::scenarios::expect::{error_of, rows, until, value};
 use crate::scenarios::node::Node;
@@ -69,12 +70,15 @@ async fn a_lost_unit_is_left_behind_by_force_on_mysql_9_and_its_loss_is_told_exa
         bj.root().connect().await.unwrap().query("SHOW REPLICA STATUS").await.unwrap();
     assert!(channels.is_empty(), "nobody follows the lost source");
 
+    let told = acknowledged(&mut console).await;
+    assert!((1..=2).contains(&told), "{told}");
     revived.start();
     until("the loss is known", Duration::from_secs(90), async || {
         rows(&mut console, "SHOW QUARANTINES").await[0]["lost"] != "unknown until it is back"
     })
     .await;
     assert_eq!(rows(&mut console, "SHOW QUARANTINES").await[0]["lost"], lost.replace('\n', ""));
+    assert_eq!(rows(&mut console, "SHOW QUARANTINES").await[0]["acknowledged"], "at most 1");
     assert_eq!(hz.root().value("SELECT @@GLOBAL.super_read_only").await.unwrap().as_deref(), Some("1"));
     fresh.query_drop("INSERT INTO product (name) VALUES ('behind')").await.unwrap();
     let differing = rows(&mut console, "RECONCILE UNIT 'hz'").await;

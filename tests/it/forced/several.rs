@@ -72,4 +72,10 @@ async fn a_lost_source_is_left_behind_when_every_node_is_heard_and_all_nodes_fol
     }
     let after = "SELECT COUNT(*) FROM shop.product WHERE name = 'after'";
     assert_eq!(databases.value("bj", Role::Primary, after).await, "2");
+    // All that was acknowledged had arrived; the second has heard of it, the first has acknowledged nothing.
+    until("each node has told what it acknowledged", PATIENCE, async || {
+        let told = rows(&mut console, "SHOW QUARANTINES").await[0]["acknowledged"].clone();
+        ["at most 0 by n1; at most 0 by n2", "at most 0 by n1; at most 1 by n2"].contains(&told.as_str())
+    })
+    .await;
 }
