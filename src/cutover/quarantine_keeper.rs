@@ -60,7 +60,10 @@ impl Mover {
         let mut server = match Server::connect(source, account).await {
             Ok(server) => server,
             Err(error) => {
-                remove_channels(&lost).await;
+                // It took a while to find out, in which it may have come back and taken part again.
+                if self.lasts(quarantine).await == Some(true) {
+                    remove_channels(&lost).await;
+                }
                 return Err(error);
             }
         };

@@ -2,9 +2,11 @@
 //! until it is put right (G2, G3, E3).
 
 mod frozen;
+mod late_keeper;
 mod leased;
 mod lost_unit;
 mod mysql9;
+mod refused;
 mod revived;
 mod several;
 mod unfenced;
