@@ -188,11 +188,12 @@ async fn reloading_changes_users_and_limits_and_a_bad_file_changes_nothing() {
     program.logs("SIGHUP: nothing has changed").await;
     late.query_drop("SELECT 1").await.unwrap();
     assert!(Conn::new(setup.options("hz")).await.is_err(), "the limit stays");
-    // SIGHUP with good files again, and a change that has to wait for a restart.
+    // SIGHUP with good files again, and changes that have to wait for a restart: nobody is announced to servers that listen to no proxy.
     setup.limits = "connections = 5".to_owned();
     setup.workers = 3;
+    setup.instance = "proxy_protocol = \"v1\"".to_owned();
     setup.write(directory);
     program.signal(Signal::HUP);
-    program.logs("wait for a restart: [node]").await;
+    program.logs("wait for a restart: [node], instance.proxy_protocol").await;
     assert_eq!(value(&mut setup.client("hz").await, "SELECT 1").await, "1");
 }

@@ -4,6 +4,7 @@
 //! The tests take turns: each has the servers for itself, because replication is stopped and delayed.
 
 mod ahead;
+mod announced;
 mod broken;
 mod drills;
 mod fence_schema;

@@ -44,6 +44,8 @@ pub struct Setup {
     pub keys: String,
     /// The `[[group.table]]` sections.
     pub tables: String,
+    /// In each `[[instance]]`.
+    pub instance: String,
     /// In `[backend]`.
     pub backend: String,
     /// In `[limits]`.
@@ -79,6 +81,7 @@ impl Setup {
             sections: String::new(),
             keys: MOD.to_owned(),
             tables: TABLES.to_owned(),
+            instance: String::new(),
             backend: String::new(),
             limits: String::new(),
             users: format!("[[user]]\nname = \"{}\"\npassword = \"{}\"\n", APP.0, APP.1),
@@ -118,7 +121,8 @@ impl Setup {
             write!(
                 text,
                 "[[instance]]\nname = \"{name}\"\nunit = \"{unit}\"\ngroup = \"main\"\nrole = \"{role}\"\n\
-                 address = \"127.0.0.1:{port}\"\n"
+                 address = \"127.0.0.1:{port}\"\n{}\n",
+                self.instance
             )
             .unwrap();
         }
