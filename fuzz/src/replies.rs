@@ -25,7 +25,11 @@ struct Said {
 pub fn scanner(bytes: &[u8]) {
     let [settings, step, reply @ ..] = bytes else { return };
     let kind = KINDS[usize::from(*settings) % KINDS.len()];
-    let flags = ScanFlags { deprecate_eof: settings & 64 != 0, optional_metadata: settings & 128 != 0 };
+    let flags = ScanFlags {
+        deprecate_eof: settings & 64 != 0,
+        optional_metadata: settings & 128 != 0,
+        progress: settings & 32 != 0,
+    };
     let whole = said(kind, flags, std::iter::once(reply));
     for size in [1, 2, 3, 5, usize::from(*step).max(1)] {
         let torn = said(kind, flags, reply.chunks(size));

@@ -77,7 +77,7 @@ impl Capabilities {
     pub const QUERY_ATTRIBUTES: Capabilities = Capabilities(1 << 27);
     /// MySQL: several factors of authentication.
     pub const MULTI_FACTOR: Capabilities = Capabilities(1 << 28);
-    /// MariaDB: progress reports inside ERR packets.
+    /// MariaDB: reports of how far a statement is, in the clothes of ERR packets.
     pub const PROGRESS: Capabilities = Capabilities(1 << 32);
     /// MariaDB: COM_STMT_BULK_EXECUTE.
     pub const BULK_OPERATIONS: Capabilities = Capabilities(1 << 34);
@@ -163,8 +163,7 @@ const ATTRIBUTES_SINCE: u32 = 80_023;
 /// From which version of MySQL on there is zstd.
 const ZSTD_SINCE: u32 = 80_018;
 
-/// What everyone is offered. Not carried, hence never offered: NO_SCHEMA, several factors and progress
-/// reports; and optional and cached metadata, because a server leaves out what it sent before on the same connection, where it may have sent
+/// What everyone is offered. Not carried, hence never offered: NO_SCHEMA and several factors; and optional and cached metadata, because a server leaves out what it sent before on the same connection, where it may have sent
 /// it to another session.
 const COMMON: u64 = Capabilities::FOUND_ROWS.0
     | Capabilities::LONG_FLAG.0
@@ -195,7 +194,7 @@ pub fn offered(offer: &Offer) -> Capabilities {
             Capabilities::CLIENT_MYSQL | Capabilities::QUERY_ATTRIBUTES
         }
         Family::MySql => Capabilities::CLIENT_MYSQL,
-        Family::MariaDb => Capabilities::EXTENDED_METADATA | Capabilities::BULK_OPERATIONS,
+        Family::MariaDb => Capabilities::EXTENDED_METADATA | Capabilities::BULK_OPERATIONS | Capabilities::PROGRESS,
     };
     let encryption = match offer.tls {
         TlsOffer::Offered => Capabilities::SSL,
@@ -231,7 +230,8 @@ impl CapabilityClass {
             | Capabilities::DEPRECATE_EOF.0
             | Capabilities::QUERY_ATTRIBUTES.0
             | Capabilities::EXTENDED_METADATA.0
-            | Capabilities::BULK_OPERATIONS.0,
+            | Capabilities::BULK_OPERATIONS.0
+            | Capabilities::PROGRESS.0,
     );
 
     /// The class of a client that negotiated `capabilities`.
@@ -259,10 +259,8 @@ mod tests {
 
     #[test]
     fn nothing_we_do_not_carry_is_offered() {
-        let not_carried = Capabilities::MULTI_FACTOR
-            | Capabilities::OPTIONAL_RESULTSET_METADATA
-            | Capabilities::PROGRESS
-            | Capabilities::CACHE_METADATA;
+        let not_carried =
+            Capabilities::MULTI_FACTOR | Capabilities::OPTIONAL_RESULTSET_METADATA | Capabilities::CACHE_METADATA;
         for offer in [MYSQL, MARIADB] {
             assert_eq!(offered(&offer) & not_carried, Capabilities::NONE);
         }

@@ -39,7 +39,7 @@ fn captured() -> Vec<Captured> {
         Captured {
             name: format!("{name} {eof}"),
             kind,
-            flags: ScanFlags { deprecate_eof: eof == "no-eof", optional_metadata: false },
+            flags: ScanFlags { deprecate_eof: eof == "no-eof", ..ScanFlags::default() },
             infile_at: infile_at.parse().ok(),
             bytes: digits.map(|two| u8::from_str_radix(two, 16).unwrap()).collect(),
             expected: expected.strip_prefix("--> ").unwrap(),
@@ -149,8 +149,8 @@ fn end_of(flags: ScanFlags) -> Vec<u8> {
 }
 
 const BOTH: [ScanFlags; 2] = [
-    ScanFlags { deprecate_eof: false, optional_metadata: false },
-    ScanFlags { deprecate_eof: true, optional_metadata: false },
+    ScanFlags { deprecate_eof: false, optional_metadata: false, progress: false },
+    ScanFlags { deprecate_eof: true, optional_metadata: false, progress: false },
 ];
 
 #[test]
@@ -243,13 +243,46 @@ fn what_cannot_stand_there_is_an_error() {
 
 #[test]
 fn definitions_may_be_left_out_where_that_was_negotiated() {
-    let flags = ScanFlags { deprecate_eof: true, optional_metadata: true };
+    let flags = ScanFlags { deprecate_eof: true, optional_metadata: true, progress: false };
     let (mut bytes, mut sequence) = (Vec::new(), 1);
     write_packet(&mut bytes, &mut sequence, &[1, 0]);
     write_packet(&mut bytes, &mut sequence, b"\x01x");
     write_packet(&mut bytes, &mut sequence, &end_of(flags));
     let (end, forwarded, _) = replay(&mut ResponseScanner::new(ReplyKind::Query, flags), bytes.chunks(1)).unwrap();
     assert_eq!((end.unwrap().status, forwarded), (Some(34), bytes.len()));
+}
+
+#[test]
+fn progress_reports_end_nothing_where_they_were_negotiated() {
+    const REPORT: &[u8] = b"\xFF\xFF\xFF\x01\x01\x02\x10\x27\x00\x11copy to tmp table";
+    let reply = |flags: ScanFlags, end: &[u8]| {
+        let (mut bytes, mut sequence) = (Vec::new(), 1);
+        for payload in [REPORT, REPORT, &[1], b"\x03def a column definition"] {
+            write_packet(&mut bytes, &mut sequence, payload);
+        }
+        if !flags.deprecate_eof {
+            write_packet(&mut bytes, &mut sequence, &encode_eof(2, 0));
+        }
+        for payload in [b"\x01a", REPORT, b"\x01b", end] {
+            write_packet(&mut bytes, &mut sequence, payload);
+        }
+        bytes
+    };
+    for flags in BOTH {
+        let negotiated = ScanFlags { progress: true, ..flags };
+        let bytes = reply(flags, &end_of(flags));
+        let (end, forwarded, _) =
+            replay(&mut ResponseScanner::new(ReplyKind::Query, negotiated), bytes.chunks(1)).unwrap();
+        let end = end.unwrap();
+        assert_eq!((end.kind, end.rows, end.results, forwarded), (EndKind::Eof, 2, 1, bytes.len()));
+        let error = ErrorPacket { errno: 1317, sqlstate: GENERAL_ERROR, message: "interrupted".to_owned() };
+        let bytes = reply(flags, &error.encode());
+        let (end, ..) = replay(&mut ResponseScanner::new(ReplyKind::Query, negotiated), bytes.chunks(7)).unwrap();
+        assert_eq!(end.unwrap().kind, EndKind::Error { errno: 1317 });
+        // Whoever did not ask for them gets none, and would take one for an error.
+        let fed = ResponseScanner::new(ReplyKind::Query, flags).feed(&bytes).unwrap();
+        assert!(matches!(fed.event, Some(ScanEvent::End(end)) if end.kind == EndKind::Error { errno: 0xFFFF }));
+    }
 }
 
 /// One result of a made-up reply: an OK with these numbers, rows of these lengths, or an error after such rows.
@@ -322,7 +355,7 @@ proptest! {
         cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..12),
         deprecate_eof in any::<bool>(),
     ) {
-        let flags = ScanFlags { deprecate_eof, optional_metadata: false };
+        let flags = ScanFlags { deprecate_eof, ..ScanFlags::default() };
         let (bytes, kind) = encode(&results, flags);
         let whole = replay(&mut ResponseScanner::new(ReplyKind::Query, flags), [&bytes[..]].into_iter()).unwrap();
         prop_assert_eq!(whole.0.map(|end| end.kind), Some(kind));
@@ -336,7 +369,7 @@ proptest! {
 
     #[test]
     fn no_bytes_make_the_scanner_panic_or_lie(bytes in prop::collection::vec(any::<u8>(), 0..300), deprecate_eof in any::<bool>()) {
-        let flags = ScanFlags { deprecate_eof, optional_metadata: false };
+        let flags = ScanFlags { deprecate_eof, ..ScanFlags::default() };
         for kind in [ReplyKind::Query, ReplyKind::Prepare, ReplyKind::Fetch, ReplyKind::FieldList, ReplyKind::Simple] {
             let whole = ResponseScanner::new(kind, flags).feed(&bytes);
             let torn = replay(&mut ResponseScanner::new(kind, flags), bytes.chunks(1));

@@ -36,6 +36,8 @@ pub struct ScanFlags {
     pub deprecate_eof: bool,
     /// A byte after the column count says whether definitions follow (MariaDB CACHE_METADATA, MySQL OPTIONAL_RESULTSET_METADATA).
     pub optional_metadata: bool,
+    /// Packets that look like an ERR, with error number 65535, tell how far a statement is and end nothing (MariaDB PROGRESS).
+    pub progress: bool,
 }
 
 impl From<Capabilities> for ScanFlags {
@@ -44,6 +46,7 @@ impl From<Capabilities> for ScanFlags {
             deprecate_eof: negotiated.contains(Capabilities::DEPRECATE_EOF),
             optional_metadata: negotiated.contains(Capabilities::CACHE_METADATA)
                 || negotiated.contains(Capabilities::OPTIONAL_RESULTSET_METADATA),
+            progress: negotiated.contains(Capabilities::PROGRESS),
         }
     }
 }

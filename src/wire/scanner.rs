@@ -8,6 +8,9 @@ use super::payload::PayloadReader;
 pub use super::reply::*;
 use super::status;
 
+/// What stands in place of an error's number in a progress report.
+const PROGRESS_REPORT: u16 = 0xFFFF;
+
 /// How much of a payload an OK packet needs up to its warnings: 1 + 9 + 9 + 2 + 2.
 const WANTED: usize = 24;
 
@@ -238,7 +241,7 @@ impl ResponseScanner {
     /// The place after the packet that begins with `payload`.
     fn after(&mut self, first: u8, payload: &[u8], length: usize) -> Result<Place, ScanError> {
         let unexpected = Err(ScanError::Unexpected { first, place: self.place.describe() });
-        // No valid row, definition or count begins with 0xFF, so an ERR is an ERR wherever it comes.
+        // No valid row, definition or count begins with 0xFF, so an ERR is an ERR, and a progress report one, wherever it comes.
         if first == 0xFF {
             return self.error(payload);
         }
@@ -330,6 +333,9 @@ impl ResponseScanner {
 
     fn error(&mut self, payload: &[u8]) -> Result<Place, ScanError> {
         let errno = PayloadReader::new(&payload[1..]).u16()?;
+        if self.flags.progress && errno == PROGRESS_REPORT {
+            return Ok(self.place);
+        }
         self.end.kind = EndKind::Error { errno };
         self.end.status = None;
         Ok(Place::Done)

@@ -12,6 +12,7 @@ mod endings;
 mod leavings;
 mod local_files;
 mod prepared;
+mod progress;
 pub mod raw;
 mod results;
 mod trackers;
