@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
 use meridian::demo::command::log_in;
@@ -17,7 +18,7 @@ use meridian::demo::world::World;
 use meridian::model::Role;
 use rustix::process::Signal;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream, tcp};
+use tokio::net::{TcpListener, TcpStream, UdpSocket, tcp};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -51,6 +52,7 @@ pub async fn put(round_trip: Duration, state: &State, world: &World, nodes: &mut
     for node in &state.nodes {
         let text = std::fs::read_to_string(&node.config).map_err(|error| error.to_string())?;
         let text = far_from(&text, &node.unit, &units, state, world, &mut relays).await;
+        let text = told_late(&text, node.console_port, relays.one_way).await;
         std::fs::write(&node.config, text).map_err(|error| error.to_string())?;
     }
     let start_all = async {
@@ -109,6 +111,26 @@ async fn far_from(text: &str, unit: &str, units: &[&str], state: &State, world: 
     let (before, after) = (format!("{before:?}"), format!("{after:?}"));
     assert!(text.contains(&before), "{before} is in the configuration");
     text.replace(&before, &after)
+}
+
+/// A node's configuration in which what others tell it directly takes its time, even from those of its own unit.
+async fn told_late(text: &str, listens_at: u16, one_way: Duration) -> String {
+    let relay = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let (port, relay) = (relay.local_addr().unwrap().port(), Arc::new(relay));
+    tokio::spawn(async move {
+        let mut buffer = [0; 2048];
+        while let Ok(length) = relay.recv(&mut buffer).await {
+            let (datagram, relay, due) = (buffer[..length].to_vec(), Arc::clone(&relay), Instant::now() + one_way);
+            tokio::spawn(async move {
+                sleep_until(due).await;
+                // As on any way, one may be lost.
+                drop(relay.send_to(&datagram, ("127.0.0.1", listens_at)).await);
+            });
+        }
+    });
+    let listen = format!("reports_listen = \"127.0.0.1:{listens_at}\"\n");
+    assert!(text.contains(&listen), "it is told directly");
+    text.replace(&listen, &format!("{listen}reports_advertise = \"127.0.0.1:{port}\"\n"))
 }
 
 async fn start_again(node: &meridian::demo::state_file::NodeEntry) {

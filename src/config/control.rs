@@ -7,7 +7,7 @@ use super::file::StoreConfig;
 use super::listeners::read_pair;
 use super::reader::{Problems, Section};
 use super::shape;
-use crate::control::EtcdConfig;
+use crate::control::{EtcdConfig, direct_reports};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
@@ -23,16 +23,39 @@ const SHORTEST_LEASE: Duration = Duration::from_secs(2);
 /// A move waits that long for a node that fell silent.
 const LONGEST_LEASE: Duration = Duration::from_secs(60);
 
-/// The store; absent means the file.
-pub fn read(root: &Section<'_>, problems: &mut Problems, folder: &Path) -> Option<StoreConfig> {
-    let Some(section) = root.section(problems, "control") else { return Some(StoreConfig::File) };
+/// The store, and where this node is told directly; absent means the file, and nowhere.
+pub fn read(
+    root: &Section<'_>,
+    problems: &mut Problems,
+    folder: &Path,
+) -> Option<(StoreConfig, Option<direct_reports::Config>)> {
+    let Some(section) = root.section(problems, "control") else { return Some((StoreConfig::File, None)) };
     let kind = section.required(problems, "store", shape::word(KINDS));
-    let store = match kind?.value {
-        Kind::File => Some(StoreConfig::File),
-        Kind::Etcd => read_etcd(&section, problems, folder).map(StoreConfig::Etcd),
+    let (store, reports) = match kind?.value {
+        Kind::File => (Some(StoreConfig::File), None),
+        Kind::Etcd => (read_etcd(&section, problems, folder).map(StoreConfig::Etcd), read_reports(&section, problems)),
     };
     section.finish(problems);
-    store
+    Some((store?, reports))
+}
+
+fn read_reports(section: &Section<'_>, problems: &mut Problems) -> Option<direct_reports::Config> {
+    let listen = section.optional(problems, "reports_listen", shape::listen_address());
+    let advertise = section.optional(problems, "reports_advertise", shape::listen_address());
+    let Some(listen) = listen else {
+        if let Some(advertise) = advertise {
+            problems.add(&advertise.place, "an address without reports_listen", "both, or reports_listen alone");
+        }
+        return None;
+    };
+    let place = advertise.as_ref().map_or(&listen.place, |advertise| &advertise.place);
+    let reached = advertise.as_ref().map_or(listen.value, |advertise| advertise.value);
+    if reached.ip().is_unspecified() || reached.port() == 0 {
+        let expected = "reports_advertise: the address and port at which other nodes reach this one";
+        problems.add(place, format!("\"{reached}\""), expected);
+        return None;
+    }
+    Some(direct_reports::Config { listen: listen.value, advertise: reached })
 }
 
 fn read_etcd(section: &Section<'_>, problems: &mut Problems, folder: &Path) -> Option<EtcdConfig> {

@@ -7,7 +7,7 @@ use super::error::{ConfigError, ConfigErrors};
 use super::places::Addresses;
 use super::reader::{Located, Problems, Section, read_document};
 use super::{control, groups, listeners, places, policy, shape, tuning, users};
-use crate::control::{EtcdConfig, HoldLimits};
+use crate::control::{EtcdConfig, HoldLimits, direct_reports};
 use crate::cutover::{Deadlines, ForceConfig, Webhook};
 use crate::frontend::{Limits, ListenerConfig, User};
 use crate::model::{ControlState, Epoch, Fence, GroupId, Routing};
@@ -71,6 +71,8 @@ pub struct Config {
     pub node: NodeConfig,
     /// Where the control state is kept.
     pub store: StoreConfig,
+    /// Where other nodes tell this one directly what its moves wait for, if they do.
+    pub reports: Option<direct_reports::Config>,
     /// Units, groups and instances as decided by the file, at epoch 1. Invariant: `state.check()` holds.
     pub state: ControlState,
     /// What keeps a node that is not heard from writing at the primaries of each group, by [`GroupId`].
@@ -141,7 +143,7 @@ fn read_config(root: &Section<'_>, problems: &mut Problems, file: &Path, folder:
     let users_file = root.required(problems, "users_file", shape::path(folder));
     let default_group = root.optional(problems, "default_group", shape::name());
     let node = read_node(root, problems, folder);
-    let store = control::read(root, problems, folder);
+    let (store, reports) = control::read(root, problems, folder).unzip();
     let units = places::read_units(root, problems);
     let routing = root.or(problems, "routing", shape::word(policy::ROUTINGS), Routing::default());
     let groups = groups::read(root, problems, &units, routing);
@@ -195,6 +197,7 @@ fn read_config(root: &Section<'_>, problems: &mut Problems, file: &Path, folder:
         file: file.to_owned(),
         node: node?,
         store: store?,
+        reports: reports.flatten(),
         state,
         fences,
         listeners,

@@ -18,6 +18,9 @@ pub fn summary(config: &Config) -> String {
         let (endpoints, lease) = (etcd.endpoints.join(", "), etcd.lease);
         line(format!("control state in etcd at {endpoints}, under {}, with a lease of {lease:?}", etcd.prefix));
     }
+    if let Some(reports) = &config.reports {
+        line(format!("other nodes tell it at {} (it listens at {})", reports.advertise, reports.listen));
+    }
     for listener in &config.listeners {
         let unit = &state.unit(listener.unit).name;
         line(format!("unit {unit}: clients at {}, as {}", listener.address, listener.server_version));

@@ -148,12 +148,17 @@ fn etcd_is_configured_whole_or_refused_by_name() {
     let store = "store = \"file\"\n";
     let told = |etcd: &str| {
         let (_folder, config) = world(|text| text.replacen(store, &format!("store = \"etcd\"\n{etcd}\n"), 1));
-        config.map(|config| config.store).map_err(|errors| errors.to_string())
+        config.map(|config| (config.store, config.reports)).map_err(|errors| errors.to_string())
     };
     let endpoints = "endpoints = [\"http://etcd-1:2379\", \"http://etcd-2:2379\"]\n";
-    let StoreConfig::Etcd(etcd) = told(&format!("{endpoints}cluster = \"prod\"\nlease = \"8s\"")).unwrap() else {
+    let (StoreConfig::Etcd(etcd), None) = told(&format!("{endpoints}cluster = \"prod\"\nlease = \"8s\"")).unwrap()
+    else {
         panic!("another store")
     };
+    let listens = format!("{endpoints}reports_listen = \"0.0.0.0:7300\"\n");
+    let (_, reports) = told(&format!("{listens}reports_advertise = \"10.1.0.5:7301\"")).unwrap();
+    let reports = reports.map(|reports| (reports.listen.to_string(), reports.advertise.to_string()));
+    assert_eq!(reports, Some(("0.0.0.0:7300".to_owned(), "10.1.0.5:7301".to_owned())));
     assert_eq!((etcd.endpoints.len(), etcd.prefix.as_str(), etcd.lease.as_secs()), (2, "/meridian/prod/", 8));
     for (etcd, fault) in [
         ("", "control.endpoints: found nothing"),
@@ -163,12 +168,26 @@ fn etcd_is_configured_whole_or_refused_by_name() {
         (&format!("{endpoints}lease = \"1s\""), "control.lease: found 1s, expected whole seconds"),
         (&format!("{endpoints}lease = \"2500ms\""), "control.lease: found 2.5s, expected whole seconds"),
         (&format!("{endpoints}user = \"dal\""), "control.user: found one of user and password, expected both"),
+        (&listens, "control.reports_listen: found \"0.0.0.0:7300\", expected reports_advertise: the address"),
+        (
+            &format!("{endpoints}reports_advertise = \"10.1.0.5:7300\""),
+            "control.reports_advertise: found an address without reports_listen",
+        ),
     ] {
         let told = told(etcd).unwrap_err();
         assert!(told.contains(fault), "{etcd}: {told}");
     }
-    let documented =
-        ["store", "endpoints", "cluster", "lease", "user`, `password", "tls_authority", "tls_certificate`, `tls_key"];
+    let documented = [
+        "store",
+        "endpoints",
+        "cluster",
+        "lease",
+        "user`, `password",
+        "tls_authority",
+        "tls_certificate`, `tls_key",
+        "reports_listen",
+        "reports_advertise",
+    ];
     for key in documented {
         assert!(README.contains(&format!("| `{key}` |")), "{key} is in README.md");
     }

@@ -3,6 +3,7 @@
 //! The gate is told until when this node may write: counted from before the lease was last renewed, so that this node stops before anybody
 //! else takes it for dead. A lease that has ended is not taken up again: when every older write has ended, the node enters as a new incarnation.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -69,6 +70,8 @@ pub struct Nodes {
     entry: watch::Sender<Option<Entry>>,
     /// Moves under way of whose scopes no older write is in flight here.
     drained: watch::Sender<Vec<MoveId>>,
+    /// Who has drained for which move, as this node knows of itself and was told directly: before the store says so.
+    told: watch::Sender<BTreeSet<(Incarnation, MoveId)>>,
     /// What is stored cannot be obeyed by this process.
     estranged: AtomicBool,
     /// No write decided under an older epoch is in flight here.
@@ -96,6 +99,7 @@ impl Nodes {
             about,
             entry,
             drained,
+            told: watch::Sender::default(),
             estranged: AtomicBool::new(false),
             settled: watch::Sender::default(),
         })
@@ -125,6 +129,35 @@ impl Nodes {
             }
             news
         });
+        if let Some(own) = self.own() {
+            self.hear(own, id);
+        }
+    }
+
+    /// No write of `incarnation` that is older than move `id` and touches it is in flight, nor will there be: it says so itself.
+    pub(super) fn hear(&self, incarnation: Incarnation, id: MoveId) {
+        let state = Arc::clone(&self.controller.snapshots().load().state);
+        let oldest = state.moves.iter().map(|record| record.id).min().map_or(id, |oldest| oldest.min(id));
+        self.told.send_if_modified(|told| {
+            told.retain(|(_, known)| *known >= oldest);
+            told.insert((incarnation, id))
+        });
+    }
+
+    /// Who has drained for which move, of those who told directly; a move's end is not told.
+    pub fn told(&self) -> watch::Receiver<BTreeSet<(Incarnation, MoveId)>> {
+        self.told.subscribe()
+    }
+
+    /// The moves this node has drained for.
+    pub(super) fn drained(&self) -> watch::Receiver<Vec<MoveId>> {
+        self.drained.subscribe()
+    }
+
+    /// The incarnation that carries a move out, as its record names it.
+    pub(super) fn runner_of(&self, id: MoveId) -> Option<String> {
+        let snapshot = self.controller.snapshots().load();
+        snapshot.state.moves.iter().find(|record| record.id == id).map(|record| record.runner.clone())
     }
 
     /// Waits until `epoch` is in force at every living node, at most `at_most`. Those at which it is not known to be.

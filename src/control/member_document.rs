@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::model::{About, Claim, Epoch, MoveId, Question, Report};
+use super::direct_reports::{key_of, key_text};
+use crate::model::{About, Claim, Epoch, MoveId, Question, Report, ReportAddress};
 
 /// Why an entry cannot be written, or bytes are no entry.
 #[derive(Debug, Error)]
@@ -31,6 +32,8 @@ struct MemberEntry {
     compares_leases: Vec<String>,
     #[serde(default)]
     knows: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reports_at: Option<ReportAddressEntry>,
     #[serde(default)]
     seen: u64,
     #[serde(default)]
@@ -39,6 +42,12 @@ struct MemberEntry {
     drained: Vec<u64>,
     #[serde(default)]
     claims: Vec<ClaimEntry>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ReportAddressEntry {
+    address: String,
+    key: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -66,6 +75,10 @@ pub fn write(about: &About, report: &Report) -> Result<Vec<u8>, EntryError> {
         compares_rows: about.compares_rows.clone(),
         compares_leases: about.compares_leases.clone(),
         knows: about.knows.clone(),
+        reports_at: about
+            .reports_at
+            .as_ref()
+            .map(|told| ReportAddressEntry { address: told.address.to_string(), key: key_text(&told.key) }),
         seen: report.seen.0,
         settled: report.settled.0,
         drained: report.drained.iter().map(|id| id.0).collect(),
@@ -93,6 +106,10 @@ pub fn read(bytes: &[u8]) -> Result<(About, Report), EntryError> {
         compares_rows: entry.compares_rows,
         compares_leases: entry.compares_leases,
         knows: entry.knows,
+        // One that is told in a way this program does not know is told by the store alone.
+        reports_at: entry
+            .reports_at
+            .and_then(|told| Some(ReportAddress { address: told.address.parse().ok()?, key: key_of(&told.key)? })),
     };
     Ok((about, report))
 }
@@ -113,6 +130,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
     use super::*;
+    use crate::control::direct_reports::new_key;
 
     #[test]
     fn entries_are_read_as_they_were_written_and_new_fields_do_no_harm() {
@@ -125,6 +143,7 @@ mod tests {
             compares_rows: vec!["other".to_owned()],
             compares_leases: vec!["third".to_owned()],
             knows: vec!["hz".to_owned(), "bj".to_owned()],
+            reports_at: Some(ReportAddress { address: ([10, 1, 0, 5], 7300).into(), key: new_key() }),
         };
         let claims = vec![Claim { question: 3, threads: vec![7, 9] }];
         let report = Report { seen: Epoch(4), settled: Epoch(3), drained: vec![MoveId(4)], claims };

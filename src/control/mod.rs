@@ -9,6 +9,7 @@ pub mod apply;
 pub mod catalog_requests;
 pub mod command;
 pub mod controller;
+pub mod direct_reports;
 pub mod document;
 mod document_entries;
 pub mod holding_room;

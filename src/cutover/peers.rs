@@ -158,12 +158,13 @@ impl Peers {
     pub async fn unheard(&self, state: &ControlState, record: &MoveRecord, at_most: Duration) -> Vec<String> {
         let deadline = Instant::now() + at_most;
         let since = self.since(state, record.id);
-        let mut pictures = self.nodes.pictures();
+        let (mut pictures, mut told) = (self.nodes.pictures(), self.nodes.told());
         let mut is_told = false;
         loop {
             let picture = Arc::clone(&pictures.borrow_and_update());
+            told.mark_unchanged();
             let Some(left) = self.left(&picture, record.id) else {
-                if !changed_by(&mut pictures, deadline).await {
+                if !changed_by(&mut pictures, &mut told, deadline).await {
                     return vec!["the control store".to_owned()];
                 }
                 continue;
@@ -179,7 +180,7 @@ impl Peers {
                 }
                 // The next moment at which somebody may have to be shut out, or a change before that.
                 let next = since + self.next_look(now.duration_since(since));
-                changed_by(&mut pictures, deadline.min(next)).await;
+                changed_by(&mut pictures, &mut told, deadline.min(next)).await;
                 continue;
             }
             match self.end_at_sources(state, record, &due).await {
@@ -204,10 +205,15 @@ impl Peers {
     /// Who keeps the move from going on; `None` when the picture is older than the move.
     fn left<'a>(&self, picture: &'a Picture, id: MoveId) -> Option<Vec<&'a Member>> {
         let standing = picture.standing(id)?;
+        let told = self.nodes.told();
+        let told = told.borrow();
+        let awaited = |member: &Member| {
+            let incarnation = &member.incarnation;
+            standing.awaited.contains(incarnation) && !told.contains(&(incarnation.clone(), id))
+        };
         let ended = lock(&self.ended).get(&id).map(|one| one.ended.clone()).unwrap_or_default();
         let hinders = |member: &&Member| {
-            (standing.awaited.contains(&member.incarnation) || standing.silent.contains(&member.incarnation))
-                && !ended.contains(&member.incarnation)
+            (awaited(member) || standing.silent.contains(&member.incarnation)) && !ended.contains(&member.incarnation)
         };
         Some(picture.members.iter().filter(hinders).collect())
     }
@@ -499,9 +505,19 @@ fn compares_leases(about: &About, group: &str) -> bool {
     about.compares_leases.iter().any(|own| own == group)
 }
 
-/// Waits until there is another picture, or until `deadline`. Whether there is.
-async fn changed_by(pictures: &mut watch::Receiver<Arc<Picture>>, deadline: Instant) -> bool {
-    matches!(timeout_at(deadline, pictures.changed()).await, Ok(Ok(())))
+/// Waits until there is another picture, or somebody has told more directly, or until `deadline`. Whether there is.
+async fn changed_by<T>(
+    pictures: &mut watch::Receiver<Arc<Picture>>,
+    told: &mut watch::Receiver<T>,
+    deadline: Instant,
+) -> bool {
+    let changed = async {
+        tokio::select! {
+            changed = pictures.changed() => changed.is_ok(),
+            changed = told.changed() => changed.is_ok(),
+        }
+    };
+    timeout_at(deadline, changed).await.unwrap_or(false)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

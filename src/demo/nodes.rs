@@ -64,6 +64,8 @@ impl Nodes {
             format!("store = \"etcd\"\nendpoints = {:?}\ncluster = \"demo\"\nlease = \"{LEASE}\"\n", etcd.endpoints());
         for (number, entry) in (1..).zip(&state.nodes) {
             let doors = [(entry.unit.as_str(), entry.mysql_port, entry.console_port)];
+            // Nobody else has the number: this one is UDP's.
+            let control = format!("{control}reports_listen = \"127.0.0.1:{}\"\n", entry.console_port);
             let file = NodeFile { name: &entry.name, number, control: Some(&control), doors: &doors };
             meridian_config::write_node(layout, state, server_version, &entry.config, &file)?;
         }

@@ -1,6 +1,7 @@
 //! The nodes that share one store: each run of a node is an incarnation with a lease, and says how far it has got with what was decided.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::{ControlState, Epoch, MoveId};
@@ -39,6 +40,27 @@ pub struct About {
     pub compares_leases: Vec<String>,
     /// The units, by name, that it was started with; none from a program that does not say.
     pub knows: Vec<String>,
+    /// Where it is told directly what its moves wait for, if it is.
+    pub reports_at: Option<ReportAddress>,
+}
+
+/// Where and with which key a node is told directly, past the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReportAddress {
+    /// Where the others reach it.
+    pub address: SocketAddr,
+    /// What it believes is sealed with this key, which is told in the store alone.
+    pub key: ReportKey,
+}
+
+/// The key of one process; never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ReportKey(pub [u8; 32]);
+
+impl fmt::Debug for ReportKey {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("ReportKey(..)")
+    }
 }
 
 /// How far a node has got.
@@ -199,6 +221,7 @@ mod tests {
             compares_rows: Vec::new(),
             compares_leases: Vec::new(),
             knows: Vec::new(),
+            reports_at: None,
         };
         Member { incarnation, about, fence: 1, life, is_shut_out: false, report }
     }

@@ -39,7 +39,9 @@ pub use id::{Epoch, GroupId, InstanceId, UnitId};
 pub use key_type::{KeyFault, KeyOverride, KeyStep, KeyType, Lookup, PlainKey, Transform};
 pub use lag::{Lag, LagBound, LagStanding, Laggard, Link, laggard};
 pub use left_out::LeftOut;
-pub use member::{About, Claim, Incarnation, Life, Member, Picture, Question, Report, Standing};
+pub use member::{
+    About, Claim, Incarnation, Life, Member, Picture, Question, Report, ReportAddress, ReportKey, Standing,
+};
 pub use move_record::{FencePosition, MoveId, MoveKind, MovePart, MovePhase, MoveRecord};
 pub use observations::{Health, Observations};
 pub use policy::{Denial, DenialCondition, GroupPolicy, RoutineAccess, RoutineRule, Routing};

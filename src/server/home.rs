@@ -9,10 +9,12 @@ use tokio::task::JoinSet;
 use crate::backend::Pools;
 use crate::config::{Config, StoreConfig};
 use crate::control::lease_keeper::Threads;
-use crate::control::{Controller, EtcdStore, FileStore, Former, LeaseKeeper, Nodes, StartError, StoreError};
+use crate::control::{
+    Controller, EtcdStore, FileStore, Former, LeaseKeeper, Nodes, StartError, StoreError, direct_reports,
+};
 use crate::cutover::{ControlAccount, Mover, Myself, NodeAccounts, Peers};
 use crate::frontend::worker::Node;
-use crate::model::{About, Fence, GroupId, InstanceId, Life, Member, Picture};
+use crate::model::{About, Fence, GroupId, InstanceId, Life, Member, Picture, ReportAddress};
 use crate::monitor::ProbeTls;
 use crate::shutdown::Shutdown;
 
@@ -69,7 +71,9 @@ impl Home {
         let Home::Shared(store) = self else { return Ok(None) };
         tasks.spawn(Arc::clone(store).follow(stopped.clone()));
         let accounts = own_accounts(config, controller, node).await;
-        let about = about(config, &accounts);
+        let key = direct_reports::new_key();
+        let reports_at = config.reports.map(|reports| ReportAddress { address: reports.advertise, key: key.clone() });
+        let about = About { reports_at, ..about(config, &accounts) };
         let nodes = Nodes::new(Arc::clone(store), Arc::clone(controller), config.node.name.clone(), about);
         let threads = Arc::new(OpenThreads { pools: Arc::clone(&node.pools), config: config.clone() });
         for instance in accounts.instances() {
@@ -88,6 +92,15 @@ impl Home {
         tasks.spawn(Arc::clone(&keeper).follow(stopped.clone()));
         tasks.spawn(Arc::clone(&keeper).settle(stopped.clone()));
         tasks.spawn(Arc::clone(&keeper).report_on(stopped.clone()));
+        tasks.spawn(direct_reports::tell(Arc::clone(&nodes), stopped.clone()));
+        if let Some(reports) = config.reports {
+            let listening = direct_reports::listen(reports.listen, key, Arc::clone(&nodes), stopped.clone());
+            tasks.spawn(async move {
+                if let Err(error) = listening.await {
+                    tracing::error!(address = %reports.listen, %error, "this node cannot be told directly; its moves wait for the store");
+                }
+            });
+        }
         Ok(Some(Among { nodes, keeper }))
     }
 }
@@ -184,7 +197,7 @@ fn about(config: &Config, own: &NodeAccounts) -> About {
     let (compares_rows, compares_leases) = (names_of(Fence::has_rows), names_of(|fence| fence == Fence::RowLease));
     let knows = config.state.units.iter().map(|unit| unit.name.clone()).collect();
     let number = config.node.number;
-    About { units, version, accounts, number, own_accounts, compares_rows, compares_leases, knows }
+    About { units, version, accounts, number, own_accounts, compares_rows, compares_leases, knows, reports_at: None }
 }
 
 /// The connections of this node's pools.

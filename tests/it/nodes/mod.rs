@@ -7,6 +7,7 @@ mod fenced;
 mod procedures;
 mod restored;
 mod rows;
+mod told_directly;
 mod unheard_answer;
 mod upgraded;
 

@@ -58,6 +58,7 @@ fn about() -> About {
         compares_rows: Vec::new(),
         compares_leases: Vec::new(),
         knows: Vec::new(),
+        reports_at: None,
     }
 }
 
