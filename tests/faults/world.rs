@@ -315,10 +315,12 @@ impl World {
         let mut text = format!(
             "users_file = \"users.toml\"\n[node]\nname = \"n{number}\"\nnumber = {number}\nstate_file = \"state\"\nworkers = 1\n\
              [control]\nstore = \"etcd\"\nendpoints = {endpoints:?}\nlease = \"3s\"\n\
+             reports_listen = \"{address}:7300\"\n\
              [backend]\nmonitor_user = \"{MONITOR_USER}\"\nmonitor_password = \"{MONITOR_PASSWORD}\"\n\
              administrator_user = \"{ADMINISTRATOR_USER}\"\nadministrator_password = \"{ADMINISTRATOR_PASSWORD}\"\n\
              [moves]\nacknowledge_deadline = \"1s\"\ndrain_deadline = \"2s\"\nend_deadline = \"5s\"\ncatch_up_deadline = \"8s\"\n",
-            number = node + 1
+            number = node + 1,
+            address = self.network.address(node)
         );
         for unit in UNITS {
             write!(text, "[[unit]]\nname = \"{unit}\"\n").unwrap();
