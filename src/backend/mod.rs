@@ -7,6 +7,8 @@ pub mod config;
 pub mod connection;
 pub mod error;
 pub mod gauge;
+mod opening;
+mod own_accounts;
 pub mod pool;
 pub mod prepared;
 pub mod session_state;

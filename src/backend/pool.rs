@@ -13,14 +13,14 @@ use tokio::time::{Instant, timeout};
 
 use super::connection::Connection;
 use super::gauge::{InstanceGauge, OpenSlot};
-use super::prepared::PreparedStatements;
+use super::own_accounts::OwnLogin;
 use super::session_state::SessionState;
 use super::{CheckoutError, Config};
 use crate::model::{InstanceAddress, InstanceId};
-use crate::net::login::{Account, LoginWish, login};
+use crate::net::login::Account;
 use crate::net::tls::ClientTls;
 use crate::wire::capability::CapabilityClass;
-use crate::wire::proxy_header::{Announcement, HeaderVersion};
+use crate::wire::proxy_header::HeaderVersion;
 
 /// What two connections must share to stand in for each other.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -36,12 +36,6 @@ pub struct PoolKey {
     /// Whether a schema is selected: a session without one must not get one, and no command unselects it.
     pub with_schema: bool,
 }
-
-/// The largest packet a connection takes: the protocol's own limit, so that the server's setting alone decides.
-const MAX_PACKET: u32 = 1 << 30;
-
-/// What the servers show of our connections in their session attributes.
-const ATTRIBUTES: &[u8] = b"\x0cprogram_name\x08meridian";
 
 /// How an instance is reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,32 +70,17 @@ type Shelf = Vec<Vec<Box<Connection>>>;
 /// All connections of the process to all instances.
 #[derive(Debug)]
 pub struct Pools {
-    config: Config,
+    pub(super) config: Config,
     /// By instance.
-    reached: Vec<Reached>,
+    pub(super) reached: Vec<Reached>,
     gauges: Vec<Arc<InstanceGauge>>,
-    tls: Option<ClientTls>,
+    pub(super) tls: Option<ClientTls>,
     /// By instance: how this node logs in where it has accounts of its own.
-    own: Vec<Mutex<Option<OwnLogin>>>,
+    pub(super) own: Vec<Mutex<Option<OwnLogin>>>,
     keys: Mutex<KeyRing>,
     shelves: Vec<Mutex<Shelf>>,
     /// How often idle connections were looked through.
     sweeps: AtomicU32,
-}
-
-/// How a node logs in at an instance where it has accounts of its own, one for each of the applications'.
-#[derive(Clone)]
-struct OwnLogin {
-    /// What their names have more than the applications' accounts'.
-    suffix: String,
-    /// Their password; `None` while they are not open.
-    password: Option<String>,
-}
-
-impl std::fmt::Debug for OwnLogin {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("OwnLogin").field("suffix", &self.suffix).finish_non_exhaustive()
-    }
 }
 
 #[derive(Debug, Default)]
@@ -127,37 +106,6 @@ impl Pools {
         let shelves = (0..workers).map(|_| Mutex::new(Shelf::new())).collect();
         let (keys, sweeps) = (Mutex::default(), AtomicU32::new(0));
         Arc::new(Pools { config, reached, gauges, tls, own, keys, shelves, sweeps })
-    }
-
-    /// From here on this node logs in at `instance` with accounts of its own alone, whose names end with `suffix`; they are not open yet.
-    pub fn use_own_accounts(&self, instance: InstanceId, suffix: &str) {
-        *lock(&self.own[instance.index()]) = Some(OwnLogin { suffix: suffix.to_owned(), password: None });
-    }
-
-    /// This node's own accounts at `instance` are open, with this password.
-    pub fn own_accounts_open(&self, instance: InstanceId, password: &str) {
-        if let Some(own) = &mut *lock(&self.own[instance.index()]) {
-            own.password = Some(password.to_owned());
-        }
-    }
-
-    /// This node's own accounts at `instance` are not to be used any more, nor any connection that was opened with them. The generation of
-    /// connections from now on.
-    pub fn own_accounts_shut(&self, instance: InstanceId) -> usize {
-        if let Some(own) = &mut *lock(&self.own[instance.index()]) {
-            own.password = None;
-        }
-        self.gauge(instance).shut_all()
-    }
-
-    /// The account that stands for `account` at `instance`; `None` while this node's own are not open there.
-    pub fn account_at(&self, instance: InstanceId, account: &Account) -> Option<Account> {
-        match &*lock(&self.own[instance.index()]) {
-            None => Some(account.clone()),
-            Some(OwnLogin { suffix, password }) => {
-                Some(Account { user: format!("{}{suffix}", account.user), password: password.clone()? })
-            }
-        }
     }
 
     /// The number of the pool for `key`.
@@ -256,7 +204,7 @@ impl Pools {
         }
     }
 
-    fn key_of(&self, pool: PoolId) -> Arc<PoolKey> {
+    pub(super) fn key_of(&self, pool: PoolId) -> Arc<PoolKey> {
         Arc::clone(&lock(&self.keys).keys[pool.number])
     }
 
@@ -297,53 +245,9 @@ impl Pools {
         Some(idle.remove(fitting.unwrap_or(newest)))
     }
 
-    async fn open(&self, pool: PoolId, wanted: Wanted<'_>) -> Result<Box<Connection>, CheckoutError> {
-        let key = self.key_of(pool);
-        let slot = self.slot(key.instance).await?;
-        let Reached { address, announce } = &self.reached[key.instance.index()];
-        let schema = if key.with_schema { wanted.state.schema.as_deref() } else { None };
-        // A login has room for one byte of it; what is over that is said by SET NAMES before the first statement.
-        let login_collation = u8::try_from(key.collation).ok();
-        let wish = LoginWish {
-            class: key.class,
-            schema,
-            collation: login_collation.unwrap_or(0),
-            max_packet: MAX_PACKET,
-            attributes: ATTRIBUTES,
-            cleartext: self.config.cleartext,
-            announce: announce.map(|version| Announcement { version, client: wanted.client.ip().to_canonical() }),
-        };
-        let generation = self.gauge(key.instance).generation();
-        let deadline = self.config.connect_deadline;
-        let Some(account) = self.account_at(key.instance, &key.account) else {
-            return Err(CheckoutError::NotOpen { instance: key.instance });
-        };
-        let logged_in = match timeout(deadline, login(address, &account, &wish, self.tls.as_ref())).await {
-            Ok(Ok(logged_in)) => logged_in,
-            Ok(Err(source)) => return Err(CheckoutError::Login { instance: key.instance, source }),
-            Err(_) => return Err(CheckoutError::Deadline { instance: key.instance, deadline }),
-        };
-        let state = SessionState { schema: schema.map(str::to_owned), ..SessionState::default() };
-        let mut connection = Connection::new(logged_in, key.instance, state, slot);
-        connection.generation = generation;
-        connection.announced = wish.announce.map(|announcement| announcement.client);
-        let gauge = self.gauge(key.instance);
-        if !gauge.knows_server_prepared()
-            && let Some(limit) = timeout(deadline, connection.server_prepared()).await.ok().flatten()
-        {
-            gauge.set_server_prepared(limit);
-        }
-        connection.prepared =
-            PreparedStatements::new(gauge.prepared_per_connection(self.config.prepared_per_connection));
-        if login_collation.is_none() {
-            connection.state = None;
-        }
-        Ok(Box::new(connection))
-    }
-
     // The permit promises that a slot is free or that an idle connection somewhere can give its own; another worker may
     // hold it in its hands for a moment, so the search is repeated until the deadline.
-    async fn slot(&self, instance: InstanceId) -> Result<OpenSlot, CheckoutError> {
+    pub(super) async fn slot(&self, instance: InstanceId) -> Result<OpenSlot, CheckoutError> {
         let started = Instant::now();
         loop {
             if let Some(slot) = self.gauge(instance).reserve() {
@@ -448,6 +352,6 @@ impl Checkout {
 }
 
 // A poisoned lock only means that another thread panicked between two complete steps; the lists are valid.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

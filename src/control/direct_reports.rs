@@ -13,7 +13,7 @@ use aws_lc_rs::hmac;
 use tokio::net::UdpSocket;
 use tokio::time::sleep;
 
-use super::lease_keeper::Nodes;
+use super::nodes::Nodes;
 use crate::model::{Incarnation, Life, MoveId, ReportAddress, ReportKey};
 use crate::shutdown::Shutdown;
 

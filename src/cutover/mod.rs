@@ -33,6 +33,7 @@ pub mod requests;
 mod returning;
 pub mod run;
 pub mod server;
+mod shut_out;
 mod steps;
 pub mod survivors;
 
