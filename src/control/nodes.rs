@@ -33,7 +33,7 @@ pub struct Nodes {
 }
 
 impl Nodes {
-    /// For the node called `name`; it is not known to the others before [`LeaseKeeper::enter`].
+    /// For the node called `name`; it is not known to the others before [`super::LeaseKeeper::enter`].
     pub fn new(store: Arc<EtcdStore>, controller: Arc<Controller>, name: String, about: About) -> Arc<Nodes> {
         controller.gate().need_lease();
         let (entry, drained) = (watch::Sender::new(None), watch::Sender::new(Vec::new()));

@@ -1,5 +1,5 @@
 //! The other nodes as a move sees them: it waits until each has acknowledged it, and has those that are not heard any more ended at the
-//! databases ([`super::shut_out`]).
+//! databases (`shut_out`).
 //!
 //! A node with accounts of its own there ([`node_accounts`]) is shut out at any moment: its accounts are closed and their threads ended.
 //!
