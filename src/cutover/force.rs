@@ -7,21 +7,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use thiserror::Error;
-use tokio::process::Command as Program;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::event::{self, MoveEvent};
 use super::force_plan::{ForceSeen, ForceStep, next_force_step};
 use super::goal;
-use super::perform;
 use super::requests::{MoveEnd, MoveError, MoveOutcome};
 use super::run::Mover;
 use super::server::{Server, ServerError};
 use super::survivors::{Left, Lost};
-use crate::control::{Author, ChangeError, Command, past};
-use crate::model::fence_lease::CLOSED_AFTER;
+use crate::control::{ApplyError, Author, ChangeError, Command, past};
 use crate::model::{
-    ClosureProof, ControlState, Epoch, GroupId, Instance, InstanceId, MoveId, MoveKind, MoveRecord, UnitId,
+    ClosureProof, ControlState, Epoch, GroupId, Instance, InstanceId, MoveId, MoveKind, MovePart, UnitId,
 };
 
 /// How long a source may take to answer before it counts as one that does not.
@@ -30,8 +27,8 @@ const ANSWER: Duration = Duration::from_secs(2);
 /// Between two looks at a source that may come back.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// How long the fencing command may take.
-const FENCING: Duration = Duration::from_secs(60);
+/// Why a planned move from a lost source goes back.
+const OVERTAKEN: &str = "its source does not answer and is to be left behind by force";
 
 /// A forced change as an operator asks for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,14 +121,22 @@ impl Mover {
             let (what, outcome) = (String::new(), MoveOutcome::AlreadySo);
             return Ok(MoveEnd { id: None, epoch: state.epoch, what, outcome, closed_for: Duration::ZERO });
         }
+        let under_way = planned_from(&state, wish);
+        let rolled_back = under_way.iter().try_fold((*state).clone(), |state, id| {
+            crate::control::apply(&state, &Command::RollBackMove { id: *id, reason: OVERTAKEN.to_owned() }, author)
+        });
         let begin = self.begin_of(&parts, MoveKind::Forced);
-        crate::control::apply(&state, &begin, author).map_err(ChangeError::from)?;
+        rolled_back.and_then(|state| crate::control::apply(&state, &begin, author)).map_err(ChangeError::from)?;
         let unknown = self.tools.peers.as_ref().and_then(|peers| peers.without(&state, wish.group, wish.target));
         if let Some(finding) = unknown.filter(|finding| finding.fault.is_some()) {
             return Err(MoveError::Checks(vec![finding]));
         }
         self.source_is_lost(&state, wish).await?;
         self.channels_are_known(&state, wish).await?;
+        for id in planned_from(&self.state(), wish) {
+            self.roll_back_overtaken(id, author).await?;
+        }
+        let parts = goal::owned_by(&self.state(), wish.group, wish.source, wish.target);
         let began = Instant::now();
         let id = self.begin(&parts, MoveKind::Forced, author, if_epoch).await?;
         let left_behind = Instant::now();
@@ -164,6 +169,16 @@ impl Mover {
                 self.tools.controller.change(&Command::RollBackMove { id, reason }, author, None).await?;
                 Err(error)
             }
+        }
+    }
+
+    /// A planned move from a lost source would wait for it in vain.
+    async fn roll_back_overtaken(&self, id: MoveId, author: &Author) -> Result<(), MoveError> {
+        let back = Command::RollBackMove { id, reason: OVERTAKEN.to_owned() };
+        match self.tools.controller.change(&back, author, None).await {
+            // It has ended meanwhile.
+            Ok(_) | Err(ChangeError::Apply(ApplyError::NoSuchMove { .. })) => Ok(()),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -301,76 +316,6 @@ impl Mover {
         Err(ForceError::Restless.into())
     }
 
-    /// Every node's writes have ended, or a command says that nobody can write there, or its lease has ended, or the operator takes it upon
-    /// himself. The store has said since `left_behind` that the source is.
-    async fn close_source(
-        &self,
-        id: MoveId,
-        wish: &ForceWish,
-        source: &Instance,
-        left_behind: Instant,
-    ) -> Result<ClosureProof, MoveError> {
-        let state = self.state();
-        let Some(record) = state.moves.iter().find(|record| record.id == id) else {
-            return Err(ForceError::Restless.into());
-        };
-        let leased = self.leased(&state, wish.group);
-        let lease_ended = async {
-            match leased {
-                Leased::Yes => sleep_until(left_behind + CLOSED_AFTER).await,
-                Leased::No | Leased::Without(_) => std::future::pending().await,
-            }
-        };
-        tokio::pin!(lease_ended);
-        let in_flight = tokio::select! {
-            in_flight = self.wait_for_nodes(record) => in_flight,
-            // Whatever is still on its way there commits nothing any more.
-            () = &mut lease_ended => return Ok(ClosureProof::LeaseEnded),
-        };
-        if in_flight == 0 {
-            return Ok(ClosureProof::Drained);
-        }
-        let mut what = format!("{in_flight} writes there have not been seen to end");
-        if let Leased::Without(nodes) = &leased {
-            what = format!("{what}, and its lease does not bind {}", nodes.join(", "));
-        }
-        if let Some(command) = &self.force.fencing_command {
-            match fence(command, source).await {
-                Ok(()) => return Ok(ClosureProof::FencingCommand),
-                Err(why) => what = format!("{what}, and the fencing command {why}"),
-            }
-        }
-        if leased == Leased::Yes {
-            lease_ended.await;
-            return Ok(ClosureProof::LeaseEnded);
-        }
-        match wish.without_proof {
-            WithoutProof::Accept => Ok(ClosureProof::Unfenced),
-            WithoutProof::Refuse => Err(ForceError::NotClosed { instance: source.name.clone(), what }.into()),
-        }
-    }
-
-    /// Whether nobody commits in the group without a lease of the primary.
-    fn leased(&self, state: &ControlState, group: GroupId) -> Leased {
-        if !self.tools.rows.leases(group) {
-            return Leased::No;
-        }
-        let without = self.tools.peers.as_ref().map(|peers| peers.without_leases(&state.group(group).name));
-        match without {
-            Some(nodes) if !nodes.is_empty() => Leased::Without(nodes),
-            Some(_) | None => Leased::Yes,
-        }
-    }
-
-    async fn wait_for_nodes(&self, record: &MoveRecord) -> usize {
-        let here = match perform::drain(&self.tools, record, self.deadlines.drain).await {
-            0 => 0,
-            _ => perform::end_transactions(&self.tools, record, self.deadlines.end).await,
-        };
-        // A node that is not heard counts: what it has open at a lost source cannot be ended there.
-        here + perform::unheard(&self.tools, record, self.deadlines.silence).await.len()
-    }
-
     fn post_force(&self, id: MoveId, step: &ForceStep) {
         let word = match step {
             ForceStep::Refuse | ForceStep::Unreachable(_) => "force: refused",
@@ -385,34 +330,13 @@ impl Mover {
     }
 }
 
-/// Whether nobody commits in a group without a lease of the primary.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Leased {
-    Yes,
-    /// Its fence has none.
-    No,
-    /// These nodes do.
-    Without(Vec<String>),
+/// The planned moves that a forced change puts an end to.
+fn planned_from(state: &ControlState, wish: &ForceWish) -> Vec<MoveId> {
+    let leaves = |part: &MovePart| (part.source, part.extent.group()) == (wish.source, wish.group);
+    let planned = state.moves.iter().filter(|record| record.kind == MoveKind::Planned);
+    planned.filter(|record| record.parts.iter().any(leaves)).map(|record| record.id).collect()
 }
 
 fn channel_of(left: &[Left], id: InstanceId) -> Option<String> {
     left.iter().find(|one| one.id == id).and_then(|one| one.channel.clone())
-}
-
-/// Runs the fencing command, which is told by its environment what to fence. Errors: what it did instead of exiting with 0.
-async fn fence(command: &[String], source: &Instance) -> Result<(), String> {
-    let Some((program, arguments)) = command.split_first() else { return Err("is empty".to_owned()) };
-    let address = match &source.address {
-        crate::model::InstanceAddress::Tcp(host, port) => format!("{host}:{port}"),
-        crate::model::InstanceAddress::Unix(path) => format!("unix:{path}"),
-    };
-    let mut program = Program::new(program);
-    program.args(arguments).env("MERIDIAN_INSTANCE", &source.name).env("MERIDIAN_ADDRESS", address);
-    program.kill_on_drop(true).stdin(std::process::Stdio::null());
-    match timeout(FENCING, program.status()).await {
-        Ok(Ok(status)) if status.success() => Ok(()),
-        Ok(Ok(status)) => Err(format!("ended with {status}")),
-        Ok(Err(error)) => Err(format!("could not be run: {error}")),
-        Err(_) => Err(format!("took more than {} s", FENCING.as_secs())),
-    }
 }

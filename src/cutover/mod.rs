@@ -10,6 +10,7 @@ mod acknowledged_loss;
 mod before;
 pub mod checks;
 pub mod closing;
+mod closure;
 pub mod event;
 pub mod fence_leases;
 pub mod fence_rows;

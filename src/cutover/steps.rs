@@ -116,9 +116,24 @@ impl Mover {
             if let Step::RollBack(why) = &step {
                 reason = Some(why.to_string());
             }
-            let word = word_of(&step);
-            self.take(step, record, &mut seen, &mut course).await;
+            let (word, waits) = (word_of(&step), waits(&step));
+            let taken = self.take(step, record, &mut seen, &mut course);
+            tokio::select! {
+                () = taken => {}
+                // Somebody has put an end to the move: what it waited for does not matter any more.
+                () = self.gone(id), if waits => {}
+            }
             course.steps.push((word, began.elapsed()));
+        }
+    }
+
+    /// Resolves when the move is under way no more.
+    async fn gone(&self, id: MoveId) {
+        let mut in_force = self.tools.controller.in_force();
+        while self.state().moves.iter().any(|record| record.id == id) {
+            if in_force.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
         }
     }
 
@@ -256,6 +271,14 @@ impl Mover {
             });
         }
         MoveEnd { id: Some(id), epoch: state.epoch, what, outcome, closed_for }
+    }
+}
+
+/// Whether a step changes nothing in the store: it may be broken off at any point.
+fn waits(step: &Step) -> bool {
+    match step {
+        Step::Drain { .. } | Step::AwaitNodes { .. } | Step::EndTransactions { .. } | Step::CatchUp { .. } => true,
+        Step::Record | Step::Publish | Step::RollBack(_) | Step::Done => false,
     }
 }
 
