@@ -44,7 +44,8 @@ use crate::frontend::worker::Node;
 use crate::model::{InstanceId, UnitId};
 use crate::monitor::health::Board;
 use crate::monitor::{
-    ProbeAccount, ProbeTls, catalog, watch_acknowledged, watch_catalog, watch_health, watch_lag, watch_mappings,
+    ProbeAccount, ProbeTls, catalog, watch_acknowledged, watch_catalog, watch_forbids, watch_health, watch_lag,
+    watch_mappings,
 };
 use crate::moving::Moving;
 use crate::net::rsa_key::{RsaError, RsaKey};
@@ -200,6 +201,9 @@ impl Server {
         };
         server.tasks.spawn(Arc::clone(&moving.mover).serve(inbox_of_moves, stopped.clone()));
         server.start_monitors(account.clone(), first_unit, inbox, mapping_inbox, &stopped);
+        if let Some(at_most) = config.forbid_alarm {
+            server.tasks.spawn(watch_forbids(Arc::clone(&server.node.snapshots), at_most, stopped.clone()));
+        }
         server.workers = server.start_workers(config.node.workers)?;
         let drain = Arc::new(Drain::new(Arc::clone(&server.node), ask_end));
         let doors =

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::error::{ConfigError, ConfigErrors};
 use super::places::Addresses;
@@ -100,6 +101,8 @@ pub struct Config {
     pub force: ForceConfig,
     /// Where the end of moves is told.
     pub webhook: Option<Webhook>,
+    /// How long a forbid may stand without an alarm, if there is one.
+    pub forbid_alarm: Option<Duration>,
     /// The users of the applications.
     pub users: Users,
     /// The file they came from, for RELOAD USERS.
@@ -158,7 +161,8 @@ fn read_config(root: &Section<'_>, problems: &mut Problems, file: &Path, folder:
     let consoles = places::read_consoles(root, problems, &units, &mut taken, folder);
     let (backend, monitor, administrator) = tuning::read_backend(root, problems, folder);
     let limits = tuning::read_limits(root, problems);
-    let (hold, moves, force, webhook) = tuning::read_moves(root, problems, folder);
+    let tuning::Moves { hold, deadlines: moves, force, webhook, forbid_alarm } =
+        tuning::read_moves(root, problems, folder);
     let log = tuning::read_log(root, problems);
     let users = users_file.as_ref().and_then(|file| read_users(file, problems));
     places::check_announcing(&instances, &groups, &listeners, problems);
@@ -211,6 +215,7 @@ fn read_config(root: &Section<'_>, problems: &mut Problems, file: &Path, folder:
         moves,
         force,
         webhook,
+        forbid_alarm,
         users: users?,
         users_file: users_file?.value,
         log,

@@ -130,15 +130,29 @@ fn read_webhook(section: &Section<'_>, problems: &mut Problems, folder: &Path) -
     Some(Webhook { authority, ..webhook })
 }
 
+/// How long a forbid may stand until it counts as forgotten.
+const FORGOTTEN: Duration = Duration::from_secs(3600);
+
+/// What `[moves]` says.
+pub struct Moves {
+    /// Bounds on writes that wait.
+    pub hold: HoldLimits,
+    /// How long each part of a move may take.
+    pub deadlines: Deadlines,
+    /// How forced changes are made.
+    pub force: ForceConfig,
+    /// Where the end of moves is told.
+    pub webhook: Option<Webhook>,
+    /// How long a forbid may stand without an alarm, if there is one.
+    pub forbid_alarm: Option<Duration>,
+}
+
 /// `[moves]`; absent means the defaults.
-pub fn read_moves(
-    root: &Section<'_>,
-    problems: &mut Problems,
-    folder: &Path,
-) -> (HoldLimits, Deadlines, ForceConfig, Option<Webhook>) {
+pub fn read_moves(root: &Section<'_>, problems: &mut Problems, folder: &Path) -> Moves {
     let (default, deadlines) = (HoldLimits::default(), Deadlines::default());
     let Some(section) = root.section(problems, "moves") else {
-        return (default, deadlines, ForceConfig::default(), None);
+        let (force, webhook) = (ForceConfig::default(), None);
+        return Moves { hold: default, deadlines, force, webhook, forbid_alarm: Some(FORGOTTEN) };
     };
     let writes = u32::try_from(default.writes).unwrap_or(u32::MAX);
     let hold = HoldLimits {
@@ -161,8 +175,9 @@ pub fn read_moves(
         fencing_command: section.optional(problems, "fencing_command", shape::texts()).map(|command| command.value),
     };
     let webhook = read_webhook(&section, problems, folder);
+    let forbid_alarm = section.or(problems, "forbid_alarm", shape::duration_or_never(), Some(FORGOTTEN));
     section.finish(problems);
-    (hold, deadlines, force, webhook)
+    Moves { hold, deadlines, force, webhook, forbid_alarm }
 }
 
 const FORMATS: &[(&str, LogFormat)] = &[("text", LogFormat::Text), ("json", LogFormat::Json)];

@@ -5,6 +5,7 @@
 
 pub mod acknowledged;
 pub mod catalog;
+pub mod forgotten_forbids;
 pub mod health;
 pub mod lag;
 mod lag_judge;
@@ -14,6 +15,7 @@ pub mod probe;
 
 pub use acknowledged::watch_acknowledged;
 pub use catalog::watch_catalog;
+pub use forgotten_forbids::watch_forbids;
 pub use health::watch_health;
 pub use lag::watch_lag;
 pub use mappings::watch_mappings;

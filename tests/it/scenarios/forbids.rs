@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 
-use super::expect::{error_of, refused, rows, sent, value};
-use super::node::{Node, UNITS};
+use super::expect::{error_of, refused, rows, sent, until, value};
+use super::node::{Node, Setup, UNITS};
 use super::world::{Databases, marker};
+use crate::failures::program::Program;
 
 const UPDATE_BJ: &str = "UPDATE orders SET amount = amount WHERE user_id = 6000 AND item = 'nothing'";
 const UPDATE_HZ: &str = "UPDATE orders SET amount = amount WHERE user_id = 50 AND item = 'nothing'";
@@ -46,6 +47,25 @@ async fn c1_a_forbid_holds_for_every_open_session_when_it_is_answered_and_is_lif
     for client in &mut clients {
         assert_eq!(sent(client, databases, UPDATE_BJ).await, Ok(vec!["bj primary".to_owned()]));
     }
+}
+
+#[tokio::test]
+async fn c16_a_forgotten_forbid_raises_an_alarm_until_it_is_lifted() {
+    let mut setup = Setup::shared(Databases::shared().await);
+    setup.limits = "[moves]\nforbid_alarm = \"1s\"\n".to_owned();
+    let program = Program::start(setup).await;
+    let mut console = program.setup.console("hz").await;
+    rows(&mut console, "FORBID WRITES ON SHARDS 10-19 REASON 'drill 16'").await;
+    let alarms = || program.log().matches("a forbid has been standing for long").count();
+    until("it is told, and told again", Duration::from_secs(30), async || alarms() >= 2).await;
+    let log = program.log();
+    let alarm = log.lines().find(|line| line.contains("a forbid has been standing for long")).unwrap();
+    assert!(alarm.contains("shards 10-19") && alarm.contains("drill 16") && alarm.contains("admin"), "{alarm}");
+    rows(&mut console, "ALLOW WRITES ON SHARDS 10-19").await;
+    // One that was being written when it was lifted may still come.
+    let after = alarms() + 1;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert!(alarms() <= after, "it is not told any more");
 }
 
 #[tokio::test]
