@@ -77,6 +77,8 @@
 //!   change leaves whole primaries behind. Who renews it is proved by the order of what it reads, not by who it is ([`model::fence_lease`]).
 //! - Where the sources of a move were closed is written down before it is waited for only if it takes long: mostly all have it at once, and then it is
 //!   written down with the new owner, in one compare-and-swap. Whoever takes a move over before that closes and reads again ([`cutover::plan`]).
+//! - What a move waits for is told past the store as well, by datagrams ([`control::direct_reports`]): with units far apart a majority's word takes longer than all
+//!   the rest. They carry nothing but what is true for good once it is said.
 //! - Session state that a session never set is undone by DEFAULT on the next checkout rather than by COM_RESET_CONNECTION, which would throw the
 //!   connection's prepared statements away.
 
