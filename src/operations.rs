@@ -13,7 +13,7 @@ use crate::admin::operations::{
 };
 use crate::config::Config;
 use crate::control::{Author, ChangeError, Command, Controller, Nodes, Outcome};
-use crate::cutover::{Difference, FenceStretch, ForceWish, Goal};
+use crate::cutover::{Difference, FenceStretch, ForceWish, Goal, SkippedChecks};
 use crate::frontend::registry::SessionEntry;
 use crate::frontend::tally::{Count, Happening};
 use crate::frontend::worker::Node;
@@ -269,10 +269,11 @@ impl Operations for NodeOperations {
     async fn carry_out_move(
         &self,
         goal: Goal,
+        skipped: Option<SkippedChecks>,
         if_epoch: Option<Epoch>,
         by: &str,
     ) -> Result<ChangeReport, ChangeRefused> {
-        moving::reported(self.moving.requests.carry_out(goal, author(by), if_epoch).await)
+        moving::reported(self.moving.requests.carry_out(goal, skipped, author(by), if_epoch).await)
     }
 
     async fn roll_back_move(

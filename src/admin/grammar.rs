@@ -26,11 +26,11 @@ pub const VERBS: &[(&str, &str)] = &[
     ),
     ("ALLOW WRITES ON <scope> [IF EPOCH = <n>]", "lift the forbid of the scope"),
     (
-        "SWITCH GLOBAL ZONE [OF '<group>'] TO '<unit>' [DRY RUN] [IF EPOCH = <n>]",
+        "SWITCH GLOBAL ZONE [OF '<group>'] TO '<unit>' [DRY RUN] [SKIP CHECK '<check>' … REASON '<why>'] [IF EPOCH = <n>]",
         "make another unit the master of the group's global tables",
     ),
     (
-        "MOVE SHARDS <a>-<b> [OF '<group>'] | KEY <key> [OF '<group>'] | UNIT '<unit>' TO '<unit>' [DRY RUN] [IF EPOCH = <n>]",
+        "MOVE SHARDS <a>-<b> [OF '<group>'] | KEY <key> [OF '<group>'] | UNIT '<unit>' TO '<unit>' [DRY RUN] [SKIP CHECK '<check>' … REASON '<why>'] [IF EPOCH = <n>]",
         "give shards, one key alone, or everything a unit owns to another unit",
     ),
     (

@@ -1,9 +1,10 @@
 //! How operators ask for a move, and what those words mean in the control state.
 
+use super::force_words::reason;
 use super::grammar::{Command, GrammarError};
 use super::scope_words::{self, ScopeWords, UnknownName};
 use super::tokens::{Token, Words, unexpected};
-use crate::cutover::Goal;
+use crate::cutover::{Check, Goal, SkippedChecks};
 use crate::model::{ControlState, Epoch, MoveId};
 
 /// A move as an operator asks for it.
@@ -15,6 +16,8 @@ pub struct MoveWords {
     pub target: String,
     /// Whether it is to be made.
     pub wish: MoveWish,
+    /// The checks whose faults are taken upon oneself.
+    pub skipped: Option<SkippedChecks>,
     /// The epoch that must hold.
     pub if_epoch: Option<Epoch>,
 }
@@ -55,8 +58,25 @@ fn parse_rest(mut words: Words<'_>, what: ScopeWords) -> Result<Command, Grammar
         words.expect("RUN")?;
         wish = MoveWish::DryRun;
     }
+    let skipped = skipped(&mut words)?;
     let if_epoch = words.epoch_condition()?;
-    words.end(Command::Move(MoveWords { what, target, wish, if_epoch }))
+    words.end(Command::Move(MoveWords { what, target, wish, skipped, if_epoch }))
+}
+
+/// [SKIP CHECK '…' [SKIP CHECK '…' …] REASON '…']
+fn skipped(words: &mut Words<'_>) -> Result<Option<SkippedChecks>, GrammarError> {
+    let mut checks = Vec::new();
+    while words.peek().is_word("SKIP") {
+        words.next();
+        words.expect("CHECK")?;
+        let token = words.peek();
+        let check = Check::of(&words.name("a check")?).filter(|check| check.can_be_skipped());
+        checks.push(check.ok_or_else(|| unexpected(&token, "a check that can be skipped (DRY RUN names them)"))?);
+    }
+    if checks.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(SkippedChecks { checks, reason: reason(words)? }))
 }
 
 /// ROLLBACK MOVE [id] … | ROLLBACK TO EPOCH n …
@@ -132,6 +152,7 @@ mod tests {
             what,
             target: target.to_owned(),
             wish: MoveWish::CarryOut,
+            skipped: None,
             if_epoch: None,
         };
         let range = ShardRange { first: Shard(5000), last: Shard(9999) };
@@ -146,7 +167,24 @@ mod tests {
         assert_eq!(words("MOVE SHARDS 5000-9999 TO hz"), plain(ScopeWords::Shards { range, group: None }, "hz"));
         assert_eq!(words("MOVE KEY 6000 TO hz"), plain(ScopeWords::Key { key: "6000".to_owned(), group: None }, "hz"));
         assert_eq!(words("MOVE UNIT 'bj' TO 'hz'"), plain(ScopeWords::Unit("bj".to_owned()), "hz"));
+        let skipped =
+            SkippedChecks { checks: vec![Check::Retention, Check::AutomaticIds], reason: "tonight only".to_owned() };
+        let expected = MoveWords {
+            skipped: Some(skipped),
+            if_epoch: Some(Epoch(7)),
+            ..plain(ScopeWords::Unit("bj".to_owned()), "hz")
+        };
+        let text =
+            "MOVE UNIT bj TO hz SKIP CHECK retention SKIP CHECK 'automatic-ids' REASON 'tonight only' IF EPOCH = 7";
+        assert_eq!(words(text), expected);
+        for unskippable in ["fence", "channels", "answers", "filters", "binlog", "catch-up", "appliers"] {
+            let told =
+                parse(&format!("MOVE KEY 1 TO hz SKIP CHECK '{unskippable}' REASON 'x'")).unwrap_err().to_string();
+            assert!(told.contains("a check that can be skipped"), "{told}");
+        }
         for wrong in [
+            "MOVE KEY 1 TO hz SKIP CHECK retention",
+            "MOVE KEY 1 TO hz SKIP retention REASON 'x'",
             "MOVE GROUP main TO hz",
             "MOVE GLOBAL ZONE TO hz",
             "SWITCH SHARDS 1-2 TO hz",

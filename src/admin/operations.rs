@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use thiserror::Error;
 
-use crate::cutover::{Difference, FenceStretch, ForceWish, Goal};
+use crate::cutover::{Difference, FenceStretch, ForceWish, Goal, SkippedChecks};
 use crate::model::{Epoch, ForbidKind, ForbidScope, GroupId, MoveId, Snapshot, UnitId};
 use crate::monitor::precheck::Finding;
 use crate::route::Explanation;
@@ -52,10 +52,11 @@ pub trait Operations: Send + Sync {
     /// What a move would meet; changes nothing. The rows of the answer; or, in a sentence, why there is nothing to look at.
     async fn preview_move(&self, goal: Goal, by: &str) -> Result<Vec<PreviewRow>, String>;
 
-    /// Carries a move out and returns when it has ended. It goes on when nobody waits for it.
+    /// Carries a move out, whatever `skipped` checks find, and returns when it has ended. It goes on when nobody waits for it.
     async fn carry_out_move(
         &self,
         goal: Goal,
+        skipped: Option<SkippedChecks>,
         if_epoch: Option<Epoch>,
         by: &str,
     ) -> Result<ChangeReport, ChangeRefused>;

@@ -16,7 +16,7 @@ use super::{
     Account, ChangeRefused, ChangeReport, Config, ConsoleChange, ConsoleRole, DrainReport, ExplainRequest, InstanceRow,
     MoveRow, NodeRow, Operations, PinRow, PoolRow, PreviewRow, SessionRow, TallyRow, serve,
 };
-use crate::cutover::{Difference, FenceStretch, ForceWish, Goal};
+use crate::cutover::{Difference, FenceStretch, ForceWish, Goal, SkippedChecks};
 use crate::model::control_state::InstanceAddress;
 use crate::model::shard::OwnedRange;
 use crate::model::{
@@ -186,6 +186,7 @@ impl Operations for FakeNode {
     async fn carry_out_move(
         &self,
         goal: Goal,
+        skipped: Option<SkippedChecks>,
         if_epoch: Option<Epoch>,
         _by: &str,
     ) -> Result<ChangeReport, ChangeRefused> {
@@ -196,7 +197,8 @@ impl Operations for FakeNode {
         let Goal::GlobalZone { group, target } = goal else { return Err(ChangeRefused::Invalid(format!("{goal:?}"))) };
         state.groups[group.index()].global_master = target;
         state.epoch = state.epoch.next();
-        Ok(ChangeReport { epoch: state.epoch, result: "moved".to_owned() })
+        let skipped = skipped.map(|skipped| format!(", skipping {skipped}")).unwrap_or_default();
+        Ok(ChangeReport { epoch: state.epoch, result: format!("moved{skipped}") })
     }
 
     async fn roll_back_move(

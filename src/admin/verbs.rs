@@ -227,8 +227,8 @@ async fn carry_out_move(
             Ok(Answer::Rows(tables::preview(rows, operations.snapshot().state.epoch)))
         }
         MoveWish::CarryOut => {
-            let change = format!("{goal:?}");
-            reported(operations.carry_out_move(goal, words.if_epoch, account).await, &change, asker)
+            let (change, skipped) = (format!("{goal:?} {:?}", words.skipped), words.skipped.clone());
+            reported(operations.carry_out_move(goal, skipped, words.if_epoch, account).await, &change, asker)
         }
     }
 }

@@ -118,7 +118,7 @@ pub fn apply(state: &ControlState, command: &Command, author: &Author) -> Result
             let held = next.groups.get_mut(group.index()).ok_or(InvalidState::UnknownGroup(group.0))?;
             held.place_alone(*key_type, key.clone(), *from, epoch).ok_or(ApplyError::NoRoom { shard: *from })?;
         }
-        Command::BeginMove { parts, kind, runner } => begin_move(&mut next, (parts, *kind), runner, epoch, author)?,
+        Command::BeginMove { parts, kind, runner, .. } => begin_move(&mut next, (parts, *kind), runner, epoch, author)?,
         Command::LeaveOut { instances } => leave_out(&mut next, instances)?,
         Command::TakeBack { instance } => {
             let group = next.instances.get(instance.index()).map(|known| known.group);

@@ -50,7 +50,7 @@ fn zone(source: UnitId, target: UnitId) -> MovePart {
 }
 
 fn begin(parts: &[MovePart]) -> Command {
-    Command::BeginMove { parts: parts.to_vec(), kind: MoveKind::Planned, runner: String::new() }
+    Command::BeginMove { parts: parts.to_vec(), kind: MoveKind::Planned, runner: String::new(), skipped: None }
 }
 
 fn recorded(id: u64, source: UnitId) -> Command {
@@ -227,7 +227,7 @@ fn nothing_of_an_observed_group_is_moved() {
 fn forced(parts: &[MovePart]) -> Result<ControlState, ApplyError> {
     let begun = apply(
         &sample::state(),
-        &Command::BeginMove { parts: parts.to_vec(), kind: MoveKind::Forced, runner: String::new() },
+        &Command::BeginMove { parts: parts.to_vec(), kind: MoveKind::Forced, runner: String::new(), skipped: None },
         &author(),
     )?;
     let (proof, cut, reason) = (ClosureProof::Drained, "1-11-932".to_owned(), "on fire".to_owned());
@@ -258,7 +258,7 @@ fn the_lease_of_a_primary_is_renewed_until_it_is_about_to_be_left_behind_and_aga
     let renewed = |state: &ControlState| [UnitId(0), UnitId(1)].map(|unit| may_be_renewed(state, GroupId(0), unit));
     let start = sample::state();
     assert_eq!(renewed(&start), [true, true]);
-    let begin = |kind| Command::BeginMove { parts: everything_of_hz(), kind, runner: String::new() };
+    let begin = |kind| Command::BeginMove { parts: everything_of_hz(), kind, runner: String::new(), skipped: None };
     let planned = apply(&start, &begin(MoveKind::Planned), &author()).unwrap();
     assert_eq!(renewed(&planned), [true, true], "what was begun there may still commit");
     let forced = apply(&start, &begin(MoveKind::Forced), &author()).unwrap();
@@ -283,7 +283,7 @@ fn the_lease_of_a_primary_is_renewed_until_it_is_about_to_be_left_behind_and_aga
 fn nothing_moves_to_what_is_in_quarantine_until_it_has_rejoined() {
     let state = forced(&everything_of_hz()).unwrap();
     let back = MovePart { extent: Extent::GlobalZone(GroupId(0)), source: UnitId(1), target: UnitId(0) };
-    let begin = Command::BeginMove { parts: vec![back], kind: MoveKind::Planned, runner: String::new() };
+    let begin = Command::BeginMove { parts: vec![back], kind: MoveKind::Planned, runner: String::new(), skipped: None };
     let refused = apply(&state, &begin, &author()).unwrap_err();
     assert!(refused.to_string().contains("in quarantine"), "{refused}");
     let (group, unit) = (GroupId(0), UnitId(0));

@@ -40,6 +40,8 @@ pub enum Command {
         kind: MoveKind,
         /// Which incarnation carries it out.
         runner: String,
+        /// The checks whose faults an operator took upon himself, and why, in words.
+        skipped: Option<String>,
     },
     /// Moves go on without these replicas, which serve nobody until they have caught up.
     LeaveOut {

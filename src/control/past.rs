@@ -20,7 +20,10 @@ pub fn told(state: &ControlState, command: &Command) -> String {
             let name = state.group(*group).key_types.get(*key_type).map_or("key", |known| known.name.as_str());
             format!("placed {name} {key} alone")
         }
-        Command::BeginMove { parts: moved, .. } => format!("began to move {}", parts(state, moved)),
+        Command::BeginMove { parts: moved, skipped, .. } => {
+            let skipped = skipped.as_ref().map(|skipped| format!(", skipping checks: {skipped}")).unwrap_or_default();
+            format!("began to move {}{skipped}", parts(state, moved))
+        }
         Command::LeaveOut { instances } => {
             let names: Vec<&str> = instances.iter().map(|id| state.instance(*id).name.as_str()).collect();
             format!("left out {}: nobody reads there until it has caught up", names.join(", "))

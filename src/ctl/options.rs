@@ -221,6 +221,12 @@ pub struct Terms {
     /// Tell what it would meet; change nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// Go on whatever this check finds; may be given several times
+    #[arg(long, value_name = "CHECK", requires = "reason")]
+    pub skip_check: Vec<String>,
+    /// Why checks are skipped
+    #[arg(long, requires = "skip_check")]
+    pub reason: Option<String>,
     /// Only if this is still the epoch
     #[arg(long, value_name = "EPOCH")]
     pub if_epoch: Option<u64>,
@@ -229,7 +235,9 @@ pub struct Terms {
 impl Terms {
     fn words(&self) -> String {
         let dry = if self.dry_run { " DRY RUN" } else { "" };
-        format!("{dry}{}", epoch_condition(self.if_epoch))
+        let skipped: String = self.skip_check.iter().map(|check| format!(" SKIP CHECK {}", quoted(check))).collect();
+        let reason = self.reason.as_ref().map(|reason| format!(" REASON {}", quoted(reason))).unwrap_or_default();
+        format!("{dry}{skipped}{reason}{}", epoch_condition(self.if_epoch))
     }
 }
 
@@ -470,7 +478,16 @@ mod tests {
             Verb::Move {
                 what: Moved { shards: Some("5-9@main".to_owned()), ..Moved::default() },
                 to: "bj".to_owned(),
-                terms: Terms { dry_run: true, if_epoch: Some(7) },
+                terms: Terms { dry_run: true, if_epoch: Some(7), ..Terms::default() },
+            },
+            Verb::Switch {
+                to: "bj".to_owned(),
+                group: None,
+                terms: Terms {
+                    skip_check: vec!["retention".to_owned(), "automatic-ids".to_owned()],
+                    reason: Some("it's known".to_owned()),
+                    ..Terms::default()
+                },
             },
         ];
         for (_, text) in verbs.iter().flat_map(Verb::commands) {

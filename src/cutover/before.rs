@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::checks::{self, Finding};
+use super::checks::{self, Finding, SkippedChecks};
 use super::fence_view::FenceStretch;
 use super::goal::{Goal, GoalError, parts_of};
 use super::perform;
@@ -30,7 +30,7 @@ impl Mover {
         let state = self.state();
         let parts = parts_of(goal, &state)?;
         let (findings, without) = self.findings(&state, &parts).await;
-        let refusal = crate::control::apply(&state, &self.begin_of(&parts, MoveKind::Planned), author);
+        let refusal = crate::control::apply(&state, &self.begin_of(&parts, MoveKind::Planned, None), author);
         let touches = |scope: &crate::model::Scope| parts.iter().any(|part| part.extent.touches(*scope));
         let in_flight = self.tools.controller.gate().in_flight();
         Ok(Preview {
@@ -45,6 +45,7 @@ impl Mover {
     pub(super) async fn carry_out(
         &self,
         goal: &Goal,
+        skipped: Option<&SkippedChecks>,
         author: &Author,
         if_epoch: Option<Epoch>,
     ) -> Result<MoveEnd, MoveError> {
@@ -67,10 +68,11 @@ impl Mover {
             return Ok(MoveEnd { id: None, epoch: state.epoch, what, outcome, closed_for: Duration::ZERO });
         }
         // The state's own refusals come first: they need no server.
-        let begin = self.begin_of(&parts, MoveKind::Planned);
+        let begin = self.begin_of(&parts, MoveKind::Planned, None);
         crate::control::apply(&state, &begin, author).map_err(ChangeError::from)?;
         let (findings, without) = self.findings(&state, &parts).await;
-        if findings.iter().any(|finding| finding.fault.is_some()) {
+        let is_skipped = |finding: &Finding| skipped.is_some_and(|skipped| skipped.checks.contains(&finding.check));
+        if findings.iter().any(|finding| finding.fault.is_some() && !is_skipped(finding)) {
             return Err(MoveError::Checks(findings));
         }
         let mut if_epoch = if_epoch;
@@ -81,7 +83,7 @@ impl Mover {
         }
         // What lags now would lag while everybody waits.
         self.catch_up(&parts, &[]).await.map_err(|who| MoveError::Behind { within: self.deadlines.catch_up, who })?;
-        let id = self.begin(&parts, MoveKind::Planned, author, if_epoch).await?;
+        let id = self.begin((&parts, MoveKind::Planned), skipped.map(ToString::to_string), author, if_epoch).await?;
         Ok(self.run(id).await)
     }
 
@@ -124,9 +126,9 @@ impl Mover {
         in_time.map(drop).map_err(|_| MoveError::NotDrained(self.deadlines.drain + self.deadlines.end))
     }
 
-    pub(super) fn begin_of(&self, parts: &[MovePart], kind: MoveKind) -> Command {
+    pub(super) fn begin_of(&self, parts: &[MovePart], kind: MoveKind, skipped: Option<String>) -> Command {
         let runner = self.tools.peers.as_ref().map(|peers| peers.own()).unwrap_or_default();
-        Command::BeginMove { parts: parts.to_vec(), kind, runner }
+        Command::BeginMove { parts: parts.to_vec(), kind, runner, skipped }
     }
 
     /// What was found at the servers, and the replicas that a move goes on without.

@@ -69,6 +69,69 @@ impl fmt::Display for Check {
     }
 }
 
+/// Every check, in the order of the enumeration.
+const CHECKS: [Check; 15] = [
+    Check::Answers,
+    Check::Binlog,
+    Check::Channels,
+    Check::Filters,
+    Check::Writable,
+    Check::Prepared,
+    Check::AutomaticIds,
+    Check::Retention,
+    Check::Events,
+    Check::ReadOnlyBypass,
+    Check::Fence,
+    Check::Nodes,
+    Check::Accounts,
+    Check::Appliers,
+    Check::Start,
+];
+
+impl Check {
+    /// The check that is called so.
+    pub fn of(word: &str) -> Option<Check> {
+        CHECKS.into_iter().find(|check| check.to_string() == word)
+    }
+
+    /// Whether an operator may take its fault upon himself: no move depends on it to be safe, only what comes later or from elsewhere.
+    pub fn can_be_skipped(self) -> bool {
+        match self {
+            Check::AutomaticIds
+            | Check::Retention
+            | Check::Events
+            | Check::ReadOnlyBypass
+            | Check::Nodes
+            | Check::Accounts
+            | Check::Start => true,
+            Check::Answers
+            | Check::Binlog
+            | Check::Channels
+            | Check::Filters
+            | Check::Writable
+            | Check::Prepared
+            | Check::Fence
+            | Check::Appliers => false,
+        }
+    }
+}
+
+/// Checks whose faults an operator takes upon himself, for one move.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SkippedChecks {
+    /// Which.
+    pub checks: Vec<Check>,
+    /// Why, in his words.
+    pub reason: String,
+}
+
+impl fmt::Display for SkippedChecks {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let checks: Vec<String> = self.checks.iter().map(Check::to_string).collect();
+        write!(out, "{}: {}", checks.join(", "), self.reason)
+    }
+}
+
 /// What was found of one check at one instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {

@@ -125,7 +125,7 @@ impl Mover {
         let rolled_back = under_way.iter().try_fold((*state).clone(), |state, id| {
             crate::control::apply(&state, &Command::RollBackMove { id: *id, reason: OVERTAKEN.to_owned() }, author)
         });
-        let begin = self.begin_of(&parts, MoveKind::Forced);
+        let begin = self.begin_of(&parts, MoveKind::Forced, None);
         rolled_back.and_then(|state| crate::control::apply(&state, &begin, author)).map_err(ChangeError::from)?;
         let unknown = self.tools.peers.as_ref().and_then(|peers| peers.without(&state, wish.group, wish.target));
         if let Some(finding) = unknown.filter(|finding| finding.fault.is_some()) {
@@ -138,7 +138,7 @@ impl Mover {
         }
         let parts = goal::owned_by(&self.state(), wish.group, wish.source, wish.target);
         let began = Instant::now();
-        let id = self.begin(&parts, MoveKind::Forced, author, if_epoch).await?;
+        let id = self.begin((&parts, MoveKind::Forced), None, author, if_epoch).await?;
         let left_behind = Instant::now();
         let what = past::parts(&state, &parts);
         tracing::warn!(r#move = id.0, what, reason = wish.reason, "a forced change has begun");

@@ -39,7 +39,7 @@ mod steps;
 pub mod survivors;
 
 pub use acknowledged_loss::OwnRecords;
-pub use checks::{Check, Finding};
+pub use checks::{Check, Finding, SkippedChecks};
 pub use event::{Events, Webhook};
 pub use fence_leases::FenceLeases;
 pub use fence_rows::FenceRows;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 
-use super::checks::Finding;
+use super::checks::{Finding, SkippedChecks};
 use super::force::{ForceError, ForceWish};
 use super::goal::{Goal, GoalError};
 use crate::control::{Author, ChangeError};
@@ -99,7 +99,7 @@ pub struct Preview {
 
 /// What is asked.
 pub(super) enum Asked {
-    Move(Goal),
+    Move(Goal, Option<SkippedChecks>),
     Force(ForceWish),
 }
 
@@ -117,8 +117,14 @@ pub struct MoveRequests(mpsc::Sender<MoveRequest>);
 
 impl MoveRequests {
     /// Has `goal` carried out and waits for its end. Cancelling it does not end the move.
-    pub async fn carry_out(&self, goal: Goal, author: Author, if_epoch: Option<Epoch>) -> Result<MoveEnd, MoveError> {
-        self.ask(Asked::Move(goal), author, if_epoch).await
+    pub async fn carry_out(
+        &self,
+        goal: Goal,
+        skipped: Option<SkippedChecks>,
+        author: Author,
+        if_epoch: Option<Epoch>,
+    ) -> Result<MoveEnd, MoveError> {
+        self.ask(Asked::Move(goal, skipped), author, if_epoch).await
     }
 
     /// Has everything a lost instance owns given to another unit, and waits for its end. Cancelling it does not end the change.

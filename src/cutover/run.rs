@@ -89,7 +89,7 @@ impl Mover {
             let mover = Arc::clone(&self);
             moves.spawn(async move {
                 let outcome = match &asked {
-                    Asked::Move(goal) => mover.carry_out(goal, &author, if_epoch).await,
+                    Asked::Move(goal, skipped) => mover.carry_out(goal, skipped.as_ref(), &author, if_epoch).await,
                     Asked::Force(wish) => mover.force(wish, &author, if_epoch).await,
                 };
                 // The operator may be gone; the log has it.
@@ -121,13 +121,13 @@ impl Mover {
     /// its answer was not heard, which [`Self::orphans`] finds out.
     pub(super) async fn begin(
         &self,
-        parts: &[MovePart],
-        kind: MoveKind,
+        (parts, kind): (&[MovePart], MoveKind),
+        skipped: Option<String>,
         author: &Author,
         if_epoch: Option<Epoch>,
     ) -> Result<MoveId, MoveError> {
         // Asked for only now: what was looked at before took time, in which this node may have entered anew.
-        let begin = self.begin_of(parts, kind);
+        let begin = self.begin_of(parts, kind, skipped);
         // The others would take a move for one that nobody carries out.
         if self.tools.peers.as_ref().is_some_and(|peers| peers.own().is_empty()) {
             return Err(MoveError::NotEntered);

@@ -101,7 +101,12 @@ impl Control {
 
     pub fn begin(&self, target: UnitId) -> Option<Control> {
         let part = MovePart { extent: ZONE, source: self.master(), target };
-        self.after(&Command::BeginMove { parts: vec![part], kind: MoveKind::Planned, runner: String::new() })
+        self.after(&Command::BeginMove {
+            parts: vec![part],
+            kind: MoveKind::Planned,
+            runner: String::new(),
+            skipped: None,
+        })
     }
 
     fn key(&self) -> (Epoch, Epoch, UnitId, &[MoveRecord], &[LeftOut]) {

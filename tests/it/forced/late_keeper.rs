@@ -92,7 +92,7 @@ async fn keep_what_has_rejoined(databases: &Databases) {
     let shared: Arc<dyn Store> = Arc::<Turning>::clone(&store);
     let controller = Arc::new(Controller::start(shared, config.state.clone(), config.hold).await.unwrap());
     let parts = goal::owned_by(&controller.newest(), GROUP, HZ, BJ);
-    let begin = Command::BeginMove { parts, kind: MoveKind::Forced, runner: String::new() };
+    let begin = Command::BeginMove { parts, kind: MoveKind::Forced, runner: String::new(), skipped: None };
     let begun = controller.change(&begin, &author(), None).await.unwrap();
     let (id, proof, reason) = (MoveId(begun.epoch.0), ClosureProof::Drained, "a drill".to_owned());
     let node = config.node.name.clone();

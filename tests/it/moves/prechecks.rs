@@ -4,7 +4,7 @@ use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 
 use super::{PATIENT, Turn};
-use crate::scenarios::expect::rows;
+use crate::scenarios::expect::{error_of, rows};
 
 /// The findings of a dry run that refuse, as `instance check: what`.
 pub async fn refused(console: &mut Conn) -> Vec<String> {
@@ -61,4 +61,32 @@ async fn a_dangerous_set_up_is_told_by_name_on_mariadb() {
     }
     turn.databases.converge().await;
     assert_eq!(refused(&mut console).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn c16_a_fault_that_no_move_depends_on_may_be_skipped_with_a_reason_that_is_recorded() {
+    let turn = Turn::wait().await;
+    let node = turn.node(PATIENT).await;
+    let mut console = node.console("hz").await;
+    turn.databases.run("hz", "SET GLOBAL binlog_expire_logs_seconds = 60").await;
+    turn.databases.run("bj", "SET GLOBAL auto_increment_increment = 1").await;
+    let move_it = "MOVE SHARDS 10-19 TO 'bj'";
+    let (_, text) = error_of(&mut console, move_it).await;
+    assert!(text.contains("(retention)") && text.contains("(automatic-ids)"), "{text}");
+    let one = format!("{move_it} SKIP CHECK 'retention' REASON 'for the drill'");
+    let (_, text) = error_of(&mut console, &one).await;
+    assert!(text.contains("(automatic-ids)"), "the others still refuse: {text}");
+    for check in ["fence", "channels", "answers"] {
+        let (_, text) = error_of(&mut console, &format!("{move_it} SKIP CHECK '{check}' REASON 'x'")).await;
+        assert!(text.contains("a check that can be skipped"), "{text}");
+    }
+    assert!(rows(&mut console, "SHOW MOVES").await.is_empty());
+    let both = format!("{move_it} SKIP CHECK 'retention' SKIP CHECK 'automatic-ids' REASON 'for the drill'");
+    let told = rows(&mut console, &both).await[0]["result"].clone();
+    turn.databases.run("hz", "SET GLOBAL binlog_expire_logs_seconds = 0").await;
+    turn.databases.run("bj", "SET GLOBAL auto_increment_increment = 4").await;
+    assert!(told.starts_with("moved shards 10-19 from hz to bj"), "{told}");
+    let history = rows(&mut console, "SHOW HISTORY").await;
+    let recorded = "skipping checks: retention, automatic-ids: for the drill";
+    assert!(history.iter().any(|entry| entry["what"].ends_with(recorded) && entry["by"] == "admin"), "{history:?}");
 }

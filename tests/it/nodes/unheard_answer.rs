@@ -23,7 +23,8 @@ async fn a_move_that_began_without_an_answer_is_carried_out_by_the_node_it_names
     let controller = Controller::join(store, config.state.clone(), config.hold).await.unwrap();
     let part = MovePart { extent: Extent::GlobalZone(GroupId(0)), source: UnitId(0), target: UnitId(1) };
     // As node n1 wrote it, and has heard nothing since.
-    let begin = Command::BeginMove { parts: vec![part], kind: MoveKind::Planned, runner: "n1#1".to_owned() };
+    let begin =
+        Command::BeginMove { parts: vec![part], kind: MoveKind::Planned, runner: "n1#1".to_owned(), skipped: None };
     let begun = controller.change(&begin, &Author { by: "dba".to_owned(), at: 1 }, None).await.unwrap();
     let mut console = cluster.console(0).await;
     until("the move has ended", Duration::from_secs(30), async || {
