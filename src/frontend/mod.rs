@@ -44,6 +44,7 @@ pub mod registry;
 pub mod relay;
 mod request;
 pub mod session;
+mod table_locks;
 pub mod tally;
 pub mod transaction;
 mod transaction_trackers;

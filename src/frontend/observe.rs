@@ -8,7 +8,7 @@ use super::held::{Held, InsertId, LastReply, LeftBehind};
 use super::relay::Relayed;
 use super::request::{Request, Subject};
 use super::session::Session;
-use super::transaction::{Autocommit, OpenTransaction, Opening, Transaction};
+use super::transaction::{Autocommit, OpenTransaction, Opening, ServersWord, Transaction};
 use crate::control::WriteTicket;
 use crate::model::{GroupId, Snapshot};
 use crate::route::{Route, TransactionAccess};
@@ -66,9 +66,10 @@ impl Session {
         let in_transaction = match self.branch_goes_on(&opening, statement, relayed) {
             true => InTransaction::Yes,
             false if flags & status::IN_TRANS != 0 => InTransaction::Yes,
+            false if self.keeps_tables_locked(statement, relayed.end.kind) => InTransaction::Untold,
             false => InTransaction::No,
         };
-        if in_transaction == InTransaction::No && (ticket.is_some() || !self.transaction.written().is_empty()) {
+        if in_transaction != InTransaction::Yes && (ticket.is_some() || !self.transaction.written().is_empty()) {
             held.gauge().acknowledged.add(acknowledged(statement, failed));
         }
         self.observe_transaction(in_transaction, statement, route, opening, ticket);
@@ -124,13 +125,20 @@ impl Session {
             }
             return;
         }
-        let touched = ticket.is_some() || !statement.plan.statements.iter().all(|facts| only_reads(&facts.class));
+        // Nothing of an untold one waits for COMMIT: what a write has changed, it has changed for good.
+        let (word, ticket) = match now {
+            InTransaction::Untold => (ServersWord::Nothing, None),
+            InTransaction::Yes | InTransaction::No => (ServersWord::Open, ticket),
+        };
+        let touched = word == ServersWord::Open
+            && (ticket.is_some() || !statement.plan.statements.iter().all(|facts| only_reads(&facts.class)));
         let access = if touched { TransactionAccess::Touched } else { TransactionAccess::OnlyRead };
         match &mut self.transaction {
             Transaction::Open(open) => {
                 if !keeps_locks(statement) {
                     open.compared.clear();
                 }
+                open.word = word;
                 open.keep(ticket, &route.scopes);
                 if touched {
                     open.access = TransactionAccess::Touched;
@@ -141,7 +149,8 @@ impl Session {
             Transaction::None | Transaction::Queued(_) => {
                 let opening = self.opening_with_isolation(opening, statement);
                 let (tickets, written, compared) = (SmallVec::new(), SmallVec::new(), SmallVec::new());
-                let mut open = OpenTransaction { target: route.target, access, opening, tickets, written, compared };
+                let mut open =
+                    OpenTransaction { target: route.target, access, word, opening, tickets, written, compared };
                 open.keep(ticket, &route.scopes);
                 self.transaction = Transaction::Open(Box::new(open));
             }
@@ -245,6 +254,8 @@ fn may_leave_transaction(statement: &Statement) -> bool {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum InTransaction {
     Yes,
+    /// One of which the server's flags tell nothing.
+    Untold,
     No,
 }
 

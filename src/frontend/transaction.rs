@@ -29,6 +29,8 @@ pub struct OpenTransaction {
     pub target: Target,
     /// What it did.
     pub access: TransactionAccess,
+    /// What the server's flags say of it.
+    pub word: ServersWord,
     /// How it was opened, to open it again elsewhere as long as it has only read.
     pub opening: Opening,
     /// The tickets of its writes, until it has ended at the database.
@@ -169,6 +171,16 @@ impl Transaction {
             Transaction::None => Opening::default(),
         }
     }
+}
+
+/// What a server's status flags say of an open transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServersWord {
+    /// That it is open; when they do not any more, it has ended.
+    Open,
+    /// Nothing: it keeps tables locked against DDL and has changed nothing that ROLLBACK could undo. Only a statement that ends
+    /// transactions ends it.
+    Nothing,
 }
 
 /// The session's autocommit setting.

@@ -52,6 +52,27 @@ async fn commands_are_answered(kind: Kind) {
         // Not the warnings: MySQL counts those of the commands that failed before.
         assert_eq!((got.end.kind, got.end.status), (expected.end.kind, expected.end.status), "{command:x?}");
     }
+    assert_eq!(
+        through.query("CREATE TABLE listed (id INT UNSIGNED PRIMARY KEY, name VARCHAR(7) DEFAULT 'x')").await.errno(),
+        None
+    );
+    // COM_FIELD_LIST with a pattern, of all, and of no table; COM_INIT_DB of a schema and of none.
+    let by_name: [(&[u8], ReplyKind); 5] = [
+        (b"\x04listed\0na%", ReplyKind::FieldList),
+        (b"\x04listed\0", ReplyKind::FieldList),
+        (b"\x04nothing\0%", ReplyKind::FieldList),
+        (b"\x02plain", ReplyKind::Simple),
+        (b"\x02nothing", ReplyKind::Simple),
+    ];
+    for (command, reply) in by_name {
+        let expected = direct.ask(command, reply).await;
+        let got = through.ask(command, reply).await;
+        assert_eq!(
+            (got.bytes.escape_ascii().to_string(), got.errno()),
+            (expected.bytes.escape_ascii().to_string(), expected.errno()),
+            "{command:x?}"
+        );
+    }
     // Replication, shutdown and what copies a server: by name.
     let refused = [(0x12, "COM_BINLOG_DUMP"), (0x1e, "COM_BINLOG_DUMP_GTID"), (0x15, "COM_REGISTER_SLAVE")];
     let refused = refused.into_iter().chain([(0x20, "COM_CLONE"), (0x08, "COM_SHUTDOWN")]);

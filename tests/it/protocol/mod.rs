@@ -17,4 +17,5 @@ pub mod raw;
 mod results;
 mod trackers;
 mod users;
+mod without_autocommit;
 mod xa;

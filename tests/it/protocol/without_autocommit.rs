@@ -1,0 +1,58 @@
+//! With `autocommit = 0` every statement stands in a transaction, also where MySQL's flags tell of none: tables stay locked against DDL until it
+//! ends, and not longer.
+
+use super::raw::{Raw, usual};
+use crate::node::{Kind, OneUnit};
+
+/// What leaves at MySQL a lock and no transaction that flags tell of, at MariaDB neither: a failed statement, one on a table whose engine has no
+/// transactions. DESCRIBE locks even the name of what is not there.
+const LEFT: [(&str, Option<u16>); 5] = [
+    ("DESCRIBE missing", Some(1146)),
+    ("EXPLAIN SELECT * FROM kept", None),
+    ("SELECT nothing FROM kept", Some(1054)),
+    ("SELECT COUNT(*) FROM kept", None),
+    ("INSERT INTO kept VALUES (1)", Some(1062)),
+];
+
+/// How the other session's DDL ends: while the first one's transaction is open, and after `end`.
+async fn ddl_beside(port: u16, kind: Kind, (statement, errno): (&str, Option<u16>), end: &str) -> [Option<u16>; 2] {
+    let mut first = Raw::connect(port, Some("plain"), usual(kind)).await;
+    let mut other = Raw::connect(port, Some("plain"), usual(kind)).await;
+    assert_eq!(other.query("SET lock_wait_timeout = 1").await.errno(), None);
+    assert_eq!(first.query("SET autocommit = 0").await.errno(), None);
+    assert_eq!(first.query(statement).await.errno(), errno, "{statement}");
+    // Neither ends it.
+    assert_eq!(first.query("SELECT 1").await.errno(), None);
+    assert_eq!(first.query("COMIT").await.errno(), Some(1064));
+    let ddl = match statement {
+        "DESCRIBE missing" => "DROP TABLE IF EXISTS missing",
+        _ => "ALTER TABLE kept COMMENT 'altered'",
+    };
+    let beside = other.query(ddl).await.errno();
+    assert_eq!(first.query(end).await.errno(), None);
+    [beside, other.query(ddl).await.errno()]
+}
+
+async fn tables_stay_locked_as_long_as_at_the_server(kind: Kind) {
+    let Some(unit) = OneUnit::start(kind, |_| {}).await else { return };
+    let set_up = ["CREATE TABLE plain.kept (id INT PRIMARY KEY) ENGINE=MyISAM", "INSERT INTO plain.kept VALUES (1)"];
+    unit.root().run(&set_up.map(str::to_owned)).await.unwrap();
+    unit.wait_until_replicated().await;
+    for left in LEFT {
+        for end in ["ROLLBACK", "COMMIT", "SET autocommit = 1", "CREATE TABLE IF NOT EXISTS plain.other (id INT)"] {
+            let direct = ddl_beside(unit.direct_port(), kind, left, end).await;
+            assert_eq!(direct[1], None, "{left:?} {end}");
+            assert_eq!(ddl_beside(unit.port(), kind, left, end).await, direct, "{left:?} {end}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn tables_stay_locked_as_long_as_at_mariadb() {
+    tables_stay_locked_as_long_as_at_the_server(Kind::MariaDb).await;
+}
+
+#[tokio::test]
+async fn tables_stay_locked_as_long_as_at_mysql9() {
+    tables_stay_locked_as_long_as_at_the_server(Kind::Mysql9).await;
+}
