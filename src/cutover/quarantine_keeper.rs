@@ -6,7 +6,7 @@ use super::run::Mover;
 use super::server::{Family, Server, ServerError};
 use super::survivors::{Lost, stop};
 use crate::control::{Author, ChangeError, Command};
-use crate::model::{ControlState, Quarantine};
+use crate::model::{ControlState, Instance, Quarantine, Role};
 
 impl Mover {
     /// Once around all quarantines.
@@ -53,6 +53,32 @@ impl Mover {
         Some(stored.quarantines.iter().any(|one| one.since == quarantine.since))
     }
 
+    /// What of `position` nobody else has. Until its channels were stopped it may have applied what others have written since: that is not
+    /// lost. The stand-in has the cut, and nothing of the source beyond it; what a third unit wrote may come here before it comes there.
+    async fn alone(
+        &self,
+        (state, quarantine): (&ControlState, &Quarantine),
+        server: &mut Server,
+        position: &str,
+    ) -> Result<String, ServerError> {
+        let primaries = state.instances.iter().filter(|one| one.group == quarantine.group && one.role == Role::Primary);
+        let mut others: Vec<&Instance> = primaries.filter(|one| one.unit != quarantine.unit).collect();
+        others.sort_by_key(|one| one.unit != quarantine.stand_in);
+        let (mut kept, mut found) = (Vec::new(), position.to_owned());
+        for other in others {
+            kept.push(Server::connect(other, &self.tools.administrator).await?.position().await?);
+            found = match server.family {
+                Family::MariaDb => loss::beyond(position, &kept.join(",")),
+                Family::MySql => server.subtracted(position, &kept.join(",")).await?,
+            };
+            // Mostly nobody but the stand-in has to be asked.
+            if found.is_empty() {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
     async fn keep(&self, state: &ControlState, quarantine: &Quarantine) -> Result<(), ServerError> {
         let account = &self.tools.administrator;
         let lost = Lost::new(state, quarantine.group, quarantine.unit, account);
@@ -77,14 +103,7 @@ impl Mover {
             return Ok(());
         }
         let position = server.position().await?;
-        // Until its channels were stopped it may have applied what the stand-in has written since: that is not lost. The stand-in's position
-        // holds the cut, and nothing of the source beyond it.
-        let Some(stand_in) = state.primary_of(quarantine.stand_in, quarantine.group) else { return Ok(()) };
-        let kept = Server::connect(state.instance(stand_in), account).await?.position().await?;
-        let found = match server.family {
-            Family::MariaDb => loss::beyond(&position, &kept),
-            Family::MySql => server.subtracted(&position, &kept).await?,
-        };
+        let found = self.alone((state, quarantine), &mut server, &position).await?;
         // One that has nothing of its own may follow and be followed: so it is put right.
         if !found.is_empty() && self.lasts(quarantine).await == Some(true) {
             remove_channels(&lost).await;

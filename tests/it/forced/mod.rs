@@ -9,6 +9,7 @@ mod mysql9;
 mod refused;
 mod revived;
 mod several;
+mod third_unit;
 mod under_way;
 mod unfenced;
 
