@@ -17,10 +17,10 @@ use meridian::demo::state_file::{EtcdEntry, State};
 use meridian::demo::world::World;
 use meridian::model::Role;
 use rustix::process::Signal;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream, UdpSocket, tcp};
-use tokio::sync::mpsc;
+use tokio::net::UdpSocket;
 use tokio::time::{Instant, sleep, sleep_until};
+
+use super::relay::relay;
 
 /// The relays, by the port they lead to. They end with the runtime.
 struct Relays {
@@ -174,44 +174,6 @@ impl Relays {
 
     /// A relay that listens at port `here` and leads to `port`.
     async fn from(&self, here: u16, port: u16) -> u16 {
-        let listener = TcpListener::bind(("127.0.0.1", here)).await.unwrap();
-        let relay = listener.local_addr().unwrap().port();
-        let one_way = self.one_way;
-        tokio::spawn(async move {
-            while let Ok((near, _)) = listener.accept().await {
-                tokio::spawn(async move {
-                    let Ok(far) = TcpStream::connect(("127.0.0.1", port)).await else { return };
-                    near.set_nodelay(true).unwrap();
-                    far.set_nodelay(true).unwrap();
-                    let ((from_near, to_near), (from_far, to_far)) = (near.into_split(), far.into_split());
-                    tokio::join!(carry(from_near, to_far, one_way), carry(from_far, to_near, one_way));
-                });
-            }
-        });
-        relay
+        relay(here, port, self.one_way).await
     }
-}
-
-/// Carries what comes, each part of it when it has been under way for long enough.
-async fn carry(mut from: tcp::OwnedReadHalf, mut to: tcp::OwnedWriteHalf, one_way: Duration) {
-    let (sent, mut under_way) = mpsc::channel::<(Instant, Vec<u8>)>(1024);
-    let reading = async move {
-        let mut buffer = vec![0; 64 << 10];
-        while let Ok(count @ 1..) = from.read(&mut buffer).await {
-            if sent.send((Instant::now() + one_way, buffer[..count].to_vec())).await.is_err() {
-                return;
-            }
-        }
-    };
-    let writing = async move {
-        while let Some((due, bytes)) = under_way.recv().await {
-            sleep_until(due).await;
-            if to.write_all(&bytes).await.is_err() {
-                return;
-            }
-        }
-        // The end takes its time, too; what it says when nobody listens any more does not matter.
-        drop(to.shutdown().await);
-    };
-    tokio::join!(reading, writing);
 }

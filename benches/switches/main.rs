@@ -7,6 +7,8 @@
 mod control;
 mod distance;
 mod load;
+#[path = "../../tests/relay/mod.rs"]
+mod relay;
 
 use std::path::Path;
 use std::process::ExitCode;

@@ -64,12 +64,12 @@ const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Loses a unit, and brings it back after `lasts`. Errors: what does not go as it is promised.
 pub async fn lose(world: &World, loss: Loss, lasts: Duration) -> Result<(), String> {
-    let killed = cut_off(world, loss).await;
+    let killed = cut_off(world, loss).await?;
     let began = Instant::now();
     let said = force(world, loss).await?;
     println!("          {:.1} s after {} was lost: {said}", began.elapsed().as_secs_f64(), loss.unit);
     tokio::time::sleep(lasts).await;
-    bring_back(world, loss, killed).await;
+    bring_back(world, loss, killed).await?;
     let (report, difference) = told_loss(world, loss.unit).await?;
     println!("          {} is back in quarantine; lost: {report}", loss.unit);
     let is_lost = !difference.is_empty();
@@ -80,26 +80,26 @@ pub async fn lose(world: &World, loss: Loss, lasts: Duration) -> Result<(), Stri
     rejoin(world, loss).await
 }
 
-async fn cut_off(world: &World, loss: Loss) -> Option<Revived> {
+async fn cut_off(world: &World, loss: Loss) -> Result<Option<Revived>, String> {
     if loss.last_writes != LastWrites::Anybody {
         for (at, from) in channels(loss.unit).into_iter().filter(|(_, from)| *from == loss.unit) {
-            stop_channel(world, at, from, "IO_THREAD").await;
+            stop_channel(world, at, from, "IO_THREAD").await?;
         }
         if loss.last_writes == LastWrites::Nobody {
             let stop = if world.is_mariadb { "STOP SLAVE IO_THREAD" } else { "STOP REPLICA IO_THREAD" };
             let stop = stop.replace("SLAVE", "SLAVE 'from_primary'");
-            world.run_at(loss.unit, Role::Replica, &[stop]).await.unwrap();
+            world.run_at(loss.unit, Role::Replica, &[stop]).await?;
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
     match loss.how {
-        How::Killed => Some(Revived::kill(&world.directory_of(loss.unit)).await),
+        How::Killed => Ok(Some(world.kill_primary(loss.unit).await)),
         How::SplitOff => {
             world.split(loss.unit);
             for (at, from) in channels(loss.unit) {
-                stop_channel(world, at, from, "IO_THREAD").await;
+                stop_channel(world, at, from, "IO_THREAD").await?;
             }
-            None
+            Ok(None)
         }
     }
 }
@@ -135,7 +135,7 @@ async fn force(world: &World, loss: Loss) -> Result<String, String> {
     Err(format!("{} is not left behind within {PATIENCE:?}: {told:#?}", loss.unit))
 }
 
-async fn bring_back(world: &World, loss: Loss, killed: Option<Revived>) {
+async fn bring_back(world: &World, loss: Loss, killed: Option<Revived>) -> Result<(), String> {
     match (killed, loss.rejoin) {
         (Some(mut killed), rejoin) => {
             match rejoin {
@@ -143,18 +143,19 @@ async fn bring_back(world: &World, loss: Loss, killed: Option<Revived>) {
                 Rejoin::Undo if world.is_mariadb => killed.start_with(&["--read-only=ON", "--skip-slave-start=ON"]),
                 Rejoin::Undo => killed.start_with(&["--super-read-only=ON", "--skip-replica-start=ON"]),
             }
-            world.revived.lock().unwrap().push(killed);
+            world.keep_revived(loss.unit, killed);
         }
         (None, rejoin) => {
             (0..NODES).for_each(|node| world.network.heal(node).unwrap());
             for (at, from) in channels(loss.unit) {
                 // Nobody has a channel from it any more.
                 if at == loss.unit && rejoin == Rejoin::Clone {
-                    start_channel(world, at, from).await;
+                    start_channel(world, at, from).await?;
                 }
             }
         }
     }
+    Ok(())
 }
 
 /// What is said to be lost, and what is: once it is closed neither changes any more.

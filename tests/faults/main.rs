@@ -5,6 +5,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod binlog;
+mod clocks;
+mod disks;
 mod gtids;
 mod left_behind;
 mod load;
@@ -12,6 +14,8 @@ mod network;
 mod operator;
 mod oracle;
 mod put_right;
+#[path = "../relay/mod.rs"]
+mod relay;
 #[path = "../it/forced/revived.rs"]
 mod revived;
 mod schedule;
@@ -23,6 +27,8 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use meridian::demo::template::Servers;
+use rustix::process::Signal;
+use tokio::signal::unix::{SignalKind, signal};
 
 use binlog::Change;
 use gtids::Gtid;
@@ -34,6 +40,9 @@ use world::{NODES, UNITS, World};
 
 /// What a group's fence can be that nodes share.
 const FENCES: [&str; 3] = ["connection", "row", "row+lease"];
+
+/// What the units may be apart, in milliseconds there and back.
+const ROUND_TRIPS: [u64; 3] = [0, 10, 30];
 
 /// Real faults under load.
 #[derive(Debug, Parser)]
@@ -50,6 +59,9 @@ struct Options {
     /// The group's fence; drawn from the seed where it is not given (on Oracle MySQL "connection": its servers here do not tell who holds a row)
     #[arg(long, value_parser = FENCES)]
     fence: Option<String>,
+    /// The round trip between the units, in milliseconds; drawn from the seed where it is not given
+    #[arg(long)]
+    rtt: Option<u64>,
     /// Keep the files, and tell where they are
     #[arg(long)]
     keep: bool,
@@ -60,6 +72,8 @@ struct Options {
 
 fn main() -> ExitCode {
     let options = Options::parse();
+    // Whoever began it may be ended alone, as cargo is.
+    rustix::process::set_parent_process_death_signal(Some(Signal::TERM)).unwrap();
     if !options.names.is_empty() && !options.names.iter().any(|name| "faults".contains(name.as_str())) {
         return ExitCode::SUCCESS;
     }
@@ -77,7 +91,8 @@ fn main() -> ExitCode {
     let seed = options.seed.unwrap_or_else(|| rand::random_range(1..1_000_000));
     let drawn = if options.mysql { FENCES[0] } else { FENCES[seed as usize % FENCES.len()] };
     let fence = options.fence.as_deref().unwrap_or(drawn).to_owned();
-    println!("faults for {} s from seed {seed}, fence = \"{fence}\"", options.seconds);
+    let rtt = options.rtt.unwrap_or(ROUND_TRIPS[seed as usize / FENCES.len() % ROUND_TRIPS.len()]);
+    println!("faults for {} s from seed {seed}, fence = \"{fence}\", {rtt} ms between units", options.seconds);
     let place = tempfile::Builder::new().prefix("meridian-faults-").tempdir().unwrap();
     let open = std::os::unix::fs::PermissionsExt::from_mode(0o711);
     std::fs::set_permissions(place.path(), open).unwrap();
@@ -86,13 +101,14 @@ fn main() -> ExitCode {
     let servers = if options.mysql { Servers::Mysql(None) } else { Servers::MariaDb };
     let faults = runtime.block_on(async {
         let running = async {
-            let world = Arc::new(World::start(network, &directory, servers, &fence).await?);
+            let round_trip = Duration::from_millis(rtt);
+            let world = Arc::new(World::start(network, &directory, servers, &fence, round_trip).await?);
             Ok::<_, String>(run(&world, seed, options.seconds).await)
         };
         // What was made is removed in any case.
         tokio::select! {
             ended = running => ended,
-            _ = tokio::signal::ctrl_c() => Err("interrupted".to_owned()),
+            () = asked_to_end() => Err("interrupted".to_owned()),
         }
     });
     if options.keep {
@@ -108,7 +124,7 @@ fn main() -> ExitCode {
         Ok(faults) => {
             faults.iter().take(40).for_each(|fault| println!("FAULT: {fault}"));
             println!(
-                "{} faults; the same faults are made by --seed {seed} --seconds {} --fence {fence}",
+                "{} faults; the same faults are made by --seed {seed} --seconds {} --fence {fence} --rtt {rtt}",
                 faults.len(),
                 options.seconds
             );
@@ -118,6 +134,14 @@ fn main() -> ExitCode {
             println!("the run came to nothing: {error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+async fn asked_to_end() {
+    let mut terminated = signal(SignalKind::terminate()).unwrap();
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted.unwrap(),
+        _ = terminated.recv() => {}
     }
 }
 

@@ -74,6 +74,16 @@ impl Network {
         format!("mrd{}n{node}", self.number)
     }
 
+    /// Leads what these nodes send to a port of the servers, and what the servers themselves do, through the relay that listens at another.
+    pub fn lead_through(&self, relay: u16, port: u16, nodes: &[usize]) -> Result<(), String> {
+        let (bridge, gateway) = (self.bridge(), self.gateway());
+        let from = nodes.iter().map(|node| self.address(*node)).collect::<Vec<_>>().join(", ");
+        let to = format!("ip daddr {gateway} tcp dport {port} dnat to 127.0.0.1:{relay}");
+        // Ahead of what leads everything else straight on.
+        run("nft", &format!("insert rule ip {bridge} pre iifname {bridge} ip saddr {{ {from} }} {to}"))?;
+        run("nft", &format!("insert rule ip {bridge} out {to}"))
+    }
+
     /// Loses what goes between a node and these ports of the servers.
     pub fn cut(&self, node: usize, ports: &[u16], direction: Direction) -> Result<(), String> {
         let ports = ports.iter().map(u16::to_string).collect::<Vec<_>>().join(", ");
@@ -110,6 +120,8 @@ impl Network {
 impl Drop for Network {
     fn drop(&mut self) {
         for node in 0..self.nodes {
+            // First, because it goes with its namespace only by and by, and the next run would find its name taken.
+            let _ = run("ip", &format!("link del v{}", self.namespace(node)));
             let _ = run("ip", &format!("netns del {}", self.namespace(node)));
         }
         let _ = run("nft", &format!("delete table ip {}", self.bridge()));

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::left_behind::{self, How, LastWrites, Loss, Rejoin, channels};
 use super::network::Direction;
-use super::world::{NODES, UNITS, World};
+use super::world::{NODES, SMALL_MEMBER, SMALL_UNIT, UNITS, World};
 
 /// Something that breaks.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +36,12 @@ pub enum Fault {
     Split(&'static str),
     /// A unit's primary receives, or applies, nothing of another.
     StopReplication { at: &'static str, from: &'static str, thread: &'static str },
+    /// The disk of [`SMALL_UNIT`]'s primary is full; then there is room again, and whoever looks after it starts the server anew.
+    FillPrimary,
+    /// The disk of [`SMALL_MEMBER`] is full, and so on.
+    FillEtcd,
+    /// A node's wall clock is wrong by so many seconds.
+    SetClock(usize, i64),
     /// A unit is lost, left behind by force, and takes part again.
     Lose(Loss),
 }
@@ -68,7 +74,7 @@ pub fn draw(seed: u64, seconds: u64) -> Vec<Planned> {
         let direction = *[Direction::Out, Direction::In, Direction::Both].choose(&mut chance).unwrap();
         let member = chance.random_bool(0.5).then(|| chance.random_range(0..3));
         let unit = *UNITS.choose(&mut chance).unwrap();
-        let fault = match chance.random_range(0..10) {
+        let fault = match chance.random_range(0..13) {
             _ if at >= loses_at => {
                 loses_at = at + BETWEEN_LOSSES;
                 Fault::Lose(draw_loss(&mut chance, unit))
@@ -81,6 +87,9 @@ pub fn draw(seed: u64, seconds: u64) -> Vec<Planned> {
             6 => Fault::CutUnit(node, unit, direction),
             7 => Fault::Isolate(node),
             8 => Fault::Split(unit),
+            9 => Fault::FillPrimary,
+            10 => Fault::FillEtcd,
+            11 => Fault::SetClock(node, chance.random_range(-7200..7200)),
             _ => {
                 let others: Vec<&str> = UNITS.into_iter().filter(|other| *other != unit).collect();
                 let thread = *["SQL_THREAD", "IO_THREAD"].choose(&mut chance).unwrap();
@@ -138,9 +147,10 @@ impl Places {
             | Fault::PauseNode(node)
             | Fault::CutEtcd(node, _)
             | Fault::CutUnit(node, ..)
-            | Fault::Isolate(node) => vec![&self.nodes[node]],
-            Fault::KillEtcd(_) | Fault::PauseEtcd(_) => vec![&self.etcd],
-            Fault::StopReplication { .. } => vec![&self.replication],
+            | Fault::Isolate(node)
+            | Fault::SetClock(node, _) => vec![&self.nodes[node]],
+            Fault::KillEtcd(_) | Fault::PauseEtcd(_) | Fault::FillEtcd => vec![&self.etcd],
+            Fault::StopReplication { .. } | Fault::FillPrimary => vec![&self.replication],
             Fault::Lose(Loss { how: How::Killed, .. }) => vec![&self.replication],
             // Every node is on one of its sides.
             Fault::Split(_) | Fault::Lose(Loss { how: How::SplitOff, .. }) => {
@@ -195,44 +205,76 @@ async fn break_and_heal(world: &World, Planned { fault, lasts, .. }: Planned) ->
             world.network.heal(node).unwrap();
         }
         Fault::StopReplication { at, from, thread } => {
-            stop_channel(world, at, from, thread).await;
+            stop_channel(world, at, from, thread).await?;
             tokio::time::sleep(lasts).await;
-            start_channel(world, at, from).await;
+            start_channel(world, at, from).await?;
         }
         Fault::Split(unit) => {
             world.split(unit);
             for (at, from) in channels(unit) {
-                stop_channel(world, at, from, "IO_THREAD").await;
+                stop_channel(world, at, from, "IO_THREAD").await?;
             }
             tokio::time::sleep(lasts).await;
             for node in 0..NODES {
                 world.network.heal(node).unwrap();
             }
             for (at, from) in channels(unit) {
-                start_channel(world, at, from).await;
+                start_channel(world, at, from).await?;
             }
+        }
+        Fault::FillPrimary => return fill_primary(world, lasts).await,
+        Fault::FillEtcd => {
+            let Some(disks) = &world.disks else { return Ok(()) };
+            disks.etcd.fill();
+            tokio::time::sleep(lasts).await;
+            disks.etcd.free();
+            // It may have ended by itself.
+            let mut etcd = world.etcd.lock().await;
+            etcd.kill(SMALL_MEMBER);
+            etcd.restart(SMALL_MEMBER).unwrap();
+        }
+        Fault::SetClock(node, seconds) => {
+            world.clocks.set(node, seconds);
+            tokio::time::sleep(lasts).await;
+            world.clocks.set(node, 0);
         }
         Fault::Lose(loss) => return left_behind::lose(world, loss, lasts).await,
     }
     Ok(())
 }
 
-/// Stops a thread of a channel.
-pub async fn stop_channel(world: &World, at: &str, from: &str, thread: &str) {
+/// A server waits for room and looks for it once a minute only; killed, it finds it at once.
+async fn fill_primary(world: &World, lasts: Duration) -> Result<(), String> {
+    let Some(disks) = &world.disks else { return Ok(()) };
+    disks.primary.fill();
+    tokio::time::sleep(lasts).await;
+    disks.primary.free();
+    let mut killed = world.kill_primary(SMALL_UNIT).await;
+    // It may have been started otherwise after it was left behind.
+    killed.start_with(match world.is_mariadb {
+        true => &["--read-only=OFF", "--skip-slave-start=OFF"],
+        false => &["--super-read-only=OFF", "--read-only=OFF", "--skip-replica-start=OFF"],
+    });
+    world.keep_revived(SMALL_UNIT, killed);
+    world.wait_for_primary(SMALL_UNIT).await
+}
+
+/// Stops a thread of a channel. Errors: the server's.
+pub async fn stop_channel(world: &World, at: &str, from: &str, thread: &str) -> Result<(), String> {
     let stop = match world.is_mariadb {
         true => format!("STOP SLAVE 'from_{from}' {thread}"),
         false => format!("STOP REPLICA {thread} FOR CHANNEL 'from_{from}'"),
     };
-    world.run(at, &[&stop]).await.unwrap();
+    world.run(at, &[&stop]).await
 }
 
-/// Starts a channel.
-pub async fn start_channel(world: &World, at: &str, from: &str) {
+/// Starts a channel. Errors: the server's.
+pub async fn start_channel(world: &World, at: &str, from: &str) -> Result<(), String> {
     let start = match world.is_mariadb {
         true => format!("START SLAVE 'from_{from}'"),
         false => format!("START REPLICA FOR CHANNEL 'from_{from}'"),
     };
-    world.run(at, &[&start]).await.unwrap();
+    world.run(at, &[&start]).await
 }
 
 async fn member_of(world: &World, member: Option<usize>) -> usize {

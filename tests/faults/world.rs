@@ -1,5 +1,6 @@
 //! Three units with two nodes each, an etcd of three members, and the databases: everything real, each node in its own network namespace.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -19,9 +20,12 @@ use mysql_async::{Conn, OptsBuilder, Row, Value};
 use rustix::process::{Pid, Signal};
 use tokio::sync::Mutex;
 
+use super::clocks::Clocks;
+use super::disks::Disk;
 use super::gtids::Origins;
 use super::left_behind::LeftBehind;
 use super::network::{Direction, Network};
+use super::relay::relay;
 use super::revived::Revived;
 
 /// The units, the center first.
@@ -62,13 +66,35 @@ pub struct World {
     pub origins: Origins,
     /// What forced changes left behind, one after another.
     pub left_behind: std::sync::Mutex<Vec<LeftBehind>>,
-    /// Servers that were killed, and run again.
-    pub revived: std::sync::Mutex<Vec<Revived>>,
+    /// Primaries that were killed and run again, by unit.
+    revived: std::sync::Mutex<BTreeMap<&'static str, Revived>>,
+    /// The nodes' clocks.
+    pub clocks: Clocks,
+    /// What [`SMALL_UNIT`]'s primary and [`SMALL_MEMBER`] write to; `None` where nothing can be mounted.
+    pub disks: Option<Disks>,
 }
+
+/// The small disks.
+pub struct Disks {
+    pub primary: Disk,
+    pub etcd: Disk,
+}
+
+/// Whose primary keeps its files on a small disk.
+pub const SMALL_UNIT: &str = "sh";
+
+/// The member of etcd that does.
+pub const SMALL_MEMBER: usize = 2;
 
 impl World {
     /// Starts everything in `directory`, the group with this `fence`. Errors: what did not start.
-    pub async fn start(network: Network, directory: &Path, servers: Servers, fence: &str) -> Result<World, String> {
+    pub async fn start(
+        network: Network,
+        directory: &Path,
+        servers: Servers,
+        fence: &str,
+        round_trip: Duration,
+    ) -> Result<World, String> {
         let told = |error: meridian::demo::DemoError| error.to_string();
         let is_mariadb = servers == Servers::MariaDb;
         let unit = |(number, name)| UnitLayout { name, number, mysql_port: 0, console_port: 0 };
@@ -84,7 +110,7 @@ impl World {
         let etcd_ports = etcd.members().map(|(_, port)| port).collect();
         let ports = state.instances.iter().map(|instance| (instance.unit.clone(), instance.port)).collect();
         let origins = Origins::of(&databases, is_mariadb).await?;
-        let world = World {
+        let mut world = World {
             network,
             databases,
             etcd: Mutex::new(etcd),
@@ -97,7 +123,13 @@ impl World {
             origins,
             left_behind: std::sync::Mutex::default(),
             revived: std::sync::Mutex::default(),
+            clocks: Clocks::new(directory),
+            disks: None,
         };
+        world.disks = world.make_disks().await.inspect_err(|why| println!("NOT CHECKED: full disks: {why}")).ok();
+        if !round_trip.is_zero() {
+            world.put_apart(round_trip / 2).await?;
+        }
         for unit in UNITS {
             for other in UNITS.into_iter().filter(|other| *other != unit) {
                 world.turn(unit, Role::Primary, &channel_from(other), other).await?;
@@ -114,11 +146,65 @@ impl World {
         Ok(world)
     }
 
+    /// Moves what may fill to disks of its own, while nobody uses it.
+    async fn make_disks(&self) -> Result<Disks, String> {
+        let mut killed = self.kill_primary(SMALL_UNIT).await;
+        let primary = Disk::under(&self.directory_of(SMALL_UNIT).join("data"));
+        killed.start();
+        self.keep_revived(SMALL_UNIT, killed);
+        self.wait_for_primary(SMALL_UNIT).await?;
+        let told = |error: meridian::demo::DemoError| error.to_string();
+        let mut members = self.etcd.lock().await;
+        members.kill(SMALL_MEMBER);
+        let etcd = Disk::under(&self.directory.join(format!("etcd-{}", SMALL_MEMBER + 1)));
+        members.restart(SMALL_MEMBER).map_err(told)?;
+        members.wait_for(SMALL_MEMBER).await.map_err(told)?;
+        Ok(Disks { primary: primary?, etcd: etcd? })
+    }
+
+    /// Puts the units this far from each other, one way. A member of etcd stands in each; a primary's own replica is as far from it as the others.
+    async fn put_apart(&self, one_way: Duration) -> Result<(), String> {
+        let members = self.etcd_ports.iter().zip(UNITS).map(|(port, unit)| (unit.to_owned(), *port));
+        for (unit, port) in self.ports.iter().cloned().chain(members) {
+            let relay = relay(0, port, one_way).await;
+            let far: Vec<usize> = (0..NODES).filter(|node| World::unit_of(*node) != unit).collect();
+            self.network.lead_through(relay, port, &far)?;
+        }
+        Ok(())
+    }
+
+    /// Kills a unit's primary as a power cut would.
+    pub async fn kill_primary(&self, unit: &'static str) -> Revived {
+        let killed = Revived::kill(&self.directory_of(unit)).await;
+        // Whoever was started in its stead before; MySQL takes one that nobody waited for to be alive.
+        drop(self.revived.lock().unwrap().remove(unit));
+        killed
+    }
+
+    /// Keeps one that was started again.
+    pub fn keep_revived(&self, unit: &'static str, started: Revived) {
+        self.revived.lock().unwrap().insert(unit, started);
+    }
+
+    /// Waits until a unit's primary answers. Errors: it does not within a minute.
+    pub async fn wait_for_primary(&self, unit: &str) -> Result<(), String> {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while let Err(error) = self.run(unit, &["DO 1"]).await {
+            if Instant::now() > deadline {
+                return Err(format!("the primary of {unit} does not answer: {error}"));
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Ok(())
+    }
+
     /// Starts a node that does not run.
     pub fn start_node(&self, node: usize) {
         let log = File::options().append(true).create(true).open(self.log_of(node)).unwrap();
         let child = Command::new("ip")
-            .args(["netns", "exec", &self.network.namespace(node), env!("CARGO_BIN_EXE_meridian"), "serve", "--config"])
+            .args(["netns", "exec", &self.network.namespace(node)])
+            .args(self.clocks.of(node))
+            .args([env!("CARGO_BIN_EXE_meridian"), "serve", "--config"])
             .arg(self.directory.join(format!("n{node}")).join("meridian.toml"))
             .env("MERIDIAN_LOG", "info")
             .stdin(Stdio::null())
