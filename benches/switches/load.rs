@@ -9,6 +9,9 @@ use meridian::demo::state_file::{NodeEntry, State};
 use mysql_async::prelude::Queryable;
 use tokio::task::JoinSet;
 
+/// Half of all shards, and of the writes.
+pub const MOVE_SHARDS: &str = "MOVE SHARDS 0-4999";
+
 /// One write.
 #[derive(Clone, Debug)]
 pub struct Written {
@@ -34,6 +37,7 @@ impl Load {
         let mut tasks = JoinSet::new();
         let interval = Duration::from_secs_f64(writers as f64 / rate as f64);
         let begin = Instant::now() + Duration::from_millis(500);
+        let nodes_in_turn = nodes.len();
         for number in 0..writers {
             let node = nodes[number % nodes.len()];
             let mut client =
@@ -46,7 +50,14 @@ impl Load {
                     if stop.load(Ordering::SeqCst) {
                         return;
                     }
-                    let insert = format!("INSERT INTO product (name) VALUES ('switches {number} {count}')");
+                    // Whoever is at one node writes in both: those of each node come one after the other.
+                    let insert = match number / nodes_in_turn % 2 {
+                        0 => format!("INSERT INTO product (name) VALUES ('switches {number} {count}')"),
+                        _ => {
+                            let user = (number * 37 + count) % 5000;
+                            format!("INSERT INTO orders (user_id, item) VALUES ({user}, 'switches {number} {count}')")
+                        }
+                    };
                     let error = client.query_drop(insert).await.err().map(|error| error.to_string());
                     written.lock().unwrap().push(Written { due, took: due.elapsed(), error });
                     due += interval;

@@ -1,4 +1,4 @@
-//! Planned switches under load, with everything real: four nodes on an etcd of three members, two units of databases with replication. Prints
+//! Planned switches and moves under load, with everything real: four nodes on an etcd of three members, two units of databases with replication. Prints
 //! what applications noticed, and fails if anybody was told an error or if a row is lost or doubled.
 //!
 //! It is open loop: each write has its moment, and waits count from there. Start at `measure`.
@@ -29,10 +29,10 @@ use rustix::process::Signal;
 
 use load::{Load, Written};
 
-/// Planned switches under load.
+/// Planned switches and moves under load.
 #[derive(Debug, Parser)]
 struct Options {
-    /// How many switches
+    /// How many switches of the Global Zone and moves of half of all shards, in turns
     #[arg(long, default_value_t = 50)]
     switches: usize,
     /// Writes in a second, over all nodes
@@ -122,9 +122,12 @@ async fn switches(options: &Options, state: &State, world: &World) -> Result<(),
     tokio::time::sleep(Duration::from_secs(2)).await;
     println!("\n{} switches at {} writes/s over {} nodes", options.switches, options.rate, serving.len());
     let mut figures = Figures::default();
+    // What moves, and who has it: in turns, each to and fro.
+    let mut moving = [("SWITCH GLOBAL ZONE", "hz"), (load::MOVE_SHARDS, "hz")];
     for round in 0..options.switches {
         // One that was not made is asked for again.
-        let (source, target) = if (round - figures.not_made) % 2 == 0 { ("hz", "bj") } else { ("bj", "hz") };
+        let (what, owner) = &mut moving[(round - figures.not_made) % 2];
+        let (source, target) = if *owner == "hz" { ("hz", "bj") } else { ("bj", "hz") };
         // Over a distance one asks where it is shortest to what has to be asked.
         let near = |node: &&&NodeEntry| options.rtt == 0 || node.unit == source;
         let askable: Vec<&&NodeEntry> = serving.iter().filter(near).collect();
@@ -135,8 +138,7 @@ async fn switches(options: &Options, state: &State, world: &World) -> Result<(),
         }
         let mut console = log_in(asked.console_port, CONSOLE_USER, CONSOLE_PASSWORD, None).await.unwrap();
         let began = Instant::now();
-        let answer: Result<Option<(String, u64)>, _> =
-            console.query_first(format!("SWITCH GLOBAL ZONE TO '{target}'")).await;
+        let answer: Result<Option<(String, u64)>, _> = console.query_first(format!("{what} TO '{target}'")).await;
         let ended = Instant::now();
         if let Some(node) = stopped {
             signal(node, Signal::CONT);
@@ -152,6 +154,7 @@ async fn switches(options: &Options, state: &State, world: &World) -> Result<(),
                 continue;
             }
         };
+        *owner = target;
         figures.closed.push(milliseconds_in(&answer).ok_or(format!("switch {round}: {answer}"))?);
         tokio::time::sleep(Duration::from_millis(options.pause)).await;
         let slowest = load.slowest(began, ended);
@@ -219,8 +222,9 @@ async fn verdict(
 
 async fn rows_in(state: &State, world: &World, unit: &str) -> (u64, u64) {
     let query = format!(
-        "SELECT CONCAT(COUNT(*), ' ', COUNT(DISTINCT name)) FROM {}.product WHERE name LIKE 'switches %'",
-        state.schema
+        "SELECT CONCAT(COUNT(*), ' ', COUNT(DISTINCT name)) FROM (SELECT name FROM {schema}.product UNION ALL \
+         SELECT item FROM {schema}.orders) AS written WHERE name LIKE 'switches %'",
+        schema = state.schema
     );
     let root = world.instance(unit, Role::Primary).unwrap().root();
     let rows = root.value(&query).await.unwrap().unwrap();
