@@ -8,6 +8,7 @@ use mysql_async::prelude::Queryable;
 
 use super::health::is_mariadb;
 use super::probe::{ProbeAccount, ProbeError, connect, in_time};
+use super::rounds::Rounds;
 use crate::backend::gauge::InstanceGauge;
 use crate::control::Snapshots;
 use crate::model::{Instance, InstanceId, Position, Role};
@@ -22,16 +23,11 @@ pub async fn watch_acknowledged(
     snapshots: Arc<Snapshots>,
     gauge: Arc<InstanceGauge>,
     account: ProbeAccount,
-    mut shutdown: Shutdown,
+    shutdown: Shutdown,
 ) {
     let mut connection = None;
-    let mut tick = tokio::time::interval(INTERVAL);
-    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            _ = tick.tick() => {}
-            () = shutdown.told() => return,
-        }
+    let mut rounds = Rounds::every(INTERVAL, shutdown);
+    while rounds.next().await {
         let state = Arc::clone(&snapshots.load().state);
         let asked = state.instance(instance);
         if asked.role != Role::Primary || !gauge.acknowledged.is_behind() {

@@ -5,20 +5,16 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
+use super::rounds::Rounds;
 use crate::control::{Snapshots, past};
 use crate::model::{Forbid, ForbidScope};
 use crate::shutdown::Shutdown;
 
 /// Looks until shutdown for forbids that have been standing for `at_most`, and tells of each once in so long.
-pub async fn watch_forbids(snapshots: Arc<Snapshots>, at_most: Duration, mut shutdown: Shutdown) {
+pub async fn watch_forbids(snapshots: Arc<Snapshots>, at_most: Duration, shutdown: Shutdown) {
     let mut told: Vec<(ForbidScope, Instant)> = Vec::new();
-    let mut tick = tokio::time::interval(look(at_most));
-    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            _ = tick.tick() => {}
-            () = shutdown.told() => return,
-        }
+    let mut rounds = Rounds::every(look(at_most), shutdown);
+    while rounds.next().await {
         let state = Arc::clone(&snapshots.load().state);
         told.retain(|(scope, at)| at.elapsed() < at_most && state.forbids.iter().any(|forbid| forbid.scope == *scope));
         for Forbid { scope, reason, by, at, .. } in &state.forbids {

@@ -7,6 +7,7 @@ use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Row};
 
 use super::probe::{ProbeAccount, ProbeError, connect, in_time};
+use super::rounds::Rounds;
 use crate::control::Snapshots;
 use crate::model::{Health, Instance, InstanceId, Link, Observations, Role};
 use crate::shutdown::Shutdown;
@@ -48,18 +49,13 @@ pub async fn watch_health(
     snapshots: Arc<Snapshots>,
     board: Arc<Board>,
     account: ProbeAccount,
-    mut shutdown: Shutdown,
+    shutdown: Shutdown,
 ) {
     let description = snapshots.load().state.instance(instance).clone();
     let mut connection = None;
     let mut judgement = Judgement::default();
-    let mut tick = tokio::time::interval(INTERVAL);
-    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            _ = tick.tick() => {}
-            () = shutdown.told() => return,
-        }
+    let mut rounds = Rounds::every(INTERVAL, shutdown);
+    while rounds.next().await {
         let found = match probe(&description, &account, &mut connection).await {
             Ok(found) => found,
             // A primary that answers with an error answers. (A replica that does not say how it replicates is not trusted.)

@@ -15,6 +15,7 @@ use tokio::time::{Instant, timeout};
 use super::health::{Board, is_mariadb, replicates};
 use super::lag_judge::LagJudge;
 use super::probe::{ProbeAccount, ProbeError, connect, in_time};
+use super::rounds::Rounds;
 use crate::control::Snapshots;
 use crate::model::{ControlState, Instance, InstanceId, Lag, LagStanding, Link, Position, Role};
 use crate::shutdown::Shutdown;
@@ -43,18 +44,13 @@ struct Sample {
 }
 
 /// Measures until shutdown, and publishes.
-pub async fn watch_lag(snapshots: Arc<Snapshots>, board: Arc<Board>, account: ProbeAccount, mut shutdown: Shutdown) {
+pub async fn watch_lag(snapshots: Arc<Snapshots>, board: Arc<Board>, account: ProbeAccount, shutdown: Shutdown) {
     let state = Arc::clone(&snapshots.load().state);
     let mut connections: Vec<Option<Conn>> = state.instances.iter().map(|_| None).collect();
     let mut histories: Vec<VecDeque<(Instant, Position)>> = vec![VecDeque::new(); state.instances.len()];
     let mut judges = Judges::default();
-    let mut tick = tokio::time::interval(INTERVAL);
-    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            _ = tick.tick() => {}
-            () = shutdown.told() => return,
-        }
+    let mut rounds = Rounds::every(INTERVAL, shutdown);
+    while rounds.next().await {
         let state = Arc::clone(&snapshots.load().state);
         let mut asked = JoinSet::new();
         for (index, instance) in state.instances.iter().enumerate().take(connections.len()) {

@@ -12,6 +12,7 @@ mod lag_judge;
 pub mod mappings;
 pub mod precheck;
 pub mod probe;
+mod rounds;
 
 pub use acknowledged::watch_acknowledged;
 pub use catalog::watch_catalog;

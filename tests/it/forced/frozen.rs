@@ -3,25 +3,16 @@
 use std::path::Path;
 use std::time::Duration;
 
-use meridian::demo::schema::{ADMINISTRATOR_PASSWORD, ADMINISTRATOR_USER};
 use meridian::model::Role;
 use mysql_async::prelude::Queryable;
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::administering;
 use crate::scenarios::expect::{error_of, rows, until};
-use crate::scenarios::node::{Node, Setup};
+use crate::scenarios::node::Node;
 use crate::scenarios::world::Databases;
 
 const MOVES: &str = "[moves]\ndrain_deadline = \"300ms\"\nend_deadline = \"1s\"\ncatch_up_deadline = \"20s\"\n";
-
-fn setup(databases: &Databases) -> Setup {
-    let mut setup = Setup::shared(databases);
-    setup.limits = MOVES.to_owned();
-    setup.backend = format!(
-        "administrator_user = \"{ADMINISTRATOR_USER}\"\nadministrator_password = \"{ADMINISTRATOR_PASSWORD}\"\n"
-    );
-    setup
-}
 
 #[tokio::test]
 async fn a_frozen_source_is_left_behind_only_when_something_proves_that_nobody_can_write_there() {
@@ -32,7 +23,7 @@ async fn a_frozen_source_is_left_behind_only_when_something_proves_that_nobody_c
     // Somebody has to allow it first.
     let allowed = pid_file.with_file_name("may-be-fenced");
     let command = format!("test -e {} && kill -9 $(cat {})", allowed.display(), pid_file.display());
-    let mut setup = setup(databases);
+    let mut setup = administering(databases, MOVES);
     setup.limits = format!("{MOVES}fencing_command = [\"/bin/sh\", \"-c\", \"{command}\"]\n");
     let node = Node::start(setup).await;
     let (mut console, mut client) = (node.console("bj").await, node.client("hz").await);

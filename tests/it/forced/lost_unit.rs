@@ -3,29 +3,19 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use meridian::demo::schema::{ADMINISTRATOR_PASSWORD, ADMINISTRATOR_USER};
 use meridian::model::Role;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, OptsBuilder};
 
-use super::Revived;
+use super::{Revived, administering};
 use crate::scenarios::expect::{error_of, rows, until, value};
-use crate::scenarios::node::{Node, Setup};
+use crate::scenarios::node::Node;
 use crate::scenarios::world::{APP, Databases};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Short enough for a test that wants to be refused, long enough for a loaded machine to feed a target.
 const MOVES: &str = "[moves]\ndrain_deadline = \"1s\"\nend_deadline = \"2s\"\ncatch_up_deadline = \"20s\"\n";
-
-fn setup(databases: &Databases) -> Setup {
-    let mut setup = Setup::shared(databases);
-    setup.limits = MOVES.to_owned();
-    setup.backend = format!(
-        "administrator_user = \"{ADMINISTRATOR_USER}\"\nadministrator_password = \"{ADMINISTRATOR_PASSWORD}\"\n"
-    );
-    setup
-}
 
 fn data_directory(databases: &Databases, unit: &str) -> PathBuf {
     let log = databases.general_log(unit, Role::Primary);
@@ -49,7 +39,7 @@ async fn arrived(databases: &Databases, unit: &str, role: Role, item: &str) {
 #[tokio::test]
 async fn e3_g2_g3_a_lost_unit_is_left_behind_by_force_its_loss_is_told_exactly_and_it_takes_part_again() {
     let databases = Databases::own().await;
-    let node = Node::start(setup(databases)).await;
+    let node = Node::start(administering(databases, MOVES)).await;
     let (mut console, mut client) = (node.console("bj").await, node.client("hz").await);
     let force = "FORCE UNIT 'hz' TO 'bj' REASON 'its room is on fire'";
 

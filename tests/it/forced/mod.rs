@@ -13,4 +13,19 @@ mod third_unit;
 mod under_way;
 mod unfenced;
 
+use meridian::demo::schema::{ADMINISTRATOR_PASSWORD, ADMINISTRATOR_USER};
+
 pub use revived::Revived;
+
+use crate::scenarios::node::Setup;
+use crate::scenarios::world::Databases;
+
+/// A node that may administer replication, with these settings in `[moves]`.
+pub fn administering(databases: &Databases, moves: &str) -> Setup {
+    let mut setup = Setup::shared(databases);
+    setup.limits = moves.to_owned();
+    setup.backend = format!(
+        "administrator_user = \"{ADMINISTRATOR_USER}\"\nadministrator_password = \"{ADMINISTRATOR_PASSWORD}\"\n"
+    );
+    setup
+}

@@ -4,13 +4,12 @@
 use std::path::Path;
 use std::time::Duration;
 
-use meridian::demo::schema::{ADMINISTRATOR_PASSWORD, ADMINISTRATOR_USER};
 use meridian::model::Role;
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::Revived;
+use super::{Revived, administering};
 use crate::failures::program::Program;
 use crate::nodes::{nodes_shown, shows_nodes};
 use crate::scenarios::expect::{error_of, rows, until};
@@ -23,18 +22,9 @@ const MOVES: &str = "[moves]\nacknowledge_deadline = \"200ms\"\ndrain_deadline =
                      silence_deadline = \"1s\"\ncatch_up_deadline = \"20s\"\n";
 const FORCE: &str = "FORCE UNIT 'hz' TO 'bj' REASON 'lost'";
 
-fn setup(databases: &Databases) -> Setup {
-    let mut setup = Setup::shared(databases);
-    setup.limits = MOVES.to_owned();
-    setup.backend = format!(
-        "administrator_user = \"{ADMINISTRATOR_USER}\"\nadministrator_password = \"{ADMINISTRATOR_PASSWORD}\"\n"
-    );
-    setup
-}
-
 /// One of several nodes.
 fn member(databases: &Databases, servers: &EtcdServers, number: u8, lease: &str) -> Setup {
-    let mut setup = setup(databases);
+    let mut setup = administering(databases, MOVES);
     setup.node = (format!("n{number}"), number);
     setup.sections = servers.control(&format!("lease = \"{lease}\""));
     setup
@@ -48,7 +38,7 @@ fn directory(databases: &Databases) -> &Path {
 #[tokio::test]
 async fn a_target_without_a_channel_to_get_the_last_writes_by_is_refused_until_it_has_one() {
     let databases = Databases::own().await;
-    let node = Node::start(setup(databases)).await;
+    let node = Node::start(administering(databases, MOVES)).await;
     let (mut console, mut client) = (node.console("bj").await, node.client("hz").await);
     let insert = |item: &str| format!("INSERT INTO orders (user_id, item) VALUES (50, '{item}')");
     let count = |item: &str| format!("SELECT COUNT(*) FROM shop.orders WHERE item = '{item}'");

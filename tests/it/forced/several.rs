@@ -3,12 +3,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use meridian::demo::schema::{ADMINISTRATOR_PASSWORD, ADMINISTRATOR_USER};
 use meridian::model::Role;
 use mysql_async::prelude::Queryable;
 use rustix::process::Signal;
 
-use super::Revived;
+use super::{Revived, administering};
 use crate::failures::program::Program;
 use crate::nodes::shows_nodes;
 use crate::scenarios::expect::{error_of, rows, until};
@@ -22,13 +21,9 @@ const MOVES: &str =
 const FORCE: &str = "FORCE UNIT 'hz' TO 'bj' REASON 'lost'";
 
 fn setup(databases: &Databases, servers: &EtcdServers, number: u8) -> Setup {
-    let mut setup = Setup::shared(databases);
+    let mut setup = administering(databases, MOVES);
     setup.node = (format!("n{number}"), number);
     setup.sections = servers.control("lease = \"60s\"");
-    setup.limits = MOVES.to_owned();
-    setup.backend = format!(
-        "administrator_user = \"{ADMINISTRATOR_USER}\"\nadministrator_password = \"{ADMINISTRATOR_PASSWORD}\"\n"
-    );
     setup
 }
 

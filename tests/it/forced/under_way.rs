@@ -3,14 +3,14 @@
 use std::path::Path;
 use std::time::Duration;
 
-use meridian::demo::schema::{ADMINISTRATOR_PASSWORD, ADMINISTRATOR_USER};
 use meridian::model::Role;
 use mysql_async::prelude::Queryable;
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::administering;
 use crate::moves::{at_step, begin};
 use crate::scenarios::expect::{rows, within};
-use crate::scenarios::node::{Node, Setup};
+use crate::scenarios::node::Node;
 use crate::scenarios::world::Databases;
 
 /// Longer than the test waits for anything.
@@ -22,12 +22,8 @@ async fn a_planned_move_from_a_lost_source_goes_back_and_the_fencing_command_is_
     let log = databases.general_log("hz", Role::Primary);
     let pid_file = log.parent().map(|directory: &Path| directory.join("server.pid")).unwrap();
     let pid: i32 = std::fs::read_to_string(&pid_file).unwrap().trim().parse().unwrap();
-    let mut setup = Setup::shared(databases);
     let fence = format!("kill -9 $(cat {})", pid_file.display());
-    setup.limits = format!("{MOVES}fencing_command = [\"/bin/sh\", \"-c\", \"{fence}\"]\n");
-    setup.backend = format!(
-        "administrator_user = \"{ADMINISTRATOR_USER}\"\nadministrator_password = \"{ADMINISTRATOR_PASSWORD}\"\n"
-    );
+    let setup = administering(databases, &format!("{MOVES}fencing_command = [\"/bin/sh\", \"-c\", \"{fence}\"]\n"));
     let node = Node::start(setup).await;
     let (mut console, mut client) = (node.console("bj").await, node.client("hz").await);
     client.query_drop("BEGIN").await.unwrap();

@@ -4,12 +4,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use meridian::demo::schema::{ADMINISTRATOR_PASSWORD, ADMINISTRATOR_USER};
 use meridian::model::Role;
 use mysql_async::prelude::Queryable;
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::Revived;
+use super::{Revived, administering};
 use crate::moves::begin;
 use crate::scenarios::expect::{error_of, rows, until, within};
 use crate::scenarios::node::{Node, Setup};
@@ -20,12 +19,7 @@ const MOVES: &str = "[moves]\ndrain_deadline = \"300ms\"\nend_deadline = \"1s\"\
 const FORCE: &str = "FORCE UNIT 'hz' TO 'bj' REASON 'it does not move'";
 
 fn setup(databases: &Databases) -> Setup {
-    let mut setup = Setup::shared(databases);
-    setup.limits = format!("{MOVES}restart_first = \"10m\"\n");
-    setup.backend = format!(
-        "administrator_user = \"{ADMINISTRATOR_USER}\"\nadministrator_password = \"{ADMINISTRATOR_PASSWORD}\"\n"
-    );
-    setup
+    administering(databases, &format!("{MOVES}restart_first = \"10m\"\n"))
 }
 
 #[tokio::test]
