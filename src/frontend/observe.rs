@@ -72,6 +72,11 @@ impl Session {
         if in_transaction != InTransaction::Yes && (ticket.is_some() || !self.transaction.written().is_empty()) {
             held.gauge().acknowledged.add(acknowledged(statement, failed));
         }
+        let waits = matches!(&self.transaction, Transaction::Queued(waiting) if !waiting.begun);
+        let opening = match in_transaction {
+            InTransaction::Yes | InTransaction::Untold if waits => Box::pin(self.say_late(&mut held)).await,
+            _ => opening,
+        };
         self.observe_transaction(in_transaction, statement, route, opening, ticket);
         self.note_last_reply(&mut held, relayed, statement);
         if let Subject::Execute(execution) = &request.subject {
@@ -87,6 +92,21 @@ impl Session {
         {
             self.schema_changed_at = Some(route.target);
         }
+    }
+
+    /// Says what waited for the transaction's first statement, where that was one that seemed to open none (`information_schema`, at MySQL):
+    /// a savepoint ahead of what has only read is the same behind it. A SET TRANSACTION comes too late and is refused.
+    async fn say_late(&mut self, held: &mut Held) -> Opening {
+        let opening = self.transaction.take_opening();
+        let connection = &mut held.checkout.connection;
+        for packet in &opening.packets {
+            let sent = connection.stream.send(packet).await.is_ok();
+            if !sent || connection.collect(ReplyKind::Simple).await.is_err() {
+                connection.taint();
+                break;
+            }
+        }
+        opening
     }
 
     fn may_be_in_transaction(&self, statement: &Statement, opening: &Opening) -> bool {

@@ -47,6 +47,43 @@ async fn tables_stay_locked_as_long_as_at_the_server(kind: Kind) {
     }
 }
 
+/// A savepoint is said before something is read that names no table of the client's, and opens the transaction all the same.
+async fn savepoint_ahead(port: u16, kind: Kind, opens: &str) -> Vec<String> {
+    let mut client = Raw::connect(port, Some("plain"), usual(kind)).await;
+    let mut said = Vec::new();
+    let steps = ["SET autocommit = 0", "SAVEPOINT a", opens, "INSERT INTO saved VALUES (1)", "ROLLBACK TO SAVEPOINT a"];
+    for step in steps.into_iter().chain(["INSERT INTO saved VALUES (2)", "RELEASE SAVEPOINT a", "RELEASE SAVEPOINT a"])
+    {
+        said.push(format!("{step}: {:?}", client.query(step).await.errno()));
+    }
+    said.push(client.value("SELECT GROUP_CONCAT(id) FROM saved").await);
+    assert_eq!(client.query("ROLLBACK").await.errno(), None);
+    said
+}
+
+async fn savepoints_are_those_of_the_server(kind: Kind) {
+    let Some(unit) = OneUnit::start(kind, |_| {}).await else { return };
+    unit.root().run(&["CREATE TABLE plain.saved (id INT PRIMARY KEY) ENGINE=InnoDB".to_owned()]).await.unwrap();
+    unit.wait_until_replicated().await;
+    for opens in
+        ["SELECT 1", "SELECT COUNT(*) FROM information_schema.TABLES", "SELECT COUNT(*) FROM mysql.innodb_table_stats"]
+    {
+        let direct = savepoint_ahead(unit.direct_port(), kind, opens).await;
+        assert_eq!(direct.last().map(String::as_str), Some("2"), "{direct:?}");
+        assert_eq!(savepoint_ahead(unit.port(), kind, opens).await, direct);
+    }
+}
+
+#[tokio::test]
+async fn savepoints_are_those_of_mariadb() {
+    savepoints_are_those_of_the_server(Kind::MariaDb).await;
+}
+
+#[tokio::test]
+async fn savepoints_are_those_of_mysql9() {
+    savepoints_are_those_of_the_server(Kind::Mysql9).await;
+}
+
 #[tokio::test]
 async fn tables_stay_locked_as_long_as_at_mariadb() {
     tables_stay_locked_as_long_as_at_the_server(Kind::MariaDb).await;
