@@ -168,6 +168,21 @@ const fn rows(nodes: usize, orchestrators: usize, mutant: RowMutant) -> RowFence
 }
 
 #[test]
+fn rows_alone_keep_the_law_while_nodes_pause() {
+    keeps(rows(2, 1, RowMutant::Product));
+}
+
+#[test]
+fn rows_alone_keep_the_law_while_somebody_sets_them_from_what_he_once_read() {
+    keeps(rows(2, 2, RowMutant::Product));
+}
+
+#[test]
+fn rows_alone_keep_the_law_in_two_moves_of_which_either_may_go_back() {
+    keeps(RowFence { moves: 2, ..rows(1, 2, RowMutant::Product) });
+}
+
+#[test]
 fn a_row_is_compared_and_not_locked() {
     breaks(rows(2, 1, RowMutant::NotLocked), row::ONE_OWNER);
 }

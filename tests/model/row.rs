@@ -7,6 +7,8 @@ use stateright::{Model, Property};
 /// A wrong rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RowMutant {
+    /// None: the product as it is.
+    Product,
     /// The row is compared and not locked.
     NotLocked,
     /// The source's position is read before its row is closed.
@@ -137,10 +139,9 @@ impl Model for RowFence {
             actions.extend([Action::Learn(one), Action::Admit(one), Action::Compare(one), Action::Commit(one)]);
         }
         for one in 0..self.orchestrators {
-            actions.extend([Action::Close(one), Action::OpenOwner(one)]);
+            actions.extend([Action::Close(one), Action::OpenOwner(one), Action::Refresh(one)]);
         }
-        actions.push(Action::Refresh(0));
-        // Whoever comes late goes by what it read at first, and sets rows; that it changes the store no more is the compare-and-swap's doing, which the planned moves explore.
+        // Whoever comes late goes by what it once read, and sets rows; that it changes the store no more is the compare-and-swap's doing, which the planned moves explore.
         actions.extend([
             Action::Begin(0),
             Action::Read(0),
@@ -182,6 +183,9 @@ impl Model for RowFence {
                     store.scope_epoch = id;
                     store.moving = Some(Moving { id, position: None });
                 })?;
+                // Each run has seen nothing at first, whatever another move's has.
+                let known = world.orchestrators[one].known;
+                world.orchestrators[one] = Orchestrator { known, closed: false, position: None, opened: None };
             }
             Action::Close(one) => {
                 let known = world.orchestrators[one].known;
@@ -198,6 +202,8 @@ impl Model for RowFence {
                 let Orchestrator { position: Some(position), closed: true, .. } = world.orchestrators[one] else {
                     return None;
                 };
+                // The first record stays.
+                world.orchestrators[one].known.moving.filter(|moving| moving.position.is_none())?;
                 world.change(one, |store| {
                     store.moving = store.moving.map(|moving| Moving { position: Some(position), ..moving });
                 })?;
@@ -254,7 +260,9 @@ impl RowFence {
         let (row, epoch) = (&mut world.rows[usize::from(unit)], Epoch(epoch.into()));
         *row = Some(match self.mutant {
             RowMutant::NotMonotone => FenceRow { epoch, passage },
-            RowMutant::NotLocked | RowMutant::ReadBeforeClosed => FenceRow::set(*row, epoch, passage).ok()?,
+            RowMutant::Product | RowMutant::NotLocked | RowMutant::ReadBeforeClosed => {
+                FenceRow::set(*row, epoch, passage).ok()?
+            }
         });
         Some(())
     }
