@@ -18,6 +18,8 @@ mod moves;
 mod node;
 mod nodes;
 mod protocol;
+#[path = "../relay/mod.rs"]
+mod relay;
 mod scenarios;
 mod schema_check;
 mod servers;
