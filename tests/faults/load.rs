@@ -146,7 +146,7 @@ impl Client {
         let outcome = match timeout(PATIENCE, transact(&mut connection, &statements, scope, &sent)).await {
             Ok(Ok(version)) => Ok(version),
             Ok(Err(error)) => Err(Failed { commit_was_sent: sent.load(Ordering::Relaxed), error: error.to_string() }),
-            Err(_) => Err(Failed { commit_was_sent: sent.load(Ordering::Relaxed), error: "no answer".to_owned() }),
+            Err(_) => Err(Failed { commit_was_sent: sent.load(Ordering::Relaxed), error: NO_ANSWER.to_owned() }),
         };
         let mut written = Written { id, scope, version: None, appends, outcome: Outcome::Acknowledged };
         match outcome {
@@ -163,6 +163,10 @@ impl Client {
                 self.tell(&failed.error);
                 written.outcome = if failed.commit_was_sent { Outcome::Unknown } else { Outcome::Refused };
                 self.done.written.push(written);
+                // What comes late would be taken for the answer to what is asked next.
+                if failed.error == NO_ANSWER {
+                    return None;
+                }
                 // A connection that goes would end the transaction too; ROLLBACK is what applications do.
                 let rolled_back = timeout(Duration::from_secs(5), connection.query_drop("ROLLBACK")).await;
                 matches!(rolled_back, Ok(Ok(()))).then_some(connection)
@@ -215,6 +219,9 @@ impl Client {
         *self.done.told.entry(text).or_default() += 1;
     }
 }
+
+/// What is told of a statement that was not answered in time.
+const NO_ANSWER: &str = "no answer";
 
 fn version_of(scope: u32) -> String {
     match scope {
