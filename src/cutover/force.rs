@@ -133,8 +133,9 @@ impl Mover {
         }
         self.source_is_lost(&state, wish).await?;
         self.channels_are_known(&state, wish).await?;
+        let mut if_epoch = if_epoch;
         for id in planned_from(&self.state(), wish) {
-            self.roll_back_overtaken(id, author).await?;
+            if_epoch = self.roll_back_overtaken(id, author, if_epoch).await?;
         }
         let parts = goal::owned_by(&self.state(), wish.group, wish.source, wish.target);
         let began = Instant::now();
@@ -172,12 +173,18 @@ impl Mover {
         }
     }
 
-    /// A planned move from a lost source would wait for it in vain.
-    async fn roll_back_overtaken(&self, id: MoveId, author: &Author) -> Result<(), MoveError> {
+    /// A planned move from a lost source would wait for it in vain. The epoch that must hold from then on, where one must.
+    async fn roll_back_overtaken(
+        &self,
+        id: MoveId,
+        author: &Author,
+        if_epoch: Option<Epoch>,
+    ) -> Result<Option<Epoch>, MoveError> {
         let back = Command::RollBackMove { id, reason: OVERTAKEN.to_owned() };
-        match self.tools.controller.change(&back, author, None).await {
+        match self.tools.controller.change(&back, author, if_epoch).await {
+            Ok(back) => Ok(if_epoch.map(|_| back.epoch)),
             // It has ended meanwhile.
-            Ok(_) | Err(ChangeError::Apply(ApplyError::NoSuchMove { .. })) => Ok(()),
+            Err(ChangeError::Apply(ApplyError::NoSuchMove { .. })) => Ok(if_epoch),
             Err(error) => Err(error.into()),
         }
     }

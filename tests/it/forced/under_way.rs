@@ -32,7 +32,10 @@ async fn a_planned_move_from_a_lost_source_goes_back_and_the_fencing_command_is_
     at_step(&mut console, "drain").await;
     kill_process(Pid::from_raw(pid).unwrap(), Signal::STOP).unwrap();
 
-    let force = rows(&mut console, "FORCE UNIT 'hz' TO 'bj' REASON 'it does not move'");
+    // The epoch that the operator has seen is the one at which the planned move is under way.
+    let epoch = rows(&mut console, "SHOW EPOCH").await[0]["epoch"].clone();
+    let force = format!("FORCE UNIT 'hz' TO 'bj' REASON 'it does not move' IF EPOCH = {epoch}");
+    let force = rows(&mut console, &force);
     let told = within("it is forced", Duration::from_secs(60), force).await[0]["result"].clone();
     assert!(told.contains("forced shards 0-4999 from hz to bj, the Global Zone from hz to bj"), "{told}");
     assert!(told.contains("the fencing command succeeded"), "{told}");
