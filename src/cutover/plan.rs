@@ -80,6 +80,22 @@ pub enum Step {
     Done,
 }
 
+impl Step {
+    /// The word for it that operators read.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Step::Drain { .. } => "drain",
+            Step::AwaitNodes { .. } => "await-nodes",
+            Step::EndTransactions { .. } => "end-transactions",
+            Step::Record => "record",
+            Step::CatchUp { .. } => "catch-up",
+            Step::Publish => "publish",
+            Step::RollBack(_) => "roll-back",
+            Step::Done => "done",
+        }
+    }
+}
+
 /// Why a move goes back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RollBackReason {

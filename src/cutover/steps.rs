@@ -116,7 +116,7 @@ impl Mover {
             if let Step::RollBack(why) = &step {
                 reason = Some(why.to_string());
             }
-            let (word, waits) = (word_of(&step), waits(&step));
+            let (word, waits) = (step.word(), waits(&step));
             let taken = self.take(step, record, &mut seen, &mut course);
             tokio::select! {
                 () = taken => {}
@@ -233,7 +233,7 @@ impl Mover {
     fn post(&self, id: MoveId, step: &Step, seen: &Seen) {
         let in_flight = seen.in_flight.unwrap_or_default();
         let waiting = (!seen.unheard.is_empty()).then(|| format!("waiting for {}", seen.unheard.join(", ")));
-        self.board.post(id, word_of(step), seen.trouble.clone().or(waiting).unwrap_or_default(), in_flight);
+        self.board.post(id, step.word(), seen.trouble.clone().or(waiting).unwrap_or_default(), in_flight);
     }
 
     fn ended(
@@ -279,19 +279,6 @@ fn waits(step: &Step) -> bool {
     match step {
         Step::Drain { .. } | Step::AwaitNodes { .. } | Step::EndTransactions { .. } | Step::CatchUp { .. } => true,
         Step::Record | Step::Publish | Step::RollBack(_) | Step::Done => false,
-    }
-}
-
-fn word_of(step: &Step) -> &'static str {
-    match step {
-        Step::Drain { .. } => "drain",
-        Step::AwaitNodes { .. } => "await-nodes",
-        Step::EndTransactions { .. } => "end-transactions",
-        Step::Record => "record",
-        Step::CatchUp { .. } => "catch-up",
-        Step::Publish => "publish",
-        Step::RollBack(_) => "roll-back",
-        Step::Done => "done",
     }
 }
 

@@ -4,12 +4,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod control;
+mod crashes;
 mod forced;
 mod gate;
 mod lease;
 mod left_behind;
 mod left_out;
 mod mutants;
+mod nodes;
+mod orchestrators;
 mod planned;
 mod row;
 mod shared;
@@ -23,14 +26,14 @@ use left_behind::{LeftBehind, LeftBehindMutant};
 use left_out::{LeftOutMutant, LeftOutOfWait, READERS_HAVE_ALL};
 use meridian::model;
 use mutants::Mutant;
-use planned::{NOTHING_LOST, ONE_OWNER, Planned, SAME_ORDER};
+use planned::{ENDS_AFTER_A_CRASH, NOTHING_LOST, ONE_OWNER, Planned, SAME_ORDER};
 use row::{RowFence, RowMutant};
 use shared::{CLOSED_STAYS_CLOSED, Shared, SharedMutant};
 use stateright::{Checker, HasDiscoveries, Model};
 use world::Budget;
 
 /// What one move may meet in the smallest exploration.
-const CALM: Budget = Budget { moves: 1, writes: 2, leases: 0, replacements: 0, prepares: 0, deadlines: 1 };
+const CALM: Budget = Budget { moves: 1, writes: 2, deadlines: 1, ..Budget::NOTHING };
 
 fn small(mutant: Mutant) -> Planned {
     Planned { units: 2, with_replica: false, orchestrators: 1, nodes: 1, budget: CALM, mutant }
@@ -98,6 +101,37 @@ fn three_units_that_relay_each_others_writes() {
 #[test]
 fn prepared_transactions() {
     keeps(Planned { budget: Budget { prepares: 1, moves: 2, ..CALM }, ..small(Mutant::Product) });
+}
+
+#[test]
+fn an_orchestrator_crashes_after_each_step() {
+    keeps(Planned { nodes: 2, budget: Budget { crashes: 1, ..CALM }, ..small(Mutant::Product) });
+}
+
+#[test]
+fn orchestrators_crash_twice_beside_a_node_that_falls_silent() {
+    let budget = Budget { crashes: 2, leases: 1, writes: 1, ..CALM };
+    keeps(Planned { budget, ..small(Mutant::Product) });
+}
+
+#[test]
+fn orchestrators_crash_while_three_units_relay_each_others_writes() {
+    keeps(Planned { units: 3, budget: Budget { crashes: 1, ..CALM }, ..small(Mutant::Product) });
+}
+
+#[test]
+fn orchestrators_crash_beside_prepared_transactions() {
+    keeps(Planned { budget: Budget { crashes: 1, prepares: 1, ..CALM }, ..small(Mutant::Product) });
+}
+
+#[test]
+fn who_takes_over_takes_for_done_what_was_begun() {
+    caught(Planned { nodes: 2, budget: Budget { crashes: 1, ..CALM }, ..small(Mutant::TakenForDone) }, ONE_OWNER);
+}
+
+#[test]
+fn nobody_takes_over() {
+    caught(Planned { budget: Budget { crashes: 1, ..CALM }, ..small(Mutant::NotTakenOver) }, ENDS_AFTER_A_CRASH);
 }
 
 #[test]

@@ -27,4 +27,8 @@ pub enum Mutant {
     OldPassword,
     /// The newer incarnation does not end what the older one left.
     OldThreadsLeft,
+    /// Who takes a move over takes for done what its predecessor had begun.
+    TakenForDone,
+    /// Nobody takes over a move whose orchestrator has crashed.
+    NotTakenOver,
 }

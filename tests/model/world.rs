@@ -19,6 +19,8 @@ pub enum Broken {
     OneOwner,
     NothingLost,
     SameOrder,
+    /// A move is left to nobody.
+    Unended,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -41,6 +43,8 @@ pub struct World {
     pub published_over_a_fence: bool,
     pub published: u8,
     pub rolled_back: u8,
+    /// Which step an orchestrator had taken when it crashed, by the product's word for it.
+    pub crashed_after: Option<&'static str>,
 }
 
 /// How often what makes the state space large may still happen.
@@ -53,6 +57,8 @@ pub struct Budget {
     pub prepares: u8,
     /// How often a deadline may pass.
     pub deadlines: u8,
+    /// How often an orchestrator may crash.
+    pub crashes: u8,
 }
 
 /// An incarnation as the store knows it.
@@ -139,12 +145,30 @@ pub struct Orchestrator {
     pub unheard: Option<Few<Run, 3>>,
     /// A position it has read and not yet written down.
     pub position: Option<String>,
+    /// It has crashed, and nobody has come in its place.
+    pub is_gone: bool,
+}
+
+impl Budget {
+    /// Nothing of all that.
+    pub const NOTHING: Budget =
+        Budget { moves: 0, writes: 0, leases: 0, replacements: 0, prepares: 0, deadlines: 0, crashes: 0 };
+}
+
+impl Orchestrator {
+    /// One that has seen nothing but what the store says.
+    pub fn of(store: &Control) -> Orchestrator {
+        Orchestrator { known: store.clone(), seen: Look::default(), unheard: None, position: None, is_gone: false }
+    }
 }
 
 /// What the product's [`Seen`] is made of here.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Look {
+    /// The writes in flight at its own node.
     pub in_flight: Option<u8>,
+    /// How many other nodes have not said that they are drained.
+    pub unheard: u8,
     pub caught_up: bool,
     pub is_in_trouble: bool,
 }
@@ -154,6 +178,7 @@ impl Look {
         Seen {
             in_phase,
             in_flight: self.in_flight.map(usize::from),
+            unheard: (0..self.unheard).map(|_| "another".to_owned()).collect(),
             caught_up: self.caught_up,
             trouble: self.is_in_trouble.then(|| "prepared".to_owned()),
             ..Seen::default()
