@@ -1,7 +1,7 @@
 //! Binary logs, read by the servers' own tools: every change of the spines, with who made it; and how rows were before a transaction.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::gtids::{Gtid, Origins};
@@ -63,20 +63,38 @@ pub fn undoing(world: &World, unit: &str, transactions: &Changes) -> Result<Vec<
 }
 
 fn decoded(world: &World, unit: &str) -> Result<String, String> {
+    files(world, unit)?.iter().map(|file| decoded_file(world, file)).collect()
+}
+
+/// One binlog as text. Where a server was killed while its disk was full, it ends within an event or between two of a transaction: that one was not
+/// committed, and its number is given to another when the server is back.
+fn decoded_file(world: &World, file: &Path) -> Result<String, String> {
     let mut command = match world.is_mariadb {
         true => Command::new("mariadb-binlog"),
         false => mysql_tool("mysqlbinlog")?,
     };
     let output = command
         .args(["--no-defaults", "--verbose", "--base64-output=DECODE-ROWS"])
-        .args(files(world, unit)?)
+        .arg(file)
         .stdin(Stdio::null())
         .output()
         .map_err(|error| format!("mariadb-binlog: {error}"))?;
-    if !output.status.success() {
-        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+    let refused = String::from_utf8_lossy(&output.stderr).into_owned();
+    match output.status.success() || refused.contains("'Event truncated'") {
+        true => Ok(whole_transactions(&String::from_utf8_lossy(&output.stdout))),
+        false => Err(refused),
     }
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// A binlog's text but for the transaction at its end that does not end.
+fn whole_transactions(text: &str) -> String {
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let last = lines.iter().rposition(|line| gtid_in(line).is_some()).unwrap_or(lines.len());
+    let (ahead, last) = lines.split_at(last);
+    let has = |what: &str| last.iter().any(|line| line.starts_with(what));
+    // Behind an open one the tools write a ROLLBACK of their own.
+    let is_torn = (has("BEGIN") || has("START TRANSACTION")) && !has("COMMIT/*!*/") && !has("ROLLBACK/*!*/");
+    if is_torn { ahead.concat() } else { text.to_owned() }
 }
 
 /// The binlogs of a unit's primary, in order. Errors: its directory cannot be read.
