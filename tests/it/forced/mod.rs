@@ -7,7 +7,7 @@ mod leased;
 mod lost_unit;
 mod mysql9;
 mod refused;
-mod revived;
+pub mod revived;
 mod several;
 mod third_unit;
 mod under_way;

@@ -16,5 +16,6 @@ mod placed_fixtures;
 mod policies;
 mod pools;
 mod reads_and_writes;
+mod revival;
 mod sent_fixtures;
 mod transactions;
