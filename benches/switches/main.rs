@@ -6,28 +6,31 @@
 
 mod control;
 mod distance;
+mod forbids;
+mod forced;
 mod load;
+mod place;
 #[path = "../../tests/relay/mod.rs"]
 mod relay;
+#[path = "../../tests/it/forced/revived.rs"]
+#[allow(dead_code, reason = "tests of forced changes use the rest")]
+mod revived;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
 use meridian::demo::command::log_in;
-use meridian::demo::layout::{Accounts, Layout, UnitLayout};
+use meridian::demo::layout::NodeSettings;
 use meridian::demo::meridian_config::{CONSOLE_PASSWORD, CONSOLE_USER};
-use meridian::demo::nodes::Nodes;
-use meridian::demo::ports::free_port;
-use meridian::demo::process::find;
-use meridian::demo::state_file::{Files, NodeEntry, State};
-use meridian::demo::world::World;
-use meridian::model::Role;
+use meridian::demo::state_file::NodeEntry;
 use mysql_async::prelude::Queryable;
 use rustix::process::Signal;
 
+use forced::Proof;
 use load::{Load, Written};
+use place::{Place, signal};
 
 /// Planned switches and moves under load.
 #[derive(Debug, Parser)]
@@ -50,6 +53,12 @@ struct Options {
     /// The round trip between the units, in milliseconds: through relays on this machine, a member of etcd in each unit and one in a third place
     #[arg(long, default_value_t = 0)]
     rtt: u64,
+    /// How many forbids, of shards that nobody else writes in
+    #[arg(long, default_value_t = 20)]
+    forbids: usize,
+    /// How often the owner's primary is killed and left behind, with each kind of proof, each time in a world of its own
+    #[arg(long, default_value_t = 1)]
+    losses: usize,
     /// Given by cargo
     #[arg(long, hide = true)]
     bench: bool,
@@ -72,29 +81,38 @@ fn main() -> ExitCode {
 }
 
 async fn measure(options: &Options, directory: &Path) -> Result<(), String> {
-    let unit = |name, number| UnitLayout {
-        name,
-        number,
-        mysql_port: free_port().unwrap(),
-        console_port: free_port().unwrap(),
-    };
-    let accounts = Accounts { app_user: "app".into(), app_password: "apppw".into(), schema: "shop".into() };
-    let layout = Layout { units: vec![unit("hz", 1), unit("bj", 2)], accounts, servers: Default::default() };
-    let mut state = State::new(&layout, Files::Remove);
-    let told = |error: meridian::demo::DemoError| error.to_string();
-    let world = World::start(&layout, directory, &mut state, |step| println!("{step}")).await.map_err(told)?;
-    let program = Path::new(env!("CARGO_BIN_EXE_meridian"));
-    let version = world.version().to_owned();
-    let nodes = Nodes::start(program, &layout, &mut state, &version, directory, |step| println!("{step}"));
-    let mut nodes = nodes.await.map_err(told)?;
+    let mut place =
+        Place::start(&made(directory, "switches")?, NodeSettings::default(), |step| println!("{step}")).await?;
     if options.rtt > 0 {
         println!("moving the units {} ms apart", options.rtt);
-        distance::put(Duration::from_millis(options.rtt), &state, &world, &mut nodes).await?;
+        distance::put(Duration::from_millis(options.rtt), &place.state, &place.world, &mut place.nodes).await?;
     }
-    let outcome = switches(options, &state, &world).await;
-    nodes.stop().await.map_err(told)?;
-    world.stop().await.map_err(told)?;
-    outcome
+    let outcome = switches(options, &place).await;
+    place.end().await?;
+    outcome?;
+    for round in 0..options.losses {
+        for proof in [Proof::FencingCommand, Proof::Lease] {
+            let directory = made(directory, &format!("{proof:?}-{round}"))?;
+            let lost = forced::lose(proof, options.rate, options.writers, &directory).await?;
+            println!(
+                "a primary killed and left behind, {}: writes are accepted {:.0} ms after the kill (goal {} s); {} transactions are lost, told as {}",
+                proof.told(),
+                lost.until_accepted.as_secs_f64() * 1000.0,
+                proof.goal().as_secs(),
+                lost.transactions,
+                lost.told
+            );
+        }
+    }
+    Ok(())
+}
+
+fn made(directory: &Path, name: &str) -> Result<PathBuf, String> {
+    let made = directory.join(name);
+    std::fs::create_dir(&made).map_err(|error| format!("{}: {error}", made.display()))?;
+    std::fs::set_permissions(&made, std::os::unix::fs::PermissionsExt::from_mode(0o711))
+        .map_err(|error| error.to_string())?;
+    Ok(made)
 }
 
 /// What the switches took.
@@ -112,9 +130,12 @@ struct Figures {
     not_made: usize,
     /// Writes between switches.
     between: Vec<Duration>,
+    /// From the command to its answer, which says that it is in force at every node.
+    forbids: Vec<Duration>,
 }
 
-async fn switches(options: &Options, state: &State, world: &World) -> Result<(), String> {
+async fn switches(options: &Options, place: &Place) -> Result<(), String> {
+    let (state, world) = (&place.state, &place.world);
     let paused = options.stop_a_node.then(|| state.nodes.last()).flatten();
     let serving: Vec<&NodeEntry> = state.nodes.iter().filter(|node| Some(*node) != paused).collect();
     let floor = control::Floor::open(state, world).await;
@@ -164,13 +185,10 @@ async fn switches(options: &Options, state: &State, world: &World) -> Result<(),
         }
         figures.floor.push(floor.measure().await);
     }
+    figures.forbids = forbids::measure(state, &serving, options.forbids).await?;
     let written = load.end().await;
     figures.between.extend(written.iter().map(|one| one.took));
-    verdict(options, &figures, &written, state, world).await
-}
-
-fn signal(node: &NodeEntry, signal: Signal) {
-    rustix::process::kill_process(find("meridian", &node.argument()).unwrap(), signal).unwrap();
+    verdict(options, &figures, &written, place).await
 }
 
 /// `moved …; closed for 17 ms`.
@@ -179,19 +197,17 @@ fn milliseconds_in(answer: &str) -> Option<Duration> {
     Some(Duration::from_millis(rest.split_once(" ms")?.0.parse().ok()?))
 }
 
-async fn verdict(
-    options: &Options,
-    figures: &Figures,
-    written: &[Written],
-    state: &State,
-    world: &World,
-) -> Result<(), String> {
+async fn verdict(options: &Options, figures: &Figures, written: &[Written], place: &Place) -> Result<(), String> {
     let errors: Vec<&str> = written.iter().filter_map(|one| one.error.as_deref()).collect();
-    world.wait_until_equal().await.map_err(|error| error.to_string())?;
+    place.world.wait_until_equal().await.map_err(|error| error.to_string())?;
     let acknowledged = written.iter().filter(|one| one.error.is_none()).count() as u64;
     let (mut lost, mut doubled) = (0, 0);
     for unit in ["hz", "bj"] {
-        let (rows, distinct) = rows_in(state, world, unit).await;
+        let mut names = place.written_at(unit).await;
+        let rows = names.len() as u64;
+        names.sort_unstable();
+        names.dedup();
+        let distinct = names.len() as u64;
         println!("{unit}: {rows} rows of {acknowledged} acknowledged writes, {distinct} distinct");
         lost = lost.max(acknowledged.saturating_sub(distinct));
         doubled = doubled.max(rows - distinct);
@@ -202,6 +218,7 @@ async fn verdict(
     line("slowest write of a switch with a node paused", &figures.while_paused);
     line("scopes closed, as the node says", &figures.closed);
     line("floor: 4 compare-and-swaps, watch, GTID wait", &figures.floor);
+    line("forbid, until it is in force at every node", &figures.forbids);
     let (p99, floor) = (percentile(&figures.slowest, 99), percentile(&figures.floor, 99));
     println!(
         "\n{} switches, of which {} were not made, {} writes: {} client errors, {lost} lost, {doubled} doubled; stall p99 is {:.1} times the floor's p99",
@@ -218,18 +235,6 @@ async fn verdict(
         return Err(format!("not as promised; the first errors: {:?}", &errors[..errors.len().min(3)]));
     }
     Ok(())
-}
-
-async fn rows_in(state: &State, world: &World, unit: &str) -> (u64, u64) {
-    let query = format!(
-        "SELECT CONCAT(COUNT(*), ' ', COUNT(DISTINCT name)) FROM (SELECT name FROM {schema}.product UNION ALL \
-         SELECT item FROM {schema}.orders) AS written WHERE name LIKE 'switches %'",
-        schema = state.schema
-    );
-    let root = world.instance(unit, Role::Primary).unwrap().root();
-    let rows = root.value(&query).await.unwrap().unwrap();
-    let (rows, distinct) = rows.split_once(' ').unwrap();
-    (rows.parse().unwrap(), distinct.parse().unwrap())
 }
 
 fn line(what: &str, durations: &[Duration]) {

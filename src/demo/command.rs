@@ -266,6 +266,7 @@ fn layout_of(arguments: &StartArgs) -> Layout {
             None if arguments.mysql => Servers::Mysql(None),
             None => Servers::MariaDb,
         },
+        nodes: Default::default(),
     }
 }
 

@@ -62,6 +62,23 @@ pub struct Layout {
     pub accounts: Accounts,
     /// Which servers they are.
     pub servers: Servers,
+    /// What nodes that share a store are told.
+    pub nodes: NodeSettings,
+}
+
+/// What is configured at nodes that share a store beside what the world demands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeSettings {
+    /// The group's fence.
+    pub fence: &'static str,
+    /// The lines of `[moves]`.
+    pub moves: String,
+}
+
+impl Default for NodeSettings {
+    fn default() -> NodeSettings {
+        NodeSettings { fence: "connection", moves: String::new() }
+    }
 }
 
 impl Layout {
@@ -117,6 +134,7 @@ mod tests {
             units: vec![unit("hz", 1, ports[0], ports[1]), unit("bj", 2, ports[2], ports[3])],
             accounts: Accounts { app_user: "app".into(), app_password: "it's".into(), schema: schema.into() },
             servers: Servers::MariaDb,
+            nodes: NodeSettings::default(),
         }
     }
 

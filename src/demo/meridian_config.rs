@@ -82,6 +82,9 @@ fn config_text(layout: &Layout, state: &State, server_version: &str, node: &Node
     }
     // Ctrl-C ends the demo soon, whatever is open.
     text.push_str("\n[limits]\ndrain_deadline = \"1s\"\n");
+    if node.control.is_some() && !layout.nodes.moves.is_empty() {
+        let _ = write!(text, "\n[moves]\n{}", layout.nodes.moves);
+    }
     for (unit, mysql_port, console_port) in node.doors {
         let name = quoted(unit);
         let _ = write!(
@@ -98,7 +101,7 @@ fn config_text(layout: &Layout, state: &State, server_version: &str, node: &Node
 }
 
 fn group_text(layout: &Layout, center: &str, family: &str, is_shared: bool) -> String {
-    let fence = if is_shared { "fence = \"connection\"\n" } else { "" };
+    let fence = if is_shared { format!("fence = {}\n", quoted(layout.nodes.fence)) } else { String::new() };
     let mut text = format!(
         "\n[[group]]\nname = \"{GROUP}\"\nfamily = \"{family}\"\nschemas = [{}]\nshards = 10000\nglobal_master = {}\n{fence}\
          \n[[group.key_type]]\nname = \"user\"\ntransform = \"mod\"\nmodulus = 10000\n",
@@ -140,7 +143,12 @@ mod tests {
     fn a_password_with_quotes_survives_the_file() {
         let unit = |name, number| UnitLayout { name, number, mysql_port: 4406, console_port: 4416 };
         let accounts = Accounts { app_user: "app".into(), app_password: "a\"b'c\\d".into(), schema: "shop".into() };
-        let layout = Layout { units: vec![unit("hz", 1), unit("bj", 2)], accounts, servers: Default::default() };
+        let layout = Layout {
+            units: vec![unit("hz", 1), unit("bj", 2)],
+            accounts,
+            servers: Default::default(),
+            nodes: Default::default(),
+        };
         let users: toml::Table = users_text(&layout).parse().unwrap();
         assert_eq!(users["user"][0]["password"].as_str(), Some("a\"b'c\\d"));
         let node = NodeFile { name: "demo", number: 1, control: None, doors: &[("hz", 4406, 4416)] };

@@ -185,7 +185,10 @@ mod tests {
         let base = tempfile::tempdir().unwrap();
         assert!(matches!(State::read(base.path()), Err(DemoError::NotRunning(_))));
         let accounts = Accounts { app_user: "a".into(), app_password: "b".into(), schema: "c".into() };
-        let mut state = State::new(&Layout { units: Vec::new(), accounts, servers: Default::default() }, Files::Remove);
+        let mut state = State::new(
+            &Layout { units: Vec::new(), accounts, servers: Default::default(), nodes: Default::default() },
+            Files::Remove,
+        );
         state.write(base.path()).unwrap();
         assert_eq!(State::read(base.path()).unwrap(), state);
         state.version = VERSION + 1;

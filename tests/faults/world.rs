@@ -99,7 +99,8 @@ impl World {
         let is_mariadb = servers == Servers::MariaDb;
         let unit = |(number, name)| UnitLayout { name, number, mysql_port: 0, console_port: 0 };
         let accounts = Accounts { app_user: "app".into(), app_password: "apppw".into(), schema: "shop".into() };
-        let layout = Layout { units: (1..).zip(UNITS).map(unit).collect(), accounts, servers };
+        let layout =
+            Layout { units: (1..).zip(UNITS).map(unit).collect(), accounts, servers, nodes: Default::default() };
         let mut state = State::new(&layout, Files::Remove);
         let databases = Databases::start(&layout, directory, &mut state, |_| {}).await.map_err(told)?;
         let center = databases.instance(UNITS[0], Role::Primary).unwrap().root();

@@ -86,7 +86,12 @@ async fn the_tour_sees_through_a_proxy_that_does_not_route() {
     let place = Place::new();
     let unit = |name, number| UnitLayout { name, number, mysql_port: 0, console_port: 0 };
     let accounts = Accounts { app_user: "app".into(), app_password: "apppw".into(), schema: "shop".into() };
-    let layout = Layout { units: vec![unit("hz", 1), unit("bj", 2)], accounts, servers: Default::default() };
+    let layout = Layout {
+        units: vec![unit("hz", 1), unit("bj", 2)],
+        accounts,
+        servers: Default::default(),
+        nodes: Default::default(),
+    };
     let mut state = State::new(&layout, Files::Remove);
     let world = World::start(&layout, place.path(), &mut state, |_| {}).await.unwrap();
     for unit in &mut state.units {

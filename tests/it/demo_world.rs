@@ -17,6 +17,7 @@ fn layout() -> Layout {
         units: vec![unit("hz", 1), unit("bj", 2)],
         accounts: Accounts { app_user: "app".into(), app_password: "app'pw".into(), schema: "shop".into() },
         servers: Default::default(),
+        nodes: Default::default(),
     }
 }
 

@@ -25,7 +25,12 @@ impl TwoUnits {
         let place = Place::new();
         let unit = |name, number| UnitLayout { name, number, mysql_port: 0, console_port: 0 };
         let accounts = Accounts { app_user: USER.into(), app_password: PASSWORD.into(), schema: "shop".into() };
-        let layout = Layout { units: vec![unit("hz", 1), unit("bj", 2)], accounts, servers: Default::default() };
+        let layout = Layout {
+            units: vec![unit("hz", 1), unit("bj", 2)],
+            accounts,
+            servers: Default::default(),
+            nodes: Default::default(),
+        };
         let mut state = State::new(&layout, Files::Remove);
         let world = World::start(&layout, place.path(), &mut state, |_| {}).await.unwrap();
         let port = |unit, role| world.instance(unit, role).unwrap().port();

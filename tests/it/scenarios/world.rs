@@ -101,7 +101,12 @@ impl Databases {
         let janitor = janitor(&directory);
         let unit = |(name, number): (&&'static str, u32)| UnitLayout { name, number, mysql_port: 0, console_port: 0 };
         let accounts = Accounts { app_user: APP.0.into(), app_password: APP.1.into(), schema: "shop".into() };
-        let layout = Layout { units: units.iter().zip(1..).map(unit).collect(), accounts, servers: Default::default() };
+        let layout = Layout {
+            units: units.iter().zip(1..).map(unit).collect(),
+            accounts,
+            servers: Default::default(),
+            nodes: Default::default(),
+        };
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let world = runtime
             .block_on(World::start(&layout, &directory, &mut State::new(&layout, Files::Remove), |_| {}))
