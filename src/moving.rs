@@ -1,28 +1,32 @@
 //! The wiring of moves: whose transactions they end, what a former process left, and how operators read of them.
 
+mod preview;
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::admin::operations::{ChangeRefused, ChangeReport, MoveRow, PreviewRow};
+use crate::admin::operations::{ChangeRefused, ChangeReport, MoveRow};
 use crate::config::Config;
 use crate::control::{Controller, Former, Nodes, past};
 use crate::cutover::event;
 use crate::cutover::server::ControlTls;
 use crate::cutover::{
-    Board, ControlAccount, EndSession, EndSessions, FenceRows, Goal, KillTarget, Leftovers, Lines, MoveEnd, MoveError,
-    MoveInbox, MoveOutcome, MoveRequests, Mover, OwnRecords, Peers, Preview, Tools, requests,
+    Board, ControlAccount, EndSession, EndSessions, FenceRows, KillTarget, Leftovers, Lines, MoveEnd, MoveError,
+    MoveInbox, MoveOutcome, MoveRequests, Mover, OwnRecords, Peers, Tools, requests,
 };
 use crate::frontend::registry::SessionEntry;
 use crate::frontend::worker::Node;
-use crate::model::{ControlState, Lag, Link, MovePhase, MoveRecord, Snapshot};
+use crate::model::{ControlState, MovePhase, MoveRecord};
 use crate::monitor::ProbeTls;
 use crate::net::tls::TlsError;
 use crate::operations::refused;
 use crate::server::home::{backend_accounts, control_account};
 use crate::shutdown::Shutdown;
+
+pub use preview::{lag_rows, ownership_rows, preview_rows, schema_faults};
 
 /// The movers and the ways to them.
 pub struct Moving {
@@ -73,6 +77,7 @@ impl Moving {
             lines,
             administrator,
             applications,
+            strict_checks: config.strict_checks.clone(),
             sessions,
             leftovers,
             peers,
@@ -140,54 +145,6 @@ impl EndSessions for Sessions {
         let account = ControlAccount { user: account.user, password: account.password, tls: self.tls.clone() };
         Some(KillTarget { instance, thread, account, session })
     }
-}
-
-/// The rows of a dry run.
-pub fn preview_rows(preview: Preview) -> Vec<PreviewRow> {
-    let row = |check: &str, instance: &str, result: String| PreviewRow {
-        check: check.to_owned(),
-        instance: instance.to_owned(),
-        result,
-    };
-    let what =
-        if preview.what.is_empty() { "nothing: it belongs to the target already".to_owned() } else { preview.what };
-    let refusal = preview.refusal.map_or_else(|| "it would be accepted".to_owned(), |why| format!("REFUSED: {why}"));
-    let mut rows = vec![row("moves", "", what), row("control-state", "", refusal)];
-    for finding in preview.findings {
-        let fine = finding.note.map_or_else(|| "ok".to_owned(), |note| format!("ok, but {note}"));
-        let result = finding.fault.map_or(fine, |fault| format!("REFUSED: {fault}"));
-        rows.push(row(&finding.check.to_string(), &finding.instance, result));
-    }
-    let catch_up = match preview.catch_up {
-        Ok(took) => format!("all have the sources' last write after {} ms", took.as_millis()),
-        Err(behind) => format!("REFUSED: {}", behind.join(", ")),
-    };
-    rows.push(row("catch-up", "", catch_up));
-    rows.push(row("in-flight", "", format!("{} writes or transactions to wait for", preview.in_flight)));
-    rows
-}
-
-/// How far whoever follows a primary of the goal's groups is behind, as it was last measured.
-pub fn lag_rows(goal: &Goal, snapshot: &Snapshot) -> Vec<PreviewRow> {
-    let group = match goal {
-        Goal::GlobalZone { group, .. } | Goal::Shards { group, .. } | Goal::Key { group, .. } => Some(*group),
-        Goal::Unit { .. } => None,
-    };
-    let state = &snapshot.state;
-    let concerned = |link: &&Link| group.is_none_or(|group| state.instance(link.source).group == group);
-    let row = |link: &Link| {
-        let source = &state.instance(link.source).name;
-        let result = match link.lag {
-            Lag::Unknown => format!("not known, as a follower of {source}"),
-            Lag::Standing { missing } => format!("stands, {missing} transactions behind {source}"),
-            Lag::Behind { missing: 0, .. } => format!("has everything of {source}"),
-            Lag::Behind { missing, time, .. } => {
-                format!("{missing} transactions and {} ms behind {source}", time.as_millis())
-            }
-        };
-        PreviewRow { check: "lag".to_owned(), instance: state.instance(link.follower).name.clone(), result }
-    };
-    snapshot.observations.lag.iter().filter(concerned).map(row).collect()
 }
 
 /// The answer to a move that has ended, or has not begun.

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::future::join_all;
 use tokio::time::{Instant, timeout};
 
 use crate::admin::operations::{
@@ -13,7 +14,7 @@ use crate::admin::operations::{
 };
 use crate::config::Config;
 use crate::control::{Author, ChangeError, Command, Controller, Nodes, Outcome};
-use crate::cutover::{Difference, FenceStretch, ForceWish, Goal, SkippedChecks};
+use crate::cutover::{Check, Difference, FenceStretch, ForceWish, Goal, SkippedChecks, parts_of};
 use crate::frontend::registry::SessionEntry;
 use crate::frontend::tally::{Count, Happening};
 use crate::frontend::worker::Node;
@@ -91,6 +92,16 @@ impl NodeOperations {
         }
         let behind: Vec<String> = behind.iter().map(ToString::to_string).collect();
         format!("; NOT YET KNOWN TO BE IN FORCE AT {}", behind.join(", "))
+    }
+
+    /// What cannot hold over units in the schemas of what `goal` moves; nothing when nothing moves.
+    async fn schema_faults(&self, goal: &Goal) -> Vec<PreviewRow> {
+        let state = Arc::clone(&self.node.snapshots.load().state);
+        let mut groups: Vec<GroupId> =
+            parts_of(goal, &state).unwrap_or_default().iter().map(|part| part.extent.group()).collect();
+        groups.dedup();
+        let asked = groups.into_iter().map(|group| precheck::of_group(&state, group, &self.monitor));
+        join_all(asked).await.into_iter().flat_map(moving::schema_faults).collect()
     }
 
     fn session_row(&self, entry: &SessionEntry, snapshot: &Snapshot) -> SessionRow {
@@ -261,8 +272,15 @@ impl Operations for NodeOperations {
 
     async fn preview_move(&self, goal: Goal, by: &str) -> Result<Vec<PreviewRow>, String> {
         let preview = self.moving.mover.preview(&goal, &author(by)).await.map_err(|error| error.to_string())?;
+        let snapshot = self.node.snapshots.load();
         let mut rows = moving::preview_rows(preview);
-        rows.extend(moving::lag_rows(&goal, &self.node.snapshots.load()));
+        // Behind what moves.
+        rows.splice(1..1, moving::ownership_rows(&goal, &snapshot.state));
+        rows.extend(self.schema_faults(&goal).await.into_iter().map(|mut row| {
+            row.result.insert_str(0, "REFUSED: ");
+            row
+        }));
+        rows.extend(moving::lag_rows(&goal, &snapshot));
         Ok(rows)
     }
 
@@ -273,6 +291,14 @@ impl Operations for NodeOperations {
         if_epoch: Option<Epoch>,
         by: &str,
     ) -> Result<ChangeReport, ChangeRefused> {
+        if skipped.as_ref().is_none_or(|skipped| !skipped.checks.contains(&Check::Schema)) {
+            let faults = self.schema_faults(&goal).await;
+            if !faults.is_empty() {
+                let told: Vec<String> =
+                    faults.into_iter().map(|row| format!("{} ({}): {}", row.instance, row.check, row.result)).collect();
+                return Err(ChangeRefused::Invalid(told.join("; ")));
+            }
+        }
         moving::reported(self.moving.requests.carry_out(goal, skipped, author(by), if_epoch).await)
     }
 

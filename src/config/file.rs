@@ -9,7 +9,7 @@ use super::places::Addresses;
 use super::reader::{Located, Problems, Section, read_document};
 use super::{control, groups, listeners, places, policy, shape, tuning, users};
 use crate::control::{EtcdConfig, HoldLimits, direct_reports};
-use crate::cutover::{Deadlines, ForceConfig, Webhook};
+use crate::cutover::{Check, Deadlines, ForceConfig, Webhook};
 use crate::frontend::{Limits, ListenerConfig, User};
 use crate::model::{ControlState, Epoch, Fence, GroupId, Routing};
 use crate::wire::proxy_header::HeaderVersion;
@@ -99,6 +99,8 @@ pub struct Config {
     pub moves: Deadlines,
     /// How forced changes are made.
     pub force: ForceConfig,
+    /// Checks of a move that refuse where they would only tell.
+    pub strict_checks: Vec<Check>,
     /// Where the end of moves is told.
     pub webhook: Option<Webhook>,
     /// How long a forbid may stand without an alarm, if there is one.
@@ -161,7 +163,7 @@ fn read_config(root: &Section<'_>, problems: &mut Problems, file: &Path, folder:
     let consoles = places::read_consoles(root, problems, &units, &mut taken, folder);
     let (backend, monitor, administrator) = tuning::read_backend(root, problems, folder);
     let limits = tuning::read_limits(root, problems);
-    let tuning::Moves { hold, deadlines: moves, force, webhook, forbid_alarm } =
+    let tuning::Moves { hold, deadlines: moves, force, webhook, forbid_alarm, strict_checks } =
         tuning::read_moves(root, problems, folder);
     let log = tuning::read_log(root, problems);
     let users = users_file.as_ref().and_then(|file| read_users(file, problems));
@@ -213,6 +215,7 @@ fn read_config(root: &Section<'_>, problems: &mut Problems, file: &Path, folder:
         limits,
         hold,
         moves,
+        strict_checks,
         force,
         webhook,
         forbid_alarm,

@@ -9,7 +9,7 @@ use super::reader::{Problems, Section};
 use super::shape;
 use crate::backend::{self, BackendTls};
 use crate::control::HoldLimits;
-use crate::cutover::{Deadlines, ForceConfig, Webhook};
+use crate::cutover::{Check, Deadlines, ForceConfig, Webhook};
 use crate::frontend::Limits;
 use crate::net::login::CleartextAuth;
 use crate::telemetry::{self, LogFormat};
@@ -145,6 +145,8 @@ pub struct Moves {
     pub webhook: Option<Webhook>,
     /// How long a forbid may stand without an alarm, if there is one.
     pub forbid_alarm: Option<Duration>,
+    /// Checks of a move that refuse where they would only tell.
+    pub strict_checks: Vec<Check>,
 }
 
 /// `[moves]`; absent means the defaults.
@@ -152,7 +154,8 @@ pub fn read_moves(root: &Section<'_>, problems: &mut Problems, folder: &Path) ->
     let (default, deadlines) = (HoldLimits::default(), Deadlines::default());
     let Some(section) = root.section(problems, "moves") else {
         let (force, webhook) = (ForceConfig::default(), None);
-        return Moves { hold: default, deadlines, force, webhook, forbid_alarm: Some(FORGOTTEN) };
+        let (forbid_alarm, strict_checks) = (Some(FORGOTTEN), Vec::new());
+        return Moves { hold: default, deadlines, force, webhook, forbid_alarm, strict_checks };
     };
     let writes = u32::try_from(default.writes).unwrap_or(u32::MAX);
     let hold = HoldLimits {
@@ -176,8 +179,22 @@ pub fn read_moves(root: &Section<'_>, problems: &mut Problems, folder: &Path) ->
     };
     let webhook = read_webhook(&section, problems, folder);
     let forbid_alarm = section.or(problems, "forbid_alarm", shape::duration_or_never(), Some(FORGOTTEN));
+    let strict_checks = read_strict_checks(&section, problems);
     section.finish(problems);
-    Moves { hold, deadlines, force, webhook, forbid_alarm }
+    Moves { hold, deadlines, force, webhook, forbid_alarm, strict_checks }
+}
+
+fn read_strict_checks(section: &Section<'_>, problems: &mut Problems) -> Vec<Check> {
+    let Some(words) = section.optional(problems, "strict_checks", shape::texts()) else { return Vec::new() };
+    let read = |word: &String| Check::of(word).filter(|check| check.can_be_strict());
+    if let Some(unknown) = words.value.iter().find(|word| read(word).is_none()) {
+        problems.add(
+            &words.place,
+            format!("\"{unknown}\""),
+            "checks that only tell: \"accounts\", \"appliers\", \"start\"",
+        );
+    }
+    words.value.iter().filter_map(read).collect()
 }
 
 const FORMATS: &[(&str, LogFormat)] = &[("text", LogFormat::Text), ("json", LogFormat::Json)];

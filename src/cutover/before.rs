@@ -33,13 +33,22 @@ impl Mover {
         let refusal = crate::control::apply(&state, &self.begin_of(&parts, MoveKind::Planned, None), author);
         let touches = |scope: &crate::model::Scope| parts.iter().any(|part| part.extent.touches(*scope));
         let in_flight = self.tools.controller.gate().in_flight();
+        let hindering = in_flight.iter().filter(|ticket| ticket.scopes.iter().any(touches));
         Ok(Preview {
             what: past::parts(&state, &parts),
             refusal: refusal.err().map(|error| error.to_string()),
             catch_up: self.catch_up(&parts, &without).await,
-            in_flight: in_flight.iter().filter(|ticket| ticket.scopes.iter().any(touches)).count(),
+            store: self.store_takes().await,
+            in_flight: hindering.map(|ticket| ticket.session).collect(),
+            drain: self.deadlines.drain,
             findings,
         })
+    }
+
+    /// How long the store takes for one answer at the moment; nothing when it does not answer.
+    async fn store_takes(&self) -> Option<Duration> {
+        let began = Instant::now();
+        self.tools.controller.stored().await.ok().map(|_| began.elapsed())
     }
 
     pub(super) async fn carry_out(
@@ -141,8 +150,8 @@ impl Mover {
             let of_group = || parts.iter().filter(|part| part.extent.group() == group);
             let sources: Vec<UnitId> = of_group().map(|part| part.source).collect();
             let Some(target) = of_group().map(|part| part.target).next() else { continue };
-            let (account, applications) = (&self.tools.account, &self.tools.applications);
-            let (found, without) = checks::of_group(state, group, &sources, target, account, applications).await;
+            let asked = (self.tools.applications.as_slice(), self.tools.strict_checks.as_slice());
+            let (found, without) = checks::of_group(state, group, &sources, target, &self.tools.account, asked).await;
             findings.extend(found);
             left_out.extend(without);
             findings.extend(self.rows_at(state, group, &sources, target).await);

@@ -45,6 +45,8 @@ pub enum Check {
     Appliers,
     /// It begins closed when it is started.
     Start,
+    /// What the group's schemas enforce holds over several units.
+    Schema,
 }
 
 impl fmt::Display for Check {
@@ -65,12 +67,13 @@ impl fmt::Display for Check {
             Check::Accounts => "accounts",
             Check::Appliers => "appliers",
             Check::Start => "start",
+            Check::Schema => "schema",
         })
     }
 }
 
 /// Every check, in the order of the enumeration.
-const CHECKS: [Check; 15] = [
+const CHECKS: [Check; 16] = [
     Check::Answers,
     Check::Binlog,
     Check::Channels,
@@ -86,12 +89,18 @@ const CHECKS: [Check; 15] = [
     Check::Accounts,
     Check::Appliers,
     Check::Start,
+    Check::Schema,
 ];
 
 impl Check {
     /// The check that is called so.
     pub fn of(word: &str) -> Option<Check> {
         CHECKS.into_iter().find(|check| check.to_string() == word)
+    }
+
+    /// Whether it may be told to refuse (`strict_checks`) where it would only tell.
+    pub fn can_be_strict(self) -> bool {
+        matches!(self, Check::Accounts | Check::Appliers | Check::Start)
     }
 
     /// Whether an operator may take its fault upon himself: no move depends on it to be safe, only what comes later or from elsewhere.
@@ -103,7 +112,8 @@ impl Check {
             | Check::ReadOnlyBypass
             | Check::Nodes
             | Check::Accounts
-            | Check::Start => true,
+            | Check::Start
+            | Check::Schema => true,
             Check::Answers
             | Check::Binlog
             | Check::Channels
@@ -235,6 +245,8 @@ pub struct Part<'a> {
     pub is_target: bool,
     /// The applications' accounts, by name.
     pub applications: &'a [String],
+    /// Checks that refuse where they would only tell.
+    pub strict: &'a [Check],
 }
 
 /// Asks every instance of `group` and judges. `sources` and `target` are the units of the move. The second list is of replicas that a move
@@ -245,7 +257,7 @@ pub async fn of_group(
     sources: &[UnitId],
     target: UnitId,
     account: &ControlAccount,
-    applications: &[String],
+    (applications, strict): (&[String], &[Check]),
 ) -> (Vec<Finding>, Vec<InstanceId>) {
     let (mut findings, mut left_out) = (Vec::new(), Vec::new());
     let held = (0u16..).map(InstanceId).zip(&state.instances);
@@ -255,6 +267,7 @@ pub async fn of_group(
             is_source: primary && sources.contains(&instance.unit),
             is_target: primary && instance.unit == target,
             applications,
+            strict,
         };
         match facts(instance, account).await {
             Ok(facts) => {
@@ -361,7 +374,7 @@ pub fn judged(state: &ControlState, group: &Group, instance: &Instance, part: Pa
     }
     if part.is_source {
         checks.push((Check::Prepared, prepared(facts)));
-        checks.push((Check::Accounts, noted(notes::writers(group, part.applications, facts))));
+        checks.push((Check::Accounts, notes::writers(group, part.applications, facts)));
     }
     if instance.role == Role::Primary && group.has_managed_tables() {
         checks.push((Check::AutomaticIds, automatic_ids(state, facts).into()));
@@ -370,9 +383,10 @@ pub fn judged(state: &ControlState, group: &Group, instance: &Instance, part: Pa
         checks.push((Check::ReadOnlyBypass, unbound(part.applications, facts).into()));
         checks.push((Check::Start, noted(notes::start(facts))));
     }
-    let finding = |(check, verdict)| {
+    let finding = |(check, verdict): (Check, Verdict)| {
         let (fault, note) = match verdict {
             Verdict::Fine => (None, None),
+            Verdict::Note(note) if part.strict.contains(&check) => (Some(note), None),
             Verdict::Note(note) => (None, Some(note)),
             Verdict::Fault(fault) => (Some(fault), None),
         };

@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
 use super::acknowledged_loss::OwnRecords;
+use super::checks::Check;
 use super::fence_rows::{FenceRows, Guards};
 use super::followers;
 use super::leftovers::Leftovers;
@@ -56,6 +57,8 @@ pub struct Tools {
     pub administrator: ControlAccount,
     /// The applications' accounts at the instances, by name.
     pub applications: Vec<String>,
+    /// Checks that refuse where they would only tell.
+    pub strict_checks: Vec<Check>,
     /// Whose transactions are ended.
     pub sessions: Arc<dyn EndSessions>,
     /// What a former process may have left.

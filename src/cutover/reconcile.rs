@@ -72,8 +72,8 @@ impl Mover {
             return Err(ReconcileError::NotRight(what));
         }
         let account = &self.tools.account;
-        let (findings, without) =
-            checks::of_group(&state, group, &[], quarantine.stand_in, account, &self.tools.applications).await;
+        let asked = (self.tools.applications.as_slice(), self.tools.strict_checks.as_slice());
+        let (findings, without) = checks::of_group(&state, group, &[], quarantine.stand_in, account, asked).await;
         let faults: Vec<String> = findings
             .into_iter()
             .filter_map(|finding| Some(format!("{} ({}): {}", finding.instance, finding.check, finding.fault?)))

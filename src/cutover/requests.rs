@@ -93,8 +93,12 @@ pub struct Preview {
     pub refusal: Option<String>,
     /// How long those who must have the sources' positions took to have them, or who did not.
     pub catch_up: Result<Duration, Vec<String>>,
-    /// Writes in flight in the scopes, which the move would wait for.
-    pub in_flight: usize,
+    /// How long the store took for one answer; nothing when it gave none.
+    pub store: Option<Duration>,
+    /// The sessions of this node with writes in flight in the scopes, which the move would wait for, one entry for each write.
+    pub in_flight: Vec<u32>,
+    /// How long it would wait for them at most, before it ends them.
+    pub drain: Duration,
 }
 
 /// What is asked.

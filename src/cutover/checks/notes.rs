@@ -1,11 +1,12 @@
-//! What is worth knowing before a move, though nothing is wrong. Pure.
+//! What is worth knowing before a move, though mostly nothing is wrong. Pure.
 
-use super::Facts;
+use super::{Facts, Verdict};
 use crate::cutover::server::Family;
 use crate::model::Group;
 
-/// Whoever writes there past Meridian goes on when the source is closed. Administrators may.
-pub(super) fn writers(group: &Group, applications: &[String], facts: &Facts) -> Option<String> {
+/// Whoever writes there past Meridian goes on when the source is closed, and its rows come after the new owner's. Administrators may: they have
+/// to, and `read_only` does not bind them either.
+pub(super) fn writers(group: &Group, applications: &[String], facts: &Facts) -> Verdict {
     let reaches = |schema: &str| {
         let schema = schema.replace('\\', "");
         schema == "*" || schema.contains('%') || group.schemas.contains(&schema)
@@ -24,11 +25,21 @@ pub(super) fn writers(group: &Group, applications: &[String], facts: &Facts) -> 
             others.push(grantee);
         }
     }
+    let administers = |grantee: &&str| facts.unbound.iter().any(|(unbound, _)| unbound == grantee);
+    let (administrators, others): (Vec<&str>, Vec<&str>) = others.into_iter().partition(administers);
+    let told = |names: &[&str]| format!("{} may write past Meridian: nothing holds them back", named(names));
+    match (administrators.is_empty(), others.is_empty()) {
+        (true, true) => Verdict::Fine,
+        (false, true) => Verdict::Note(told(&administrators)),
+        (_, false) => Verdict::Fault(told(&others)),
+    }
+}
+
+fn named(names: &[&str]) -> String {
     const NAMED: usize = 5;
-    let more = others.len().saturating_sub(NAMED);
+    let more = names.len().saturating_sub(NAMED);
     let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
-    let named = others.get(..NAMED).unwrap_or(&others).join(", ");
-    (!others.is_empty()).then(|| format!("{named}{rest} may write past Meridian: nothing holds them back"))
+    format!("{}{rest}", names.get(..NAMED).unwrap_or(names).join(", "))
 }
 
 /// Two owners' writes that are applied at once end in any order; the wait for the source's position keeps them apart, here.

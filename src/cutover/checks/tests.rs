@@ -36,9 +36,13 @@ fn facts(variables: &[(&'static str, &str)], channels: Vec<Channel>) -> Facts {
 }
 
 fn findings(facts: &Facts) -> Vec<Finding> {
+    findings_by(facts, &[])
+}
+
+fn findings_by(facts: &Facts, strict: &[Check]) -> Vec<Finding> {
     let state = sample::state();
     let applications = ["app".to_owned()];
-    let part = Part { is_source: true, is_target: true, applications: &applications };
+    let part = Part { is_source: true, is_target: true, applications: &applications, strict };
     judged(&state, &state.groups[0], &state.instances[0], part, facts)
 }
 
@@ -53,7 +57,7 @@ fn notes(facts: &Facts) -> Vec<String> {
 }
 
 #[test]
-fn what_is_worth_knowing_is_told_and_keeps_nobody_from_moving() {
+fn what_is_worth_knowing_is_told_and_keeps_nobody_from_moving_unless_it_is_to() {
     let pair = |first: &str, second: &str| (first.to_owned(), second.to_owned());
     let sound = facts(&[], vec![channel(&[])]);
     assert_eq!(notes(&sound), Vec::<String>::new());
@@ -65,14 +69,18 @@ fn what_is_worth_knowing_is_told_and_keeps_nobody_from_moving() {
         pair("'batch'@'10.0.0.%'", "sh\\op"),
         pair("'other'@'%'", "elsewhere"),
     ];
-    assert_eq!(
-        notes(&Facts { writers, ..sound.clone() }),
-        [
-            "accounts: 'root'@'localhost', 'app-nearby'@'%', 'batch'@'10.0.0.%' may write past Meridian: nothing holds them back"
-        ]
-    );
+    let unbound = vec![pair("'root'@'localhost'", "READ_ONLY ADMIN")];
+    let with =
+        |writers: &[(String, String)]| Facts { writers: writers.to_vec(), unbound: unbound.clone(), ..sound.clone() };
+    let told = |who: &str| [format!("accounts: {who} may write past Meridian: nothing holds them back")];
+    assert_eq!(notes(&with(&writers[..3])), told("'root'@'localhost'"), "an administrator has to");
+    assert_eq!(faults(&with(&writers)), told("'app-nearby'@'%', 'batch'@'10.0.0.%'"), "others need not");
+    assert_eq!(notes(&with(&writers)), Vec::<String>::new());
     let parallel = facts(&[("slave_parallel_threads", "4")], vec![channel(&[])]);
     assert!(notes(&parallel)[0].starts_with("appliers: slave_parallel_threads is 4"), "{:?}", notes(&parallel));
+    let strictly = findings_by(&parallel, &[Check::Appliers, Check::Start]);
+    let refused = |finding: &Finding| finding.check == Check::Appliers && finding.fault.is_some();
+    assert!(strictly.iter().any(refused), "{strictly:?}");
     for (origin, told) in [("COMPILE-TIME", true), ("CONFIG", true), ("SQL", false)] {
         let found = notes(&Facts { read_only_from: Some(origin.to_owned()), ..sound.clone() });
         assert_eq!(found.iter().any(|note| note.starts_with("start: it takes writes")), told, "{origin}");

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use mysql_async::Conn;
 use mysql_async::prelude::{FromRow, Queryable};
 use tokio::time::timeout;
@@ -22,9 +23,12 @@ pub async fn of_group(state: &ControlState, group: GroupId, account: &ProbeAccou
     let mut units = Vec::new();
     let mut findings = Vec::new();
     let is_asked = |instance: &&Instance| instance.group == group && instance.role == Role::Primary;
-    for instance in state.instances.iter().filter(is_asked) {
+    let asked = state.instances.iter().filter(is_asked).map(async |instance| {
         let unit = &state.unit(instance.unit).name;
-        match facts(instance, unit, described, account).await {
+        (instance, unit, facts(instance, unit, described, account).await)
+    });
+    for (instance, unit, outcome) in join_all(asked).await {
+        match outcome {
             Ok(facts) => units.push(facts),
             Err(error) => {
                 let reason = format!("{}: {}", instance.name, told(&error));

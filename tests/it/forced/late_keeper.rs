@@ -114,6 +114,7 @@ async fn keep_what_has_rejoined(databases: &Databases) {
         lines: Arc::new(Lines::new(monitor.clone())),
         administrator: account(ADMINISTRATOR_USER, ADMINISTRATOR_PASSWORD),
         applications: Vec::new(),
+        strict_checks: Vec::new(),
         sessions: Arc::new(Nobody),
         leftovers: Leftovers::none(),
         peers: None,
