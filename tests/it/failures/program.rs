@@ -124,6 +124,7 @@ fn spawn(directory: &Path, setup: &Setup, further: &[&str]) -> Child {
         .arg(config)
         .args(further)
         .env("MERIDIAN_LOG", "info")
+        .envs(setup.environment.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(log)

@@ -84,6 +84,11 @@ async fn e3_g2_g3_a_lost_unit_is_left_behind_by_force_its_loss_is_told_exactly_a
     assert_eq!(databases.channels("bj").await, Vec::<String>::new(), "nobody follows the lost source");
     let known = rows(&mut console, "SHOW QUARANTINES").await;
     assert_eq!((known[0]["unit"].as_str(), known[0]["stand_in"].as_str()), ("hz", "bj"));
+    assert_eq!((known[0]["reason"].as_str(), known[0]["by"].as_str()), ("its room is on fire", "admin"));
+    // The last known position: what the stand-in had of the source, which is everything but what is lost.
+    let cut: Vec<&str> = known[0]["cut"].split(',').collect();
+    let kept = before.split(',').find(|part| part.split('-').next() == lost[0].split('-').next()).unwrap();
+    assert!(cut.contains(&kept), "{cut:?} without {kept}");
     assert_eq!(known[0]["lost"], "unknown until it is back");
     let told = acknowledged(&mut console).await;
     assert!((1..=3).contains(&told), "the third, and the others as long as nobody asked in between: {told}");

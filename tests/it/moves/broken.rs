@@ -1,4 +1,4 @@
-//! C5, C7, C8, G2: replication that lags, stands or is broken. A move waits, goes back, or is refused by name; unmoved keys never notice.
+//! C5, C8, G2: replication that lags, stands or is broken. A move waits, goes back, or is refused by name; unmoved keys never notice.
 
 use std::time::Duration;
 
@@ -21,6 +21,30 @@ async fn c8_a_standing_applier_is_named_before_anything_is_closed() {
     assert!(text.contains("bj-main-1 (channels): channel 'from_hz' does not apply"), "{text}");
     assert_eq!(rows(&mut console, "SHOW EPOCH").await[0]["epoch"], epoch);
     assert_eq!(sent(&mut client, turn.databases, WRITE_GLOBAL).await, Ok(vec!["hz primary".to_owned()]));
+}
+
+#[tokio::test]
+async fn c5_what_lags_beforehand_is_waited_for_before_anything_is_closed_and_named() {
+    let turn = Turn::wait().await;
+    let moves = PATIENT.replace("catch_up_deadline = \"60s\"", "catch_up_deadline = \"1s\"");
+    let node = turn.node(&moves).await;
+    let (mut console, mut client) = (node.console("hz").await, node.client("bj").await);
+    // Its channel runs, and applies nothing for as long as somebody has the table.
+    let mut lock = turn.databases.root("bj").await;
+    lock.query_drop("LOCK TABLES shop.product WRITE").await.unwrap();
+    client.query_drop("INSERT INTO product (name) VALUES ('behind')").await.unwrap();
+    let epoch = rows(&mut console, "SHOW EPOCH").await[0]["epoch"].clone();
+    let (_, text) = error_of(&mut console, "SWITCH GLOBAL ZONE TO 'bj'").await;
+    assert!(text.contains("replication has not caught up within 1s: bj-main-1 lags"), "{text}");
+    let dry = rows(&mut console, "SWITCH GLOBAL ZONE TO 'bj' DRY RUN").await;
+    let told = dry.iter().find(|row| row["check"] == "catch-up").unwrap();
+    assert!(told["result"].starts_with("REFUSED: bj-main-1 lags"), "{told:?}");
+    assert_eq!(rows(&mut console, "SHOW EPOCH").await[0]["epoch"], epoch, "nothing was closed");
+    assert_eq!(sent(&mut client, turn.databases, WRITE_GLOBAL).await, Ok(vec!["hz primary".to_owned()]));
+    lock.query_drop("UNLOCK TABLES").await.unwrap();
+    turn.databases.converge().await;
+    let told = super::done(&mut console, "SWITCH GLOBAL ZONE TO 'bj'").await;
+    assert!(told.starts_with("moved the Global Zone from hz to bj"), "{told}");
 }
 
 #[tokio::test]

@@ -3,8 +3,10 @@
 
 use std::time::Duration;
 
+use meridian::model::Role;
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::{PATIENT, Turn};
 use crate::scenarios::expect::{error_of, rows, sent, until};
@@ -127,5 +129,38 @@ async fn c7_a_peer_whose_lag_is_not_known_counts_as_lagging() {
     let text = blocked(&mut client, WRITE_HZ).await;
     turn.databases.run_unlogged("bj", &format!("ALTER USER '{monitor}'@'%' ACCOUNT UNLOCK")).await;
     assert!(text.contains("unit 'bj' does not tell how far it is behind, and may be at most 2 s behind"), "{text}");
+    opens(&mut client, WRITE_HZ).await;
+}
+
+/// A server that stands still until this is dropped.
+struct Frozen(Pid);
+
+impl Frozen {
+    fn primary_of(turn: &Turn, unit: &str) -> Frozen {
+        let number = turn.databases.general_log(unit, Role::Primary).with_file_name("server.pid");
+        let process = Pid::from_raw(std::fs::read_to_string(number).unwrap().trim().parse().unwrap()).unwrap();
+        kill_process(process, Signal::STOP).unwrap();
+        Frozen(process)
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        kill_process(self.0, Signal::CONT).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn c7_a_peer_whose_probes_are_not_answered_in_time_counts_as_lagging_and_nothing_is_moved_to_it() {
+    let turn = Turn::wait().await;
+    let node = Node::start(bound(&turn, "bound = \"2s\"")).await;
+    let (mut console, mut client) = (node.console("hz").await, node.client("hz").await);
+    opens(&mut client, WRITE_HZ).await;
+    let frozen = Frozen::primary_of(&turn, "bj");
+    let text = blocked(&mut client, WRITE_HZ).await;
+    assert!(text.contains("unit 'bj' does not tell how far it is behind"), "{text}");
+    let (_, text) = error_of(&mut console, "SWITCH GLOBAL ZONE TO 'bj'").await;
+    assert!(text.contains("(answers): bj-main-1 does not answer"), "{text}");
+    drop(frozen);
     opens(&mut client, WRITE_HZ).await;
 }

@@ -19,6 +19,7 @@ mod prepared;
 mod primary_replaced;
 mod replicas;
 pub mod rows;
+mod star;
 mod under_load;
 
 use std::time::Duration;

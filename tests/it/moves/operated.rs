@@ -1,8 +1,11 @@
 //! What operators do with moves, and what sessions notice: C2, C4, C9, C10, C11, C16, E5, G5, G6.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
+use tokio::task::JoinHandle;
 
 use super::{PATIENT, Turn, at_step, begin, done, held};
 use crate::scenarios::expect::{error_of, executed, refused, rows, sent, until, value, within};
@@ -11,18 +14,27 @@ use crate::scenarios::world::marker;
 
 const WRITE_2499: &str = "UPDATE orders SET amount = amount WHERE user_id = 2499 AND item = 'nothing'";
 const WRITE_1: &str = "UPDATE orders SET amount = amount WHERE user_id = 1 AND item = 'nothing'";
+const WRITE_4657: &str = "UPDATE orders SET amount = amount WHERE user_id = 4657 AND item = 'nothing'";
 const WRITE_GLOBAL: &str = "UPDATE product SET stock = stock WHERE name = 'nothing'";
 
 #[tokio::test]
 async fn c2_a_range_is_forbidden_moved_and_allowed_and_its_neighbours_notice_nothing() {
     let turn = Turn::wait().await;
-    let node = turn.node(PATIENT).await;
+    let mut setup = turn.setup(PATIENT);
+    // bj is the unit, hz the center.
+    setup.keys = setup.keys.replace("\"0-4999\"\nunit = \"hz\"", "\"0-1999\"\nunit = \"bj\"");
+    setup.keys = setup.keys.replace("\"5000-9999\"\nunit = \"bj\"", "\"2000-9999\"\nunit = \"hz\"");
+    let node = Node::start(setup).await;
     let (mut console, mut hz, mut bj) = (node.console("hz").await, node.client("hz").await, node.client("bj").await);
+    let neighbours = async |client: &mut Conn| {
+        assert_eq!(sent(client, turn.databases, WRITE_1).await, Ok(vec!["bj primary".to_owned()]));
+        assert_eq!(sent(client, turn.databases, WRITE_4657).await, Ok(vec!["hz primary".to_owned()]));
+    };
     done(&mut console, "FORBID WRITES ON SHARDS 2000-2999 REASON 'cut-over'").await;
     for client in [&mut hz, &mut bj] {
         let (errno, text) = error_of(client, WRITE_2499).await;
         assert!(errno == 1290 && text.contains("shards 2000-2999") && text.contains("cut-over"), "{text}");
-        assert_eq!(sent(client, turn.databases, WRITE_1).await, Ok(vec!["hz primary".to_owned()]));
+        neighbours(client).await;
     }
     let told = done(&mut console, "MOVE SHARDS 2000-2999 TO 'bj'").await;
     assert!(told.starts_with("moved shards 2000-2999 from hz to bj"), "{told}");
@@ -30,7 +42,7 @@ async fn c2_a_range_is_forbidden_moved_and_allowed_and_its_neighbours_notice_not
     done(&mut console, "ALLOW WRITES ON SHARDS 2000-2999").await;
     for client in [&mut hz, &mut bj] {
         assert_eq!(sent(client, turn.databases, WRITE_2499).await, Ok(vec!["bj primary".to_owned()]));
-        assert_eq!(sent(client, turn.databases, WRITE_1).await, Ok(vec!["hz primary".to_owned()]));
+        neighbours(client).await;
     }
     let history = rows(&mut console, "SHOW HISTORY").await;
     assert_eq!(
@@ -58,6 +70,11 @@ async fn c4_c9_while_a_transaction_is_waited_for_nobody_else_writes_and_what_it_
         (executed_at, waits)
     });
     held(&mut console, 1).await;
+    // Reads of what is moving go on in both units.
+    for unit in ["hz", "bj"] {
+        let read = "SELECT COUNT(*) FROM product WHERE name = 'nothing'";
+        assert_eq!(sent(&mut node.client(unit).await, databases, read).await, Ok(vec![format!("{unit} replica")]));
+    }
     // The one that is waited for may write on, in what is moving.
     before.query_drop(format!("UPDATE product SET stock = 10 WHERE name = '{mark}'")).await.unwrap();
     assert!(!waiting.is_finished() && !moving.is_finished());
@@ -80,7 +97,7 @@ async fn c9_a_transaction_that_idles_is_ended_and_never_commits() {
     let told = done(&mut console, "SWITCH GLOBAL ZONE TO 'bj'").await;
     assert!(told.starts_with("moved"), "{told}");
     assert!(idle.query_drop("COMMIT").await.is_err(), "a COMMIT of an ended transaction is no success");
-    never_committed(&turn, &node, &mark).await;
+    never_committed(&turn, &node, &format!("product WHERE name = '{mark}'")).await;
 }
 
 #[tokio::test]
@@ -90,18 +107,19 @@ async fn c9_a_transaction_that_is_executing_is_ended_and_never_commits() {
     let (mut console, mut busy) = (node.console("hz").await, node.client("bj").await);
     let mark = marker();
     busy.query_drop("BEGIN").await.unwrap();
-    busy.query_drop(format!("INSERT INTO product (name) VALUES ('{mark}')")).await.unwrap();
-    let busy = tokio::spawn(async move { busy.query_drop("SELECT SLEEP(600) FROM product LIMIT 1 FOR UPDATE").await });
-    let told = done(&mut console, "SWITCH GLOBAL ZONE TO 'bj'").await;
+    busy.query_drop(format!("INSERT INTO orders (user_id, item) VALUES (6000, '{mark}')")).await.unwrap();
+    let sleep = "SELECT SLEEP(600) FROM orders WHERE user_id = 6000 LIMIT 1 FOR UPDATE";
+    let busy = tokio::spawn(async move { busy.query_drop(sleep).await });
+    let told = done(&mut console, "MOVE SHARDS 5000-9999 TO 'hz'").await;
     assert!(told.starts_with("moved"), "{told}");
     assert!(busy.await.unwrap().is_err());
-    never_committed(&turn, &node, &mark).await;
+    never_committed(&turn, &node, &format!("orders WHERE user_id = 6000 AND item = '{mark}'")).await;
 }
 
-async fn never_committed(turn: &Turn, node: &Node, mark: &str) {
+async fn never_committed(turn: &Turn, node: &Node, rows: &str) {
     turn.databases.converge().await;
     let mut fresh = node.client("bj").await;
-    let read = format!("/*meridian: level=strong*/ SELECT COUNT(*) FROM product WHERE name = '{mark}'");
+    let read = format!("/*meridian: level=strong*/ SELECT COUNT(*) FROM {rows}");
     assert_eq!(value(&mut fresh, &read).await, "0");
 }
 
@@ -159,9 +177,30 @@ async fn c16_a_dry_run_changes_nothing_and_a_rollback_opens_the_source_again() {
     assert!(told.len() > 10 && told.iter().all(|row| !row["result"].contains("REFUSED")), "{told:?}");
     assert_eq!(rows(&mut console, "SHOW EPOCH").await[0]["epoch"], epoch);
 
+    let told = rows(&mut console, "MOVE SHARDS 4000-4999 TO 'bj' DRY RUN").await;
+    let ownership = ["before", "after"].map(|when| {
+        let of = |unit: &str| {
+            told.iter().find(|row| row["check"] == when && row["instance"] == unit).unwrap()["result"].clone()
+        };
+        [of("hz"), of("bj")]
+    });
+    let before = ["main: shards 0-4999, the Global Zone", "main: shards 5000-9999"].map(str::to_owned);
+    let after = ["main: shards 0-3999, the Global Zone", "main: shards 4000-9999"].map(str::to_owned);
+    assert_eq!(ownership, [before, after]);
+    let found = |rows: &[BTreeMap<String, String>], check: &str| {
+        rows.iter().find(|row| row["check"] == check).unwrap_or_else(|| panic!("{check}: {rows:?}"))["result"].clone()
+    };
+    assert_eq!(found(&told, "in-flight"), "0 writes or transactions of this node to wait for");
+    let stall = found(&told, "expected-stall");
+    assert!(stall.starts_with("about ") && stall.ends_with(" ms"), "{stall}");
+
     let mut open = node.client("hz").await;
     open.query_drop("BEGIN").await.unwrap();
     open.query_drop(WRITE_GLOBAL).await.unwrap();
+    let told = rows(&mut console, "SWITCH GLOBAL ZONE TO 'bj' DRY RUN").await;
+    let waited_for = format!("1 writes or transactions of this node to wait for, of sessions {}", open.id());
+    assert_eq!(found(&told, "in-flight"), waited_for);
+    assert!(found(&told, "expected-stall").ends_with("or behind 20000 ms, when they are ended"), "{told:?}");
     let moving = begin(node.console("bj").await, "SWITCH GLOBAL ZONE TO 'bj'");
     let id = at_step(&mut console, "drain").await;
     let (databases, mut waits) = (turn.databases, node.client("bj").await);
@@ -201,10 +240,11 @@ async fn g5_a_forbidden_target_is_refused_and_forbidding_it_sends_a_move_back() 
 }
 
 #[tokio::test]
-async fn g6_the_same_unique_value_at_both_nodes_during_a_switch_is_taken_once() {
+async fn g6_the_same_unique_value_at_both_nodes_is_taken_once_before_during_and_after_a_switch() {
     let turn = Turn::wait().await;
     let node = turn.node(PATIENT).await;
     let mut console = node.console("hz").await;
+    taken_once(registered_at_both(&node, &marker()).await, "before").await;
     for round in 0..3 {
         let target = if round % 2 == 0 { "bj" } else { "hz" };
         let mark = marker();
@@ -213,24 +253,34 @@ async fn g6_the_same_unique_value_at_both_nodes_during_a_switch_is_taken_once() 
         open.query_drop(WRITE_GLOBAL).await.unwrap();
         let moving = begin(node.console("bj").await, &format!("SWITCH GLOBAL ZONE TO '{target}'"));
         at_step(&mut console, "drain").await;
-        let mut racing = Vec::new();
-        for unit in ["hz", "bj"] {
-            let mut client = node.client(unit).await;
-            let insert = format!("INSERT INTO account (email) VALUES ('{mark}@example.com')");
-            racing.push(tokio::spawn(async move { client.query_drop(insert).await }));
-        }
+        let racing = registered_at_both(&node, &mark).await;
         held(&mut console, 2).await;
         open.query_drop("COMMIT").await.unwrap();
         moving.await.unwrap().unwrap();
-        let mut outcomes = Vec::new();
-        for race in racing {
-            outcomes.push(race.await.unwrap().map_err(|error| refused(error).0));
-        }
-        outcomes.sort_unstable();
-        assert_eq!(outcomes, [Ok(()), Err(1062)], "round {round}");
+        taken_once(racing, &format!("during switch {round}")).await;
+        taken_once(registered_at_both(&node, &marker()).await, &format!("after switch {round}")).await;
     }
     until("no write is held any more", Duration::from_secs(10), async || {
         rows(&mut console, "SHOW MOVES").await.is_empty()
     })
     .await;
+}
+
+type Registered = JoinHandle<Result<(), mysql_async::Error>>;
+
+/// The same address is registered at the nodes of both units at once.
+async fn registered_at_both(node: &Node, mark: &str) -> [Registered; 2] {
+    let insert = format!("INSERT INTO account (email) VALUES ('{mark}@example.com')");
+    let (mut hz, mut bj) = (node.client("hz").await, node.client("bj").await);
+    let again = insert.clone();
+    [tokio::spawn(async move { hz.query_drop(insert).await }), tokio::spawn(async move { bj.query_drop(again).await })]
+}
+
+async fn taken_once(racing: [Registered; 2], when: &str) {
+    let mut outcomes = Vec::new();
+    for race in racing {
+        outcomes.push(race.await.unwrap().map_err(|error| refused(error).0));
+    }
+    outcomes.sort_unstable();
+    assert_eq!(outcomes, [Ok(()), Err(1062)], "{when}");
 }

@@ -2,19 +2,22 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use meridian::model::Role;
 use mysql_async::prelude::Queryable;
 use tokio::task::JoinSet;
 
 use super::{PATIENT, Turn, done};
+use crate::scenarios::expect::{until, within};
 use crate::scenarios::node::{Node, UNITS};
 use crate::scenarios::world::marker;
 
-/// Writers of both units, alternately alone and in short transactions, of the Global Zone and of shard 5050.
+/// Writers of both units, alternately alone and in short transactions, of the Global Zone and of shard 5050, and a reader in each.
 struct Load {
     stop: Arc<AtomicBool>,
     written: Arc<AtomicUsize>,
+    readers: JoinSet<()>,
     writers: JoinSet<Vec<String>>,
     mark: String,
 }
@@ -51,7 +54,21 @@ impl Load {
                 acknowledged
             });
         }
-        let load = Load { stop, written, writers, mark };
+        let mut readers = JoinSet::new();
+        for unit in UNITS {
+            let (mut client, stop) = (node.client(unit).await, Arc::clone(&stop));
+            readers.spawn(async move {
+                while !stop.load(Ordering::SeqCst) {
+                    for read in
+                        ["SELECT name FROM product LIMIT 1", "SELECT item FROM orders WHERE user_id = 5050 LIMIT 1"]
+                    {
+                        // Nothing of it is held: what moves is only written elsewhere soon.
+                        within(unit, Duration::from_secs(10), client.query_drop(read)).await.unwrap();
+                    }
+                }
+            });
+        }
+        let load = Load { stop, written, readers, writers, mark };
         load.goes_on(30).await;
         load
     }
@@ -60,15 +77,13 @@ impl Load {
     async fn goes_on(&self, more: usize) {
         let reached = self.written.load(Ordering::SeqCst) + more;
         let what = format!("{more} writes more");
-        crate::scenarios::expect::until(&what, std::time::Duration::from_secs(60), async || {
-            self.written.load(Ordering::SeqCst) >= reached
-        })
-        .await;
+        until(&what, Duration::from_secs(60), async || self.written.load(Ordering::SeqCst) >= reached).await;
     }
 
     /// Ends it; every server has every acknowledged row, once.
     async fn check(self, turn: &Turn) {
         self.stop.store(true, Ordering::SeqCst);
+        self.readers.join_all().await;
         let mut acknowledged: Vec<String> = self.writers.join_all().await.into_iter().flatten().collect();
         acknowledged.sort_unstable();
         turn.databases.converge().await;

@@ -1,8 +1,9 @@
-//! What is decided at one node holds at all, and ownership moves under the load of all of them.
+//! C1: what is decided at one node holds at all; and ownership moves under the load of all of them.
 
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use meridian::model::Role;
 use mysql_async::prelude::Queryable;
@@ -67,6 +68,41 @@ async fn what_is_decided_at_one_node_is_in_force_at_all_when_the_answer_comes() 
     assert!(text.contains("ownership has changed since epoch"), "{text}");
     let (_, text) = error_of(&mut console, "ROLLBACK TO EPOCH 100000").await;
     assert!(text.contains("is not remembered"), "{text}");
+}
+
+/// `meridian ctl` at a node, as a script has it.
+fn script(cluster: &Cluster, node: usize, words: &[&str]) -> String {
+    let console = format!("127.0.0.1:{}", cluster.nodes[node].setup.console_port("hz"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_meridian"));
+    command.args(["ctl", "--console", &console]).args(words).env("MERIDIAN_PASSWORD", "adminpw");
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[tokio::test]
+async fn c1_a_script_forbids_the_writes_of_a_unit_at_every_node_and_lifts_it() {
+    let Some(cluster) = Cluster::start(1, 2, 20, PATIENT).await else { return };
+    let write = "UPDATE orders SET amount = amount WHERE user_id = 6000 AND item = 'nothing'";
+    let read = "SELECT COUNT(*) FROM orders WHERE user_id = 6000";
+    let mut clients = Vec::new();
+    for (node, unit) in [(0, "hz"), (0, "bj"), (1, "hz"), (1, "bj")] {
+        clients.push((cluster.client(node, unit).await, format!("{unit} replica")));
+    }
+    let asked = Instant::now();
+    let told = script(&cluster, 0, &["forbid", "--unit", "bj", "--reason", "script 1"]);
+    assert!(told.contains("in force at all 2 living nodes"), "{told}");
+    for (client, replica) in &mut clients {
+        let (errno, text) = sent(client, cluster.turn.databases, write).await.unwrap_err();
+        assert!(errno == 1290 && text.contains("script 1"), "{errno} {text}");
+        // Were it in force only later, this would be the moment to see it.
+        assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
+        assert_eq!(sent(client, cluster.turn.databases, read).await, Ok(vec![replica.clone()]));
+    }
+    script(&cluster, 1, &["allow", "--unit", "bj"]);
+    for (client, _) in &mut clients {
+        assert_eq!(sent(client, cluster.turn.databases, write).await, Ok(vec!["bj primary".to_owned()]));
+    }
 }
 
 #[tokio::test]

@@ -2,16 +2,20 @@
 
 mod added_unit;
 mod agreeing;
+mod cut_off;
 mod failing;
 mod fenced;
 mod fenced_mysql9;
+mod many_cuts;
 mod procedures;
 mod restored;
 mod rows;
+mod skewed;
 mod split;
 mod told_directly;
 mod unheard_answer;
 mod upgraded;
+mod ways;
 
 use std::time::Duration;
 

@@ -5,10 +5,9 @@ use std::time::Duration;
 use meridian::model::Role;
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
-use tokio::runtime::Runtime;
 
+use super::ways::Ways;
 use crate::failures::program::Program;
-use crate::relay::relay;
 use crate::scenarios::expect::{error_of, refused, rows, until};
 use crate::scenarios::node::Setup;
 use crate::scenarios::world::Databases;
@@ -16,42 +15,6 @@ use crate::servers::EtcdServers;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const MOVES: &str = "[moves]\ndrain_deadline = \"300ms\"\nend_deadline = \"1s\"\nsilence_deadline = \"1s\"\n";
-
-/// The ways between the sides, as pairs of the ports they begin and end at.
-struct Ways(Vec<(u16, u16)>, Option<Runtime>);
-
-impl Ways {
-    /// Ways to these ports.
-    async fn to(ports: &[u16]) -> Ways {
-        let mut ways = Ways(ports.iter().map(|port| (0, *port)).collect(), None);
-        ways.heal().await;
-        ways
-    }
-
-    /// Where the way to `port` begins.
-    fn begin_of(&self, port: u16) -> u16 {
-        self.0.iter().find(|(_, end)| *end == port).unwrap().0
-    }
-
-    fn cut(&mut self) {
-        self.1.take().unwrap().shutdown_background();
-    }
-
-    async fn heal(&mut self) {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        for (begin, end) in &mut self.0 {
-            *begin = runtime.spawn(relay(*begin, *end, Duration::ZERO)).await.unwrap();
-        }
-        self.1 = Some(runtime);
-    }
-}
-
-impl Drop for Ways {
-    fn drop(&mut self) {
-        // A runtime must not wait for its end within another.
-        self.1.take().into_iter().for_each(Runtime::shutdown_background);
-    }
-}
 
 fn order(user: u32, item: &str) -> String {
     format!("INSERT INTO orders (user_id, item) VALUES ({user}, '{item}')")
@@ -73,7 +36,7 @@ async fn e8_units_that_do_not_hear_each_other_accept_no_key_on_both_sides_and_gl
     let mut ports: Vec<u16> = places.iter().map(|place| place.port).collect();
     let (_, etcd) = servers.etcd.members().next().unwrap();
     ports.push(etcd);
-    let mut ways = Ways::to(&ports).await;
+    let mut ways = Ways::to(&ports, Duration::ZERO).await;
     let side = |number: u8, own: &str| {
         let mut setup = Setup::shared(databases);
         for place in setup.databases.iter_mut().filter(|place| place.unit != own) {

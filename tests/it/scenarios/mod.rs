@@ -8,6 +8,7 @@ pub mod node;
 pub mod world;
 
 mod branches;
+mod forbid_scopes;
 mod forbids;
 mod keys;
 mod packets;

@@ -52,6 +52,8 @@ pub struct Setup {
     pub limits: String,
     /// The users' file.
     pub users: String,
+    /// Variables of the process, where it is one of its own.
+    pub environment: Vec<(String, String)>,
     ports: [u16; 4],
 }
 
@@ -85,6 +87,7 @@ impl Setup {
             backend: String::new(),
             limits: String::new(),
             users: format!("[[user]]\nname = \"{}\"\npassword = \"{}\"\n", APP.0, APP.1),
+            environment: Vec::new(),
             ports: std::array::from_fn(|_| ports::free_port().unwrap()),
         }
     }
