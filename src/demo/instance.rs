@@ -142,10 +142,19 @@ pub fn general_log_in(directory: &Path) -> PathBuf {
     directory.join("general.log")
 }
 
+/// Its temporary tables lie there. A server removes at its start all that lie in this directory, and MariaDB ends by signal 11 when one of its own is
+/// gone before it is opened: two servers must not share one.
+fn temporary_in(directory: &Path) -> PathBuf {
+    directory.join("tmp")
+}
+
 fn make_directory(template: &Template, directory: &Path, user: &ServerUser) -> Result<(), DemoError> {
     std::fs::create_dir(directory).map_err(DemoError::file("create", directory))?;
     let closed = std::fs::Permissions::from_mode(0o700);
     std::fs::set_permissions(directory, closed).map_err(DemoError::file("close", directory))?;
+    let temporary = temporary_in(directory);
+    std::fs::create_dir(&temporary).map_err(DemoError::file("create", &temporary))?;
+    user.take(&temporary)?;
     template.copy_to(&directory.join("data"), user)?;
     user.take(directory)
 }
@@ -159,6 +168,7 @@ fn arguments(template: &Template, settings: &InstanceSettings, directory: &Path,
     let mut arguments = vec![
         OsString::from("--no-defaults"),
         path("datadir", directory.join("data")),
+        path("tmpdir", temporary_in(directory)),
         path("socket", socket_in(directory)),
         path("pid-file", directory.join("server.pid")),
         path("general-log-file", general_log_in(directory)),

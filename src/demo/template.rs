@@ -177,12 +177,15 @@ fn initialise(install: &Path, data: &Path) -> Result<(), DemoError> {
         path.push(suffix);
         PathBuf::from(path)
     };
-    let (part, script) = (beside(".part"), beside(".sql"));
+    let (part, script, temporary) = (beside(".part"), beside(".sql"), beside(".tmp"));
     if part.exists() {
         std::fs::remove_dir_all(&part).map_err(DemoError::file("remove", &part))?;
     }
     std::fs::write(&script, CLOSE_ACCOUNTS).map_err(DemoError::file("write", &script))?;
+    // In the machine's own it would remove other servers' temporary tables.
+    std::fs::create_dir_all(&temporary).map_err(DemoError::file("create", &temporary))?;
     let mut command = Command::new(install);
+    command.env("TMPDIR", &temporary);
     command.arg("--no-defaults").arg("--auth-root-authentication-method=normal").arg("--skip-test-db");
     // Force: a machine that cannot look up its own name is no hindrance, nobody but root@localhost stays.
     command.arg("--skip-name-resolve").arg("--force").arg(LOG_FILE_SIZE);
@@ -193,6 +196,7 @@ fn initialise(install: &Path, data: &Path) -> Result<(), DemoError> {
     }
     let made = run(&mut command);
     let _ = std::fs::remove_file(&script);
+    let _ = std::fs::remove_dir_all(&temporary);
     if let Err(error) = made {
         let _ = std::fs::remove_dir_all(&part);
         return Err(error);

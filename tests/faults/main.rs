@@ -26,7 +26,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use meridian::demo::template::Servers;
+use meridian::demo::template::{Servers, last_lines};
 use rustix::process::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -43,6 +43,9 @@ const FENCES: [&str; 3] = ["connection", "row", "row+lease"];
 
 /// What the units may be apart, in milliseconds there and back.
 const ROUND_TRIPS: [u64; 3] = [0, 10, 30];
+
+/// What is told of the log of a server that ended by itself: its stack and its statement stand there.
+const SERVER_LOG_LINES: usize = 80;
 
 /// Real faults under load.
 #[derive(Debug, Parser)]
@@ -153,8 +156,10 @@ async fn run(world: &Arc<World>, seed: u64, seconds: u64) -> Vec<String> {
     let (mut history, changes_made) = operator.end().await;
     for unit in UNITS {
         if let Err(error) = world.run(unit, &["DO 1"]).await {
-            faults
-                .push(format!("the server of unit {unit} has ended by itself, so that nothing can be judged: {error}"));
+            let log = std::fs::read(world.directory_of(unit).join("error.log")).unwrap_or_default();
+            println!("{}", last_lines(&String::from_utf8_lossy(&log), SERVER_LOG_LINES));
+            let told = format!("the server of unit {unit} has ended by itself, so that nothing can be judged: {error}");
+            faults.push(told);
             return faults;
         }
     }

@@ -7,7 +7,7 @@ mod leased;
 mod lost_unit;
 mod mysql9;
 mod refused;
-pub mod revived;
+mod revived;
 mod several;
 mod third_unit;
 mod under_way;

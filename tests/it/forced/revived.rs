@@ -18,10 +18,21 @@ impl Revived {
     /// Kills the server whose process number stands in the file `server.pid` of `directory`.
     pub async fn kill(directory: &Path) -> Revived {
         let number = std::fs::read_to_string(directory.join("server.pid")).unwrap().trim().to_owned();
-        let command = command_line(&number).unwrap();
+        let line = std::fs::read(format!("/proc/{number}/cmdline")).unwrap();
+        let mut command: Vec<String> = Vec::new();
+        for word in line.split(|byte| *byte == 0).filter(|word| !word.is_empty()) {
+            let word = String::from_utf8_lossy(word);
+            match command.last_mut() {
+                // MySQL cuts these arguments of its own at the colon, in place.
+                Some(last) if last.starts_with("--replicate-ignore-table=") && !last.contains(':') => {
+                    last.push_str(&format!(":{word}"));
+                }
+                Some(_) | None => command.push(word.into_owned()),
+            }
+        }
         kill_process(Pid::from_raw(number.parse().unwrap()).unwrap(), Signal::KILL).unwrap();
-        let deadline = Instant::now() + Duration::from_secs(60);
-        while command_line(&number).as_ref() == Some(&command) {
+        let (process, deadline) = (format!("/proc/{number}/cmdline"), Instant::now() + Duration::from_secs(20));
+        while std::fs::read(&process).is_ok_and(|now| now == line) {
             assert!(Instant::now() < deadline, "the killed server is not gone");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
@@ -52,21 +63,4 @@ impl Drop for Revived {
             child.wait().unwrap();
         }
     }
-}
-
-/// The command a process was started with. `None`: there is no such process.
-pub fn command_line(number: &str) -> Option<Vec<String>> {
-    let line = std::fs::read(format!("/proc/{number}/cmdline")).ok()?;
-    let mut command: Vec<String> = Vec::new();
-    for word in line.split(|byte| *byte == 0).filter(|word| !word.is_empty()) {
-        let word = String::from_utf8_lossy(word);
-        match command.last_mut() {
-            // MySQL cuts these arguments of its own at the colon, in place.
-            Some(last) if last.starts_with("--replicate-ignore-table=") && !last.contains(':') => {
-                last.push_str(&format!(":{word}"));
-            }
-            Some(_) | None => command.push(word.into_owned()),
-        }
-    }
-    Some(command)
 }

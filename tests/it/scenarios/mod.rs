@@ -17,6 +17,5 @@ mod placed_fixtures;
 mod policies;
 mod pools;
 mod reads_and_writes;
-mod revival;
 mod sent_fixtures;
 mod transactions;

@@ -14,7 +14,6 @@ use meridian::model::Role;
 
 use super::general_log::LogReader;
 use super::node::{Database, UNITS};
-use super::revival;
 
 /// The application's account, at Meridian and at the servers.
 pub const APP: (&str, &str) = ("app", "apppw");
@@ -31,7 +30,7 @@ pub struct Databases {
     /// By instance, in the layout's order.
     logs: Mutex<Vec<LogReader>>,
     /// The servers' processes are watched by it.
-    runtime: tokio::runtime::Runtime,
+    _runtime: tokio::runtime::Runtime,
     /// Removes the directory when this process is gone, however it ends.
     _janitor: Child,
 }
@@ -39,12 +38,12 @@ pub struct Databases {
 impl Databases {
     /// The databases of this test run.
     pub async fn shared() -> &'static Databases {
-        tokio::task::spawn_blocking(|| SHARED.get_or_init(|| Databases::watched(&UNITS))).await.unwrap()
+        tokio::task::spawn_blocking(|| SHARED.get_or_init(|| Databases::start(&UNITS))).await.unwrap()
     }
 
     /// The databases of the tests that move ownership.
     pub async fn moved() -> &'static Databases {
-        tokio::task::spawn_blocking(|| MOVED.get_or_init(|| Databases::watched(&UNITS))).await.unwrap()
+        tokio::task::spawn_blocking(|| MOVED.get_or_init(|| Databases::start(&UNITS))).await.unwrap()
     }
 
     /// Databases for one test alone, which may kill them. They run until this process ends.
@@ -85,15 +84,6 @@ impl Databases {
         self.world.instance(unit, role).unwrap().root().run(&[statement.to_owned()]).await.unwrap();
     }
 
-    /// Servers that many tests use and none ends.
-    fn watched(units: &[&'static str]) -> Databases {
-        let databases = Databases::start(units);
-        let directories =
-            databases.world.instances().filter_map(|(_, instance)| instance.general_log().parent().map(PathBuf::from));
-        databases.runtime.spawn(revival::watch(directories.collect()));
-        databases
-    }
-
     fn start(units: &[&'static str]) -> Databases {
         let directory = tempfile::Builder::new().prefix("meridian-it-world-").tempdir().unwrap().keep();
         let passable = std::os::unix::fs::PermissionsExt::from_mode(0o711);
@@ -112,7 +102,7 @@ impl Databases {
             .block_on(World::start(&layout, &directory, &mut State::new(&layout, Files::Remove), |_| {}))
             .unwrap();
         let logs = world.instances().map(|_| LogReader::default()).collect();
-        Databases { world, logs: Mutex::new(logs), runtime, _janitor: janitor }
+        Databases { world, logs: Mutex::new(logs), _runtime: runtime, _janitor: janitor }
     }
 
     /// Where a node finds them.

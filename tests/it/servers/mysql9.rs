@@ -139,13 +139,14 @@ impl Mysql9 {
     pub async fn start(tree: &Mysql9Tree, server_id: u32, options: &[&str]) -> Mysql9 {
         let place = Place::new();
         let directory = place.path().join("mysql9");
-        std::fs::create_dir(&directory).unwrap();
+        std::fs::create_dir_all(directory.join("tmp")).unwrap();
         copy_tree(&tree.template, &directory.join("data"), &ServerUser::Ourselves).unwrap();
         let port = ports::free_port().unwrap();
         let path = |option: &str, file: &str| format!("--{option}={}", directory.join(file).display());
         let mut arguments = vec![
             "--no-defaults".to_owned(),
             path("datadir", "data"),
+            path("tmpdir", "tmp"),
             format!("--socket={}", socket_in(&directory).display()),
             path("pid-file", "server.pid"),
             path("general-log-file", "general.log"),
