@@ -7,11 +7,12 @@ use std::time::Duration;
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::world::{NODES, SHARDS_PER_SCOPE, World};
+use super::world::{NODES, SHARDS_PER_SCOPE, UNITS, World};
 
 /// The scope that is the Global Zone.
 pub const ZONE: u32 = 5;
@@ -69,16 +70,28 @@ pub struct Load {
 }
 
 impl Load {
-    /// Two clients at each node.
+    /// Two clients at each node, which write everywhere.
     pub fn start(world: &Arc<World>, seed: u64) -> Load {
+        Load::by(world, seed, |node| (Way::Node(node), (0..=ZONE).collect()))
+    }
+
+    /// As many without Meridian: each writes what its unit owned at first, at the unit's primary.
+    pub fn past_meridian(world: &Arc<World>, seed: u64) -> Load {
+        Load::by(world, seed, |node| {
+            let unit = World::unit_of(node);
+            (Way::Primary(unit), (0..=ZONE).filter(|scope| first_owner(*scope) == unit).collect())
+        })
+    }
+
+    fn by(world: &Arc<World>, seed: u64, way: impl Fn(usize) -> (Way, Vec<u32>)) -> Load {
         let stop = Arc::new(AtomicBool::new(false));
         let mut clients = JoinSet::new();
         for client in 0..2 * NODES {
             let (world, stop) = (Arc::clone(world), Arc::clone(&stop));
             let chance = StdRng::seed_from_u64(seed.wrapping_mul(1000).wrapping_add(client as u64));
-            clients.spawn(
-                Client { world, node: client % NODES, number: client, chance, done: Histories::default() }.run(stop),
-            );
+            let (way, scopes) = way(client % NODES);
+            let done = Histories::default();
+            clients.spawn(Client { world, way, scopes, number: client, chance, done }.run(stop));
         }
         Load { stop, clients }
     }
@@ -99,9 +112,27 @@ impl Load {
     }
 }
 
+/// Where a client connects.
+#[derive(Clone, Copy)]
+enum Way {
+    Node(usize),
+    Primary(&'static str),
+}
+
+/// Who owns a scope before anything is moved.
+pub fn first_owner(scope: u32) -> &'static str {
+    match scope {
+        ZONE | 0 | 1 => UNITS[0],
+        2 | 3 => UNITS[1],
+        _ => UNITS[2],
+    }
+}
+
 struct Client {
     world: Arc<World>,
-    node: usize,
+    way: Way,
+    /// What it writes.
+    scopes: Vec<u32>,
     number: usize,
     chance: StdRng,
     done: Histories,
@@ -120,7 +151,7 @@ impl Client {
         while !stop.load(Ordering::Relaxed) {
             let open = match connection.take() {
                 Some(open) => open,
-                None => match self.world.client(self.node).await {
+                None => match self.connect().await {
                     Ok(open) => open,
                     Err(error) => {
                         self.tell(&error.to_string());
@@ -137,8 +168,15 @@ impl Client {
         self.done
     }
 
+    async fn connect(&self) -> Result<Conn, mysql_async::Error> {
+        match self.way {
+            Way::Node(node) => self.world.client(node).await,
+            Way::Primary(unit) => self.world.client_past_meridian(unit).await,
+        }
+    }
+
     async fn one(&mut self, mut connection: Conn, id: String) -> Option<Conn> {
-        let scope = self.chance.random_range(0..=ZONE);
+        let scope = *self.scopes.choose(&mut self.chance).unwrap();
         let appends = scope != ZONE && self.chance.random_bool(0.7);
         let statements = self.statements(scope, &id, appends);
         // Whether COMMIT was sent must be known even when this waits in vain.

@@ -6,6 +6,7 @@
 
 mod binlog;
 mod clocks;
+mod control;
 mod disks;
 mod gtids;
 mod left_behind;
@@ -65,6 +66,9 @@ struct Options {
     /// The round trip between the units, in milliseconds; drawn from the seed where it is not given
     #[arg(long)]
     rtt: Option<u64>,
+    /// A control run: without Meridian, and only with what breaks in databases
+    #[arg(long)]
+    control: bool,
     /// Keep the files, and tell where they are
     #[arg(long)]
     keep: bool,
@@ -95,7 +99,11 @@ fn main() -> ExitCode {
     let drawn = if options.mysql { FENCES[0] } else { FENCES[seed as usize % FENCES.len()] };
     let fence = options.fence.as_deref().unwrap_or(drawn).to_owned();
     let rtt = options.rtt.unwrap_or(ROUND_TRIPS[seed as usize / FENCES.len() % ROUND_TRIPS.len()]);
-    println!("faults for {} s from seed {seed}, fence = \"{fence}\", {rtt} ms between units", options.seconds);
+    let through = match options.control {
+        true => "without Meridian".to_owned(),
+        false => format!("fence = \"{fence}\", {rtt} ms between units"),
+    };
+    println!("faults for {} s from seed {seed}, {through}", options.seconds);
     let place = tempfile::Builder::new().prefix("meridian-faults-").tempdir().unwrap();
     let open = std::os::unix::fs::PermissionsExt::from_mode(0o711);
     std::fs::set_permissions(place.path(), open).unwrap();
@@ -106,6 +114,10 @@ fn main() -> ExitCode {
         let running = async {
             let round_trip = Duration::from_millis(rtt);
             let world = Arc::new(World::start(network, &directory, servers, &fence, round_trip).await?);
+            if options.control {
+                return Ok(control::run(&world, seed, options.seconds).await);
+            }
+            world.start_nodes().await?;
             Ok::<_, String>(run(&world, seed, options.seconds).await)
         };
         // What was made is removed in any case.
@@ -127,9 +139,11 @@ fn main() -> ExitCode {
         Ok(faults) => {
             faults.iter().take(40).for_each(|fault| println!("FAULT: {fault}"));
             println!(
-                "{} faults; the same faults are made by --seed {seed} --seconds {} --fence {fence} --rtt {rtt}",
+                "{} faults; the same faults are made by --seed {seed} --seconds {} --fence {fence} --rtt {rtt}{}{}",
                 faults.len(),
-                options.seconds
+                options.seconds,
+                if options.mysql { " --mysql" } else { "" },
+                if options.control { " --control" } else { "" }
             );
             ExitCode::FAILURE
         }

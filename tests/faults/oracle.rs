@@ -7,7 +7,7 @@ use meridian::model::Role;
 use super::binlog::{Change, Changes};
 use super::gtids::{Gtid, Gtids, Origins};
 use super::left_behind::LeftBehind;
-use super::load::{Histories, Outcome, Written, ZONE};
+use super::load::{Histories, Outcome, Written, ZONE, first_owner};
 use super::operator::History;
 use super::world::{CHECKED, NODES, SHARDS_PER_SCOPE, UNITS, World, rows_of};
 
@@ -96,12 +96,7 @@ pub fn losses(left_behind: &[LeftBehind], history: &History, origins: &Origins) 
 
 /// Who owned a scope, one after another, as the history of the control state says.
 fn owners(scope: u32, history: &History, origins: &Origins) -> Vec<Owned> {
-    let first = match scope {
-        ZONE | 0 | 1 => UNITS[0],
-        2 | 3 => UNITS[1],
-        _ => UNITS[2],
-    };
-    let mut owned = vec![Owned { unit: first, closed: None }];
+    let mut owned = vec![Owned { unit: first_owner(scope), closed: None }];
     let mut closed: BTreeMap<&str, &str> = BTreeMap::new();
     for what in history.values() {
         let Some((id, rest)) = what.strip_prefix("move ").and_then(|rest| rest.split_once(": ")) else { continue };

@@ -244,7 +244,7 @@ async fn break_and_heal(world: &World, Planned { fault, lasts, .. }: Planned) ->
 }
 
 /// A server waits for room and looks for it once a minute only; killed, it finds it at once.
-async fn fill_primary(world: &World, lasts: Duration) -> Result<(), String> {
+pub async fn fill_primary(world: &World, lasts: Duration) -> Result<(), String> {
     let Some(disks) = &world.disks else { return Ok(()) };
     disks.primary.fill();
     tokio::time::sleep(lasts).await;

@@ -139,12 +139,17 @@ impl World {
         }
         for node in 0..NODES {
             world.write_config(node, &state, fence);
-            world.start_node(node);
-        }
-        for node in 0..NODES {
-            world.wait_for_node(node).await?;
         }
         Ok(world)
+    }
+
+    /// Starts all nodes, and waits until they let operators in. Errors: one does not.
+    pub async fn start_nodes(&self) -> Result<(), String> {
+        (0..NODES).for_each(|node| self.start_node(node));
+        for node in 0..NODES {
+            self.wait_for_node(node).await?;
+        }
+        Ok(())
     }
 
     /// Moves what may fill to disks of its own, while nobody uses it.
@@ -264,6 +269,12 @@ impl World {
     /// An application's session. Errors: the driver's.
     pub async fn client(&self, node: usize) -> Result<Conn, mysql_async::Error> {
         connect(&self.network.address(node), PORTS.0, ("app", "apppw"), Some("shop")).await
+    }
+
+    /// An application's session with a unit's primary itself. Errors: the driver's.
+    pub async fn client_past_meridian(&self, unit: &str) -> Result<Conn, mysql_async::Error> {
+        let port = self.databases.instance(unit, Role::Primary).unwrap().port();
+        connect("127.0.0.1", port, ("app", "apppw"), Some("shop")).await
     }
 
     /// Runs `meridian ctl` at a node; what it says, and whether it was done.
