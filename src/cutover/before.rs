@@ -8,7 +8,7 @@ use super::checks::{self, Finding, SkippedChecks};
 use super::fence_view::FenceStretch;
 use super::goal::{Goal, GoalError, parts_of};
 use super::perform;
-use super::requests::{MoveEnd, MoveError, MoveOutcome, Preview};
+use super::requests::{MoveEnd, MoveError, Preview};
 use super::run::Mover;
 use crate::control::{Author, ChangeError, Command, past};
 use crate::model::move_record::sources_of;
@@ -70,11 +70,7 @@ impl Mover {
         let state = self.state();
         let parts = parts_of(goal, &state)?;
         if parts.is_empty() {
-            if let Some(expected) = if_epoch.filter(|expected| *expected != state.epoch) {
-                return Err(ChangeError::EpochMoved { expected, current: state.epoch }.into());
-            }
-            let (what, outcome) = (String::new(), MoveOutcome::AlreadySo);
-            return Ok(MoveEnd { id: None, epoch: state.epoch, what, outcome, closed_for: Duration::ZERO });
+            return MoveEnd::already_so(state.epoch, if_epoch);
         }
         // The state's own refusals come first: they need no server.
         let begin = self.begin_of(&parts, MoveKind::Planned, None);

@@ -2,30 +2,25 @@
 //!
 //! Nobody begins one but an operator. A source that answers is refused: a planned move loses nothing.
 
-use std::convert::Infallible;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use thiserror::Error;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::event::{self, MoveEvent};
-use super::force_plan::{ForceSeen, ForceStep, next_force_step};
 use super::goal;
 use super::requests::{MoveEnd, MoveError, MoveOutcome};
 use super::run::Mover;
 use super::server::{Server, ServerError};
-use super::survivors::{Left, Lost};
+use super::survivors::Lost;
 use crate::control::{ApplyError, Author, ChangeError, Command, past};
-use crate::model::{
-    ClosureProof, ControlState, Epoch, GroupId, Instance, InstanceId, MoveId, MoveKind, MovePart, UnitId,
-};
+use crate::model::{ControlState, Epoch, GroupId, Instance, MoveId, MoveKind, MovePart, UnitId};
 
 /// How long a source may take to answer before it counts as one that does not.
 const ANSWER: Duration = Duration::from_secs(2);
 
 /// Between two looks at a source that may come back.
-const PAUSE: Duration = Duration::from_millis(200);
+pub(super) const PAUSE: Duration = Duration::from_millis(200);
 
 /// Why a planned move from a lost source goes back.
 const OVERTAKEN: &str = "its source does not answer and is to be left behind by force";
@@ -99,6 +94,9 @@ pub enum ForceError {
     /// A server refused, or was gone.
     #[error(transparent)]
     Server(#[from] ServerError),
+    /// Another node took it over while this one was not heard: what is to be undone is undone there.
+    #[error("{0} has taken it over meanwhile, and lets it go back; ask again when it has")]
+    TakenOver(String),
     /// A step that was done again and again changed nothing.
     #[error("the survivors' channels do not come to rest")]
     Restless,
@@ -115,11 +113,7 @@ impl Mover {
         let state = self.state();
         let parts = goal::owned_by(&state, wish.group, wish.source, wish.target);
         if parts.is_empty() {
-            if let Some(expected) = if_epoch.filter(|expected| *expected != state.epoch) {
-                return Err(ChangeError::EpochMoved { expected, current: state.epoch }.into());
-            }
-            let (what, outcome) = (String::new(), MoveOutcome::AlreadySo);
-            return Ok(MoveEnd { id: None, epoch: state.epoch, what, outcome, closed_for: Duration::ZERO });
+            return MoveEnd::already_so(state.epoch, if_epoch);
         }
         let under_way = planned_from(&state, wish);
         let rolled_back = under_way.iter().try_fold((*state).clone(), |state, id| {
@@ -133,6 +127,8 @@ impl Mover {
         }
         self.source_is_lost(&state, wish).await?;
         self.channels_are_known(&state, wish).await?;
+        // Before it puts an end to anything: it could not go on from there.
+        self.has_entered()?;
         let mut if_epoch = if_epoch;
         for id in planned_from(&self.state(), wish) {
             if_epoch = self.roll_back_overtaken(id, author, if_epoch).await?;
@@ -146,6 +142,10 @@ impl Mover {
         let outcome = self.force_steps(id, wish, author, left_behind).await;
         self.board.remove(id);
         self.running().remove(&id);
+        // Its end is told where it is made.
+        if let Err(taken_over @ MoveError::Force(ForceError::TakenOver(_))) = outcome {
+            return Err(taken_over);
+        }
         let epoch = self.state().epoch;
         let closed_for = began.elapsed();
         let told = MoveEvent {
@@ -214,126 +214,8 @@ impl Mover {
         }
     }
 
-    async fn answers(&self, source: &Instance) -> bool {
+    pub(super) async fn answers(&self, source: &Instance) -> bool {
         matches!(timeout(ANSWER, Server::connect(source, &self.tools.account)).await, Ok(Ok(_)))
-    }
-
-    async fn force_steps(
-        &self,
-        id: MoveId,
-        wish: &ForceWish,
-        author: &Author,
-        left_behind: Instant,
-    ) -> Result<ClosureProof, MoveError> {
-        let state = self.state();
-        let lost = Lost::new(&state, wish.group, wish.source, &self.tools.administrator);
-        let answers = AtomicBool::new(false);
-        // Beside the steps, because one that is frozen or cut off makes each question wait.
-        let outcome = tokio::select! {
-            outcome = self.force_loop(id, (wish, author), &lost, &answers, left_behind) => outcome,
-            never = self.watch_source(&lost, &answers) => match never {},
-        };
-        if outcome.is_err()
-            && let Some(target) = state.primary_of(wish.target, wish.group)
-        {
-            lost.start_again(&lost.look(target).await).await;
-        }
-        if let Err(error) = &outcome {
-            tracing::error!(r#move = id.0, error = error as &dyn std::error::Error, "the forced change is not made");
-        } else if let Err(error) = lost.remove_channels().await {
-            // Whoever keeps quarantines tries again, for as long as it lasts.
-            tracing::warn!(r#move = id.0, error = &error as &dyn std::error::Error, "a channel is removed later");
-        }
-        outcome
-    }
-
-    /// Tells `answers` once the source does.
-    async fn watch_source(&self, lost: &Lost<'_>, answers: &AtomicBool) -> Infallible {
-        loop {
-            if let Some(source) = lost.source()
-                && self.answers(source).await
-            {
-                answers.store(true, Ordering::SeqCst);
-            }
-            sleep(PAUSE).await;
-        }
-    }
-
-    async fn force_loop(
-        &self,
-        id: MoveId,
-        (wish, author): (&ForceWish, &Author),
-        lost: &Lost<'_>,
-        answers: &AtomicBool,
-        left_behind: Instant,
-    ) -> Result<ClosureProof, MoveError> {
-        let (Some(target), Some(source)) = (lost.state.primary_of(wish.target, wish.group), lost.source()) else {
-            return Err(ForceError::Restless.into());
-        };
-        let mut closed = None;
-        let mut left: Vec<Left> = Vec::new();
-        // Each instance takes four steps at most; a channel that somebody starts again takes more.
-        for _ in 0..10 + 6 * lost.state.instances.len() {
-            let source_answers = answers.load(Ordering::SeqCst);
-            let seen = ForceSeen { source_answers, closed, survivors: left.iter().map(|one| one.seen).collect() };
-            let name = |at: usize| lost.state.instance(left[at].id).name.clone();
-            let step = next_force_step(&seen);
-            self.post_force(id, &step);
-            match step {
-                ForceStep::Refuse => return Err(ForceError::SourceAnswers(source.name.clone()).into()),
-                ForceStep::Close => closed = Some(self.close_source(id, wish, source, left_behind).await?),
-                ForceStep::Unreachable(at) => return Err(ForceError::Unreachable(name(at)).into()),
-                ForceStep::StopReceiving(at) => {
-                    let channel = left[at].channel.clone().unwrap_or_default();
-                    lost.stop_receiving(left[at].id, &channel).await.map_err(ForceError::from)?;
-                }
-                ForceStep::ApplyReceived(at) => {
-                    let channel = left[at].channel.clone().unwrap_or_default();
-                    let applied = lost.apply_received(left[at].id, &channel, self.deadlines.catch_up).await;
-                    if !applied.map_err(ForceError::from)? {
-                        return Err(ForceError::NotApplied(name(at)).into());
-                    }
-                }
-                ForceStep::Feed(at) => {
-                    // Without a channel there is no account to follow anybody with.
-                    let Some(channel) = channel_of(&left, target) else {
-                        return Err(ForceError::NoChannel(lost.state.instance(target).name.clone(), name(at)).into());
-                    };
-                    let fed = lost.feed(target, &channel, left[at].id, self.deadlines.catch_up).await;
-                    if !fed.map_err(ForceError::from)? {
-                        return Err(ForceError::NotFed(name(at)).into());
-                    }
-                }
-                ForceStep::Park(at) => {
-                    let channel = left[at].channel.clone().unwrap_or_default();
-                    lost.park(left[at].id, &channel).await.map_err(ForceError::from)?;
-                }
-                ForceStep::Publish(proof) => {
-                    let position = Server::connect(lost.state.instance(target), &self.tools.account).await;
-                    let mut position = position.map_err(ForceError::from)?;
-                    let cut = position.position().await.map_err(ForceError::from)?;
-                    let reason = wish.reason.clone();
-                    let publish = Command::PublishForced { id, proof, cut, nodes: self.entered(), reason };
-                    self.tools.controller.change(&publish, author, None).await?;
-                    return Ok(proof);
-                }
-            }
-            left = lost.look(target).await;
-        }
-        Err(ForceError::Restless.into())
-    }
-
-    fn post_force(&self, id: MoveId, step: &ForceStep) {
-        let word = match step {
-            ForceStep::Refuse | ForceStep::Unreachable(_) => "force: refused",
-            ForceStep::Close => "force: close the source",
-            ForceStep::StopReceiving(_) => "force: stop receiving",
-            ForceStep::ApplyReceived(_) => "force: apply what was received",
-            ForceStep::Feed(_) => "force: feed the target",
-            ForceStep::Park(_) => "force: park channels",
-            ForceStep::Publish(_) => "force: publish",
-        };
-        self.board.post(id, word, String::new(), 0);
     }
 }
 
@@ -342,8 +224,4 @@ fn planned_from(state: &ControlState, wish: &ForceWish) -> Vec<MoveId> {
     let leaves = |part: &MovePart| (part.source, part.extent.group()) == (wish.source, wish.group);
     let planned = state.moves.iter().filter(|record| record.kind == MoveKind::Planned);
     planned.filter(|record| record.parts.iter().any(leaves)).map(|record| record.id).collect()
-}
-
-fn channel_of(left: &[Left], id: InstanceId) -> Option<String> {
-    left.iter().find(|one| one.id == id).and_then(|one| one.channel.clone())
 }

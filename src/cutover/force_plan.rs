@@ -3,7 +3,7 @@
 //! Before anything opens: nobody can write at the source, nobody receives from it any more, and whatever anybody has received from it is at the
 //! target. Otherwise a source that comes back overwrites newer rows without an error.
 
-use crate::model::ClosureProof;
+use crate::model::{ClosureProof, ControlState, MoveKind, MoveRecord};
 
 /// What is seen of one instance that is not the source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -36,6 +36,8 @@ pub enum SourceChannel {
 /// What is seen before the next step.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ForceSeen {
+    /// Whether another node carries the change on by now.
+    pub taken_over: bool,
     /// Whether the source answers.
     pub source_answers: bool,
     /// What proves that nobody can write there.
@@ -47,6 +49,8 @@ pub struct ForceSeen {
 /// What is to be done next. Numbers are positions among the survivors.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ForceStep {
+    /// Nothing at all: whoever has taken it over undoes what was done.
+    LeaveBe,
     /// Nothing by force: the source answers, so a planned move is possible.
     Refuse,
     /// See to it that nobody can write at the source.
@@ -65,8 +69,27 @@ pub enum ForceStep {
     Publish(ClosureProof),
 }
 
+impl ForceStep {
+    /// The words for it that operators read.
+    pub fn word(&self) -> &'static str {
+        match self {
+            ForceStep::LeaveBe => "force: taken over",
+            ForceStep::Refuse | ForceStep::Unreachable(_) => "force: refused",
+            ForceStep::Close => "force: close the source",
+            ForceStep::StopReceiving(_) => "force: stop receiving",
+            ForceStep::ApplyReceived(_) => "force: apply what was received",
+            ForceStep::Feed(_) => "force: feed the target",
+            ForceStep::Park(_) => "force: park channels",
+            ForceStep::Publish(_) => "force: publish",
+        }
+    }
+}
+
 /// The next step.
 pub fn next_force_step(seen: &ForceSeen) -> ForceStep {
+    if seen.taken_over {
+        return ForceStep::LeaveBe;
+    }
     if seen.source_answers {
         return ForceStep::Refuse;
     }
@@ -93,6 +116,22 @@ pub fn next_force_step(seen: &ForceSeen) -> ForceStep {
     }
 }
 
+/// Which other node carries the change on by now.
+pub fn taken_over(state: &ControlState, record: &MoveRecord) -> Option<String> {
+    let now = state.moves.iter().find(|now| now.id == record.id)?;
+    (now.runner != record.runner).then(|| now.runner.clone())
+}
+
+/// Whether channels may follow the source of a forced change again that was not made: nobody else carries it on or has begun it anew, and the
+/// source was not left behind meanwhile.
+pub fn may_follow_again(state: &ControlState, record: &MoveRecord) -> bool {
+    let Some(place) = record.sources().first().copied() else { return false };
+    let forced = |other: &&MoveRecord| other.kind == MoveKind::Forced && other.sources().contains(&place);
+    let is_left_behind = state.quarantines.iter().any(|one| (one.group, one.unit) == place);
+    let is_ours = |other: &MoveRecord| (other.id, &other.runner) == (record.id, &record.runner);
+    !is_left_behind && state.moves.iter().filter(forced).all(is_ours)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,13 +141,15 @@ mod tests {
 
     fn next(survivors: &[Survivor]) -> ForceStep {
         let closed = Some(ClosureProof::Drained);
-        next_force_step(&ForceSeen { source_answers: false, closed, survivors: survivors.to_vec() })
+        next_force_step(&ForceSeen { closed, survivors: survivors.to_vec(), ..ForceSeen::default() })
     }
 
     #[test]
     fn a_source_that_answers_is_moved_from_by_plan() {
-        let seen = ForceSeen { source_answers: true, closed: Some(ClosureProof::Unfenced), survivors: vec![CALM] };
+        let closed = Some(ClosureProof::Unfenced);
+        let seen = ForceSeen { source_answers: true, closed, survivors: vec![CALM], ..ForceSeen::default() };
         assert_eq!(next_force_step(&seen), ForceStep::Refuse);
+        assert_eq!(next_force_step(&ForceSeen { taken_over: true, ..seen }), ForceStep::LeaveBe);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! It routes no statement and knows no session: new writes are held by the decision, older ones are known by the write gate. Everything it
 //! did is in the control state, so that it can be gone at any moment and another run goes on. Start at [`plan`]: which step is next; then
 //! [`perform`] for what a step does, `steps` for who takes them one after the other, `before` for what comes ahead of the first, [`run`] for whose they are;
-//! [`force_plan`], [`force`] and [`survivors`] are their like for lost owners.
+//! [`force_plan`], [`force`], `force_course` and [`survivors`] are their like for lost owners.
 
 mod acknowledged_loss;
 mod before;
@@ -17,6 +17,7 @@ pub mod fence_rows;
 pub mod fence_view;
 pub mod followers;
 pub mod force;
+mod force_course;
 pub mod force_plan;
 pub mod goal;
 pub mod leftovers;

@@ -5,7 +5,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::model::{Epoch, MovePhase, MoveRecord};
+use crate::model::{Epoch, MoveKind, MovePhase, MoveRecord};
 
 /// How long each part of a move may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,6 +113,8 @@ pub enum RollBackReason {
     NotCaughtUp,
     /// A server did not answer or refused.
     Trouble(String),
+    /// Nobody carries a forced change on but the node an operator asked: how far it had come with the servers is not written down.
+    Abandoned,
 }
 
 impl fmt::Display for RollBackReason {
@@ -122,6 +124,7 @@ impl fmt::Display for RollBackReason {
             RollBackReason::NotAcknowledged { nodes } => write!(out, "not acknowledged by {}", nodes.join(", ")),
             RollBackReason::NotCaughtUp => write!(out, "replication did not catch up in time"),
             RollBackReason::Trouble(what) => write!(out, "{what}"),
+            RollBackReason::Abandoned => write!(out, "the node that made the forced change is gone; ask for it again"),
         }
     }
 }
@@ -129,6 +132,9 @@ impl fmt::Display for RollBackReason {
 /// The next step of the move whose record is `record`; `None` when it is not in the state any more.
 pub fn next_step(record: Option<&MoveRecord>, seen: &Seen, deadlines: &Deadlines) -> Step {
     let Some(record) = record else { return Step::Done };
+    if record.kind == MoveKind::Forced {
+        return Step::RollBack(RollBackReason::Abandoned);
+    }
     match &record.phase {
         MovePhase::Fenced => fenced(seen, deadlines),
         MovePhase::Recorded(_) => recorded(seen, deadlines),
@@ -176,7 +182,7 @@ fn recorded(seen: &Seen, deadlines: &Deadlines) -> Step {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Extent, FencePosition, GroupId, MoveId, MoveKind, MovePart, UnitId};
+    use crate::model::{Extent, FencePosition, GroupId, MoveId, MovePart, UnitId};
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -209,6 +215,15 @@ mod tests {
     #[test]
     fn a_move_that_is_gone_is_done() {
         assert_eq!(next_step(None, &seen(9, Some(1), true, None), &deadlines()), Step::Done);
+    }
+
+    #[test]
+    fn a_forced_change_that_its_node_left_goes_back() {
+        let record = MoveRecord { kind: MoveKind::Forced, ..record(MovePhase::Fenced) };
+        for seen in [seen(0, None, false, None), seen(9, Some(0), true, None)] {
+            let back = Step::RollBack(RollBackReason::Abandoned);
+            assert_eq!(next_step(Some(&record), &seen, &deadlines()), back, "{seen:?}");
+        }
     }
 
     #[test]

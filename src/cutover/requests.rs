@@ -26,6 +26,17 @@ pub struct MoveEnd {
     pub closed_for: Duration,
 }
 
+impl MoveEnd {
+    /// What is answered where nothing is left to move. Errors: the operator has seen another epoch than `current`.
+    pub(super) fn already_so(current: Epoch, if_epoch: Option<Epoch>) -> Result<MoveEnd, MoveError> {
+        if let Some(expected) = if_epoch.filter(|expected| *expected != current) {
+            return Err(ChangeError::EpochMoved { expected, current }.into());
+        }
+        let (what, outcome) = (String::new(), MoveOutcome::AlreadySo);
+        Ok(MoveEnd { id: None, epoch: current, what, outcome, closed_for: Duration::ZERO })
+    }
+}
+
 /// How a move ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MoveOutcome {

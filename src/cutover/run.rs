@@ -128,10 +128,7 @@ impl Mover {
     ) -> Result<MoveId, MoveError> {
         // Asked for only now: what was looked at before took time, in which this node may have entered anew.
         let begin = self.begin_of(parts, kind, skipped);
-        // The others would take a move for one that nobody carries out.
-        if self.tools.peers.as_ref().is_some_and(|peers| peers.own().is_empty()) {
-            return Err(MoveError::NotEntered);
-        }
+        self.has_entered()?;
         self.beginning.fetch_add(1, Ordering::SeqCst);
         let begun = self.tools.controller.change(&begin, author, if_epoch).await;
         let id = begun.map(|begun| MoveId(begun.epoch.0));
@@ -140,6 +137,14 @@ impl Mover {
         }
         self.beginning.fetch_sub(1, Ordering::SeqCst);
         Ok(id?)
+    }
+
+    /// Errors: this node has no lease, and the others would take a move of its own for one that nobody carries out.
+    pub(super) fn has_entered(&self) -> Result<(), MoveError> {
+        match &self.tools.peers {
+            Some(peers) if peers.own().is_empty() => Err(MoveError::NotEntered),
+            Some(_) | None => Ok(()),
+        }
     }
 
     pub(super) fn running(&self) -> MutexGuard<'_, BTreeSet<MoveId>> {

@@ -10,7 +10,7 @@ use super::plan::{Seen, Step, next_step};
 use super::requests::{MoveEnd, MoveOutcome};
 use super::run::Mover;
 use crate::control::{ApplyError, Author, ChangeError, Command, past};
-use crate::model::{ControlState, Epoch, FencePosition, MoveId, MovePart, MovePhase, MoveRecord};
+use crate::model::{ControlState, Epoch, FencePosition, MoveId, MoveKind, MovePart, MovePhase, MoveRecord};
 
 /// How long other nodes are waited for until it is told who they are.
 const LOOK: Duration = Duration::from_millis(500);
@@ -168,6 +168,10 @@ impl Mover {
             }
             Step::Publish => self.publish(record, course, seen).await,
             Step::RollBack(why) => {
+                if record.kind == MoveKind::Forced {
+                    // While the record keeps anybody from forcing it anew.
+                    self.follow_again(record).await;
+                }
                 let reason = why.to_string();
                 self.change(&Command::RollBackMove { id, reason }, record, seen).await;
             }

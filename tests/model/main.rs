@@ -20,7 +20,7 @@ mod world;
 
 use std::collections::BTreeSet;
 
-use forced::{ForceMutant, Forced, NEWER_ROWS_STAY, RECEIVED_IS_KEPT};
+use forced::{FOLLOWED_AGAIN, ForceMutant, Forced, NEWER_ROWS_STAY, RECEIVED_IS_KEPT};
 use lease::{CLOSED, Lease, LeaseMutant};
 use left_behind::{LeftBehind, LeftBehindMutant};
 use left_out::{LeftOutMutant, LeftOutOfWait, READERS_HAVE_ALL};
@@ -249,27 +249,42 @@ fn leases_that_prove_nothing() {
 
 #[test]
 fn a_source_is_lost_and_comes_back() {
-    keeps(Forced { writes: 2, mutant: ForceMutant::Product });
+    keeps(Forced { writes: 2, crashes: 0, mutant: ForceMutant::Product });
+}
+
+#[test]
+fn nodes_crash_after_each_step_of_a_forced_change_or_are_overtaken() {
+    keeps(Forced { writes: 2, crashes: 2, mutant: ForceMutant::Product });
+}
+
+#[test]
+fn a_forced_change_that_was_left_only_goes_back() {
+    breaks(Forced { writes: 1, crashes: 1, mutant: ForceMutant::ChannelsLeft }, FOLLOWED_AGAIN);
+}
+
+#[test]
+fn who_was_overtaken_publishes_a_forced_change() {
+    breaks(Forced { writes: 1, crashes: 1, mutant: ForceMutant::NotToldOff }, NEWER_ROWS_STAY);
 }
 
 #[test]
 fn a_channel_from_a_lost_source_goes_on() {
-    breaks(Forced { writes: 2, mutant: ForceMutant::ChannelResumed }, NEWER_ROWS_STAY);
+    breaks(Forced { writes: 2, crashes: 0, mutant: ForceMutant::ChannelResumed }, NEWER_ROWS_STAY);
 }
 
 #[test]
 fn a_channel_from_a_lost_source_is_only_stopped() {
-    breaks(Forced { writes: 2, mutant: ForceMutant::ChannelNotParked }, NEWER_ROWS_STAY);
+    breaks(Forced { writes: 2, crashes: 0, mutant: ForceMutant::ChannelNotParked }, NEWER_ROWS_STAY);
 }
 
 #[test]
 fn a_new_owner_opens_with_what_it_has_itself() {
-    breaks(Forced { writes: 2, mutant: ForceMutant::NobodyFed }, RECEIVED_IS_KEPT);
+    breaks(Forced { writes: 2, crashes: 0, mutant: ForceMutant::NobodyFed }, RECEIVED_IS_KEPT);
 }
 
 #[test]
 fn what_was_received_and_not_applied_is_forgotten() {
-    breaks(Forced { writes: 2, mutant: ForceMutant::RelayForgotten }, RECEIVED_IS_KEPT);
+    breaks(Forced { writes: 2, crashes: 0, mutant: ForceMutant::RelayForgotten }, RECEIVED_IS_KEPT);
 }
 
 #[test]

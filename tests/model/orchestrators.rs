@@ -15,7 +15,7 @@ use crate::nodes::end;
 use crate::planned::Planned;
 use crate::world::{Broken, Few, Look, Member, Orchestrator, Run, Transaction, World};
 
-const DEADLINES: Deadlines = Deadlines {
+pub const DEADLINES: Deadlines = Deadlines {
     acknowledge: Duration::from_millis(200),
     drain: Duration::from_secs(1),
     end: Duration::from_secs(2),

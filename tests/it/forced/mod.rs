@@ -4,6 +4,7 @@
 mod frozen;
 mod late_keeper;
 mod leased;
+mod left;
 mod lost_unit;
 mod mysql9;
 mod refused;

@@ -1,0 +1,149 @@
+//! The course of a forced change: each step when the one before it has ended, until the target owns everything or the survivors follow the source
+//! again.
+
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::time::{Instant, sleep};
+
+use super::force::{ForceError, ForceWish, PAUSE};
+use super::force_plan::{ForceSeen, ForceStep, may_follow_again, next_force_step, taken_over};
+use super::requests::MoveError;
+use super::run::Mover;
+use super::server::Server;
+use super::survivors::{Left, Lost};
+use crate::control::{Author, ChangeError, Command};
+use crate::model::{ClosureProof, InstanceId, MoveId, MoveRecord};
+
+impl Mover {
+    pub(super) async fn force_steps(
+        &self,
+        id: MoveId,
+        wish: &ForceWish,
+        author: &Author,
+        left_behind: Instant,
+    ) -> Result<ClosureProof, MoveError> {
+        let state = self.state();
+        let Some(record) = state.moves.iter().find(|record| record.id == id) else {
+            return Err(ForceError::Restless.into());
+        };
+        let lost = Lost::new(&state, wish.group, wish.source, &self.tools.administrator);
+        let answers = AtomicBool::new(false);
+        // Beside the steps, because one that is frozen or cut off makes each question wait.
+        let outcome = tokio::select! {
+            outcome = self.force_loop(record, (wish, author), &lost, &answers, left_behind) => outcome,
+            never = self.watch_source(&lost, &answers) => match never {},
+        };
+        if let Err(error) = &outcome {
+            tracing::error!(r#move = id.0, error = error as &dyn std::error::Error, "the forced change is not made");
+            self.follow_again(record).await;
+        } else if let Err(error) = lost.remove_channels().await {
+            // Whoever keeps quarantines tries again, for as long as it lasts.
+            tracing::warn!(r#move = id.0, error = &error as &dyn std::error::Error, "a channel is removed later");
+        }
+        outcome
+    }
+
+    /// Lets the survivors of a forced change that goes back follow its source again, as far as that is for this node to say.
+    pub(super) async fn follow_again(&self, record: &MoveRecord) {
+        let Some(part) = record.parts.first() else { return };
+        // Where the store does not answer, the record stays, and whoever goes on with it comes here again.
+        let Ok(Some(stored)) = self.tools.controller.stored().await else { return };
+        let (group, target) = (part.extent.group(), stored.primary_of(part.target, part.extent.group()));
+        let (true, Some(target)) = (may_follow_again(&stored, record), target) else { return };
+        let lost = Lost::new(&stored, group, part.source, &self.tools.administrator);
+        lost.start_again(&lost.look(target).await).await;
+    }
+
+    /// Tells `answers` once the source does.
+    async fn watch_source(&self, lost: &Lost<'_>, answers: &AtomicBool) -> Infallible {
+        loop {
+            if let Some(source) = lost.source()
+                && self.answers(source).await
+            {
+                answers.store(true, Ordering::SeqCst);
+            }
+            sleep(PAUSE).await;
+        }
+    }
+
+    async fn force_loop(
+        &self,
+        record: &MoveRecord,
+        (wish, author): (&ForceWish, &Author),
+        lost: &Lost<'_>,
+        answers: &AtomicBool,
+        left_behind: Instant,
+    ) -> Result<ClosureProof, MoveError> {
+        let (Some(target), Some(source)) = (lost.state.primary_of(wish.target, wish.group), lost.source()) else {
+            return Err(ForceError::Restless.into());
+        };
+        let (id, mut closed) = (record.id, None);
+        let mut left: Vec<Left> = Vec::new();
+        // Each instance takes four steps at most; a channel that somebody starts again takes more.
+        for _ in 0..10 + 6 * lost.state.instances.len() {
+            let state = self.state();
+            let taken_over = taken_over(&state, record);
+            let source_answers = answers.load(Ordering::SeqCst);
+            let survivors = left.iter().map(|one| one.seen).collect();
+            let seen = ForceSeen { taken_over: taken_over.is_some(), source_answers, closed, survivors };
+            let name = |at: usize| lost.state.instance(left[at].id).name.clone();
+            let step = next_force_step(&seen);
+            self.post_force(id, &step);
+            match step {
+                ForceStep::LeaveBe => return Err(ForceError::TakenOver(taken_over.unwrap_or_default()).into()),
+                ForceStep::Refuse => return Err(ForceError::SourceAnswers(source.name.clone()).into()),
+                ForceStep::Close => closed = Some(self.close_source(id, wish, source, left_behind).await?),
+                ForceStep::Unreachable(at) => return Err(ForceError::Unreachable(name(at)).into()),
+                ForceStep::StopReceiving(at) => {
+                    let channel = left[at].channel.clone().unwrap_or_default();
+                    lost.stop_receiving(left[at].id, &channel).await.map_err(ForceError::from)?;
+                }
+                ForceStep::ApplyReceived(at) => {
+                    let channel = left[at].channel.clone().unwrap_or_default();
+                    let applied = lost.apply_received(left[at].id, &channel, self.deadlines.catch_up).await;
+                    if !applied.map_err(ForceError::from)? {
+                        return Err(ForceError::NotApplied(name(at)).into());
+                    }
+                }
+                ForceStep::Feed(at) => {
+                    // Without a channel there is no account to follow anybody with.
+                    let Some(channel) = channel_of(&left, target) else {
+                        return Err(ForceError::NoChannel(lost.state.instance(target).name.clone(), name(at)).into());
+                    };
+                    let fed = lost.feed(target, &channel, left[at].id, self.deadlines.catch_up).await;
+                    if !fed.map_err(ForceError::from)? {
+                        return Err(ForceError::NotFed(name(at)).into());
+                    }
+                }
+                ForceStep::Park(at) => {
+                    let channel = left[at].channel.clone().unwrap_or_default();
+                    lost.park(left[at].id, &channel).await.map_err(ForceError::from)?;
+                }
+                ForceStep::Publish(proof) => {
+                    let position = Server::connect(lost.state.instance(target), &self.tools.account).await;
+                    let mut position = position.map_err(ForceError::from)?;
+                    let cut = position.position().await.map_err(ForceError::from)?;
+                    let reason = wish.reason.clone();
+                    let publish = Command::PublishForced { id, proof, cut, nodes: self.entered(), reason };
+                    // On the very state in which nobody had taken it over: who has lets channels follow the source again.
+                    match self.tools.controller.change(&publish, author, Some(state.epoch)).await {
+                        Ok(_) => return Ok(proof),
+                        Err(ChangeError::EpochMoved { .. }) => {}
+                        Err(error) => return Err(error.into()),
+                    }
+                }
+            }
+            left = lost.look(target).await;
+        }
+        Err(ForceError::Restless.into())
+    }
+
+    fn post_force(&self, id: MoveId, step: &ForceStep) {
+        self.board.post(id, step.word(), String::new(), 0);
+    }
+}
+
+fn channel_of(left: &[Left], id: InstanceId) -> Option<String> {
+    left.iter().find(|one| one.id == id).and_then(|one| one.channel.clone())
+}
