@@ -378,7 +378,10 @@ async fn authenticate<C: Carrier>(
         if !has_plugins {
             return Err(AcceptFault::TooOld);
         }
-        salt = random_salt();
+        // As servers do: some clients (sqlx) prove a password by RSA with the greeting's salt, whatever came with the request to switch.
+        if login.greeted_with.is_none() {
+            salt = random_salt();
+        }
         peer.send(&AuthSwitch::new(plugin.name(), &salt).encode()).await?;
         response = peer.receive().await?;
         // Some clients send the NUL of an empty password.
