@@ -10,11 +10,13 @@ use super::reading::Reading;
 use super::relay::Relayed;
 use super::request::Request;
 use super::session::Session;
+use super::table_locks::PARSE_ERROR;
 use super::transaction::Autocommit;
 use crate::backend::SessionState;
 use crate::backend::session_state::is_of_schema;
 use crate::model::Snapshot;
 use crate::sql::{Effect, PinReason, Statement, hint_key, hint_level, lock_names};
+use crate::wire::scanner::EndKind;
 
 /// Settings of which each sets the other: only the later one of the two is the session's state.
 const ONE_OF_TWO: [(&str, &str); 5] = [
@@ -148,10 +150,11 @@ impl Session {
 
 /// After an ERR a packet of several statements may have run half, and a routine may have left what it did before: then
 /// what the session's state is, nobody knows.
-pub(super) fn observe_failure(held: &mut Held, statement: &Statement) {
+pub(super) fn observe_failure(held: &mut Held, statement: &Statement, request: &Request, end: EndKind) {
     let several = statement.plan.statements.len() > 1;
     for effect in statement.plan.statements.iter().flat_map(|facts| &facts.effects) {
         match effect {
+            Effect::Pin(PinReason::UnknownStatement) if !several && was_not_begun(request, end) => {}
             Effect::Pin(reason) if several || may_outlive_failure(*reason) => pin(held, *reason),
             Effect::Opened { reason, .. } if several => pin(held, *reason),
             Effect::Executed { name } if several || !held.pins.has_open(PinReason::SqlPrepare, name) => {
@@ -175,6 +178,14 @@ pub(super) fn observe_failure(held: &mut Held, statement: &Statement) {
             | Effect::Autocommit(_) => {}
         }
     }
+}
+
+/// What the server could not read it has not begun. MariaDB's compound statements, none of which goes without a semicolon, read what they EXECUTE
+/// only when they come to it.
+fn was_not_begun(request: &Request, end: EndKind) -> bool {
+    let text = request.text();
+    let statement = text.trim_ascii_end();
+    end == EndKind::Error { errno: PARSE_ERROR } && !statement.strip_suffix(b";").unwrap_or(statement).contains(&b';')
 }
 
 /// Whether a statement that failed may have left this behind. What it was only to make (a temporary table, table locks, a

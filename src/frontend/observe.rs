@@ -35,7 +35,7 @@ impl Session {
     ) {
         let failed = matches!(relayed.end.kind, EndKind::Error { .. });
         if failed {
-            observe_failure(&mut held, statement);
+            observe_failure(&mut held, statement, request, relayed.end.kind);
         } else {
             let has_effects = statement.plan.statements.iter().any(|facts| !facts.effects.is_empty());
             if has_effects {

@@ -6,7 +6,7 @@ use crate::sql::{Facts, Family, Placement, Statement, StatementClass};
 use crate::wire::scanner::EndKind;
 
 /// ER_PARSE_ERROR: nothing was opened.
-const PARSE_ERROR: u16 = 1064;
+pub(super) const PARSE_ERROR: u16 = 1064;
 
 impl Session {
     /// With autocommit off MySQL keeps a table locked until the transaction ends, and its flags tell of none where the statement failed or the

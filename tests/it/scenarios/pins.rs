@@ -77,6 +77,21 @@ async fn what_a_session_leaves_keeps_its_connection_until_it_is_gone_and_reset()
     }
 }
 
+#[tokio::test]
+async fn what_the_server_could_not_read_keeps_no_connection() {
+    let node = node_with_one_connection().await;
+    let (mut owner, mut other) = (node.client("hz").await, node.client("hz").await);
+    for unreadable in ["SELEC 1", "FROBNICATE everything;"] {
+        assert_eq!(error_of(&mut owner, unreadable).await.0, 1064);
+        assert_eq!(value(&mut other, "SELECT 1").await, "1", "{unreadable}");
+    }
+    // One that is read when the block comes to it: what stands ahead of it was done.
+    let block = "BEGIN NOT ATOMIC SET @made = CONCAT('m', 1); EXECUTE IMMEDIATE 'SELEC 1'; END";
+    assert_eq!(error_of(&mut owner, block).await.0, 1064);
+    assert_eq!(error_of(&mut other, "SELECT 1").await.0, 1040);
+    assert_eq!(value(&mut owner, "SELECT @made").await, "m1");
+}
+
 /// What makes two things of a kind, what ends one of them and then the other.
 const ENDING: [(&str, [&str; 2], [&str; 2]); 6] = [
     (
