@@ -96,6 +96,17 @@ impl PreparedStatements {
         evicted
     }
 
+    /// Forgets the server's statement with this id, for it to be closed.
+    pub fn forget(&mut self, id: u32) {
+        self.by_key.retain(|_, statements| {
+            let before = statements.len();
+            statements.retain(|statement| statement.id != id);
+            self.count -= before - statements.len();
+            !statements.is_empty()
+        });
+        self.cursors.retain(|(_, open)| *open != id);
+    }
+
     /// The server's statement with this id has a cursor open for the session's statement `holder`.
     pub fn open_cursor(&mut self, holder: u32, id: u32) {
         self.close_cursor(holder);
@@ -137,15 +148,10 @@ impl PreparedStatements {
     // A scan of a few hundred entries, only when a full cache meets a new text: a linked list would cost every hit. One whose cursor is
     // open stays.
     fn remove_oldest(&mut self) -> Option<u32> {
-        let all = self.by_key.iter().flat_map(|(key, statements)| statements.iter().map(move |known| (key, known)));
-        let closable = all.filter(|(_, known)| self.cursors.iter().all(|(_, id)| *id != known.id));
-        let (key, id) = closable.min_by_key(|(_, known)| known.used).map(|(key, known)| (Arc::clone(key), known.id))?;
-        let statements = self.by_key.get_mut(&key)?;
-        statements.retain(|statement| statement.id != id);
-        if statements.is_empty() {
-            self.by_key.remove(&key);
-        }
-        self.count -= 1;
+        let all = self.by_key.values().flatten();
+        let closable = all.filter(|known| self.cursors.iter().all(|(_, id)| *id != known.id));
+        let id = closable.min_by_key(|known| known.used)?.id;
+        self.forget(id);
         Some(id)
     }
 }

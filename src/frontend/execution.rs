@@ -117,6 +117,19 @@ impl Execution {
         Ok(())
     }
 
+    /// Gives up the statement at `connection` behind an execution that failed: one that long data were too long for tells so until it is reset,
+    /// and whoever executes it next has sent none.
+    pub async fn give_up_spoilt(&self, connection: &mut Connection, command: &ReceivedCommand) {
+        let payload = command.frame.payload(&command.packet);
+        let named = payload.get(STATEMENT_ID).and_then(|id| id.first_chunk());
+        let (Some(id), false) = (named, self.statement.long_data.is_empty()) else { return };
+        let id = u32::from_le_bytes(*id);
+        connection.prepared.forget(id);
+        if close(connection, id).await.is_err() {
+            connection.taint();
+        }
+    }
+
     /// The client's id of the statement.
     pub fn holder(&self) -> u32 {
         self.statement.id

@@ -80,6 +80,9 @@ impl Session {
         self.observe_transaction(in_transaction, statement, route, opening, ticket);
         self.note_last_reply(&mut held, relayed, statement);
         if let Subject::Execute(execution) = &request.subject {
+            if failed {
+                Box::pin(execution.give_up_spoilt(&mut held.checkout.connection, &request.command)).await;
+            }
             observe_cursor(&mut held, relayed, request.reply, execution.holder());
         }
         if let Some(held) = self.settle_at_once(held) {

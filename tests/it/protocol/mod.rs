@@ -11,6 +11,7 @@ mod encryption;
 mod endings;
 mod leavings;
 mod local_files;
+mod long_data;
 mod prepared;
 mod progress;
 pub mod raw;
