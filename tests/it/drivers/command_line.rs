@@ -7,10 +7,16 @@ use std::process::{Command, Stdio};
 use crate::node::{Kind, OneUnit};
 use crate::servers::{Mysql9Tree, Place};
 
+/// The options that lead a client program to `port`.
+pub(super) fn client_options(port: u16) -> [String; 5] {
+    let options = ["--no-defaults", "--host=127.0.0.1", "--user=app", "--password=apppw", &format!("--port={port}")];
+    options.map(str::to_owned)
+}
+
 /// A client program with the options that lead to `port`.
 fn client(program: &Path, port: u16) -> Command {
     let mut command = Command::new(program);
-    command.args(["--no-defaults", "--host=127.0.0.1", "--user=app", "--password=apppw"]).arg(format!("--port={port}"));
+    command.args(client_options(port));
     command
 }
 
@@ -22,7 +28,7 @@ async fn program(kind: Kind) -> PathBuf {
 }
 
 /// What the program says, errors after the rest, without what differs between any two connections.
-async fn said(mut command: Command, input: Vec<u8>) -> Vec<String> {
+pub(super) async fn said(mut command: Command, input: Vec<u8>) -> Vec<String> {
     let output = tokio::task::spawn_blocking(move || {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();

@@ -12,4 +12,6 @@ mod orm_keys;
 mod prepared;
 mod programs;
 mod python;
+mod sqlx_driver;
+mod tools;
 mod transcript;

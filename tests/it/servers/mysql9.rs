@@ -52,6 +52,17 @@ impl Mysql9Tree {
         self.root.join("run/mysql")
     }
 
+    /// Another of the server's client programs, started as that one is.
+    pub fn program(&self, name: &str) -> Command {
+        let launcher = std::fs::read_to_string(self.client()).unwrap();
+        let of_other = launcher.replace("/usr/bin/mysql\"", &format!("/usr/bin/{name}\""));
+        assert_ne!(of_other, launcher, "the launcher names another program");
+        let mut command = Command::new("sh");
+        // Behind the text stands what it takes for its own name: it looks for the tree from there.
+        command.arg("-c").arg(of_other).arg(self.client());
+        command
+    }
+
     fn prepare() -> Result<Mysql9Tree, String> {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/mysql9");
         let said = run(&mut Command::new(script)).map_err(|error| whole(&error))?;
