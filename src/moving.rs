@@ -19,7 +19,7 @@ use crate::cutover::{
 };
 use crate::frontend::registry::SessionEntry;
 use crate::frontend::worker::Node;
-use crate::model::{ControlState, MovePhase, MoveRecord};
+use crate::model::{ControlState, MovePhase, MoveRecord, ReservedPorts};
 use crate::monitor::ProbeTls;
 use crate::net::tls::TlsError;
 use crate::operations::refused;
@@ -64,9 +64,10 @@ impl Moving {
             user: config.administrator.user.clone(),
             password: config.administrator.password.clone(),
             tls: tls.clone(),
+            reserved: Arc::clone(&config.reserved),
         };
         let applications = backend_accounts(config).into_iter().map(|account| account.user).collect();
-        let sessions = Arc::new(Sessions { node: Arc::clone(node), tls });
+        let sessions = Arc::new(Sessions { node: Arc::clone(node), tls, reserved: Arc::clone(&config.reserved) });
         let nodes = peers.as_ref().map(|peers| Arc::clone(peers.nodes()));
         let controller = Arc::clone(controller);
         let lines = Arc::new(Lines::new(account.clone()));
@@ -117,6 +118,7 @@ impl Moving {
 struct Sessions {
     node: Arc<Node>,
     tls: Option<ControlTls>,
+    reserved: Arc<ReservedPorts>,
 }
 
 /// While it is there, the connection a session runs on is used for nothing else.
@@ -142,7 +144,8 @@ impl EndSessions for Sessions {
         let session = Box::new(Killer(Arc::clone(&entry)));
         let (instance, thread) = entry.running()?;
         let account = self.node.pools.account_at(instance, &known.account)?;
-        let account = ControlAccount { user: account.user, password: account.password, tls: self.tls.clone() };
+        let (tls, reserved) = (self.tls.clone(), Arc::clone(&self.reserved));
+        let account = ControlAccount { user: account.user, password: account.password, tls, reserved };
         Some(KillTarget { instance, thread, account, session })
     }
 }

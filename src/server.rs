@@ -139,6 +139,7 @@ impl Server {
             user: config.monitor.user.clone(),
             password: config.monitor.password.clone(),
             tls: ProbeTls::of(&config.backend),
+            reserved: Arc::clone(&config.reserved),
         };
         let (catalog_requests, inbox) = CatalogRequests::channel();
         let (mapping_requests, mapping_inbox) = MappingRequests::channel();

@@ -2,16 +2,17 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::{ConfigError, ConfigErrors};
-use super::places::Addresses;
+use super::places::{Addresses, ReadInstance};
 use super::reader::{Located, Problems, Section, read_document};
 use super::{control, groups, listeners, places, policy, shape, tuning, users};
 use crate::control::{EtcdConfig, HoldLimits, direct_reports};
 use crate::cutover::{Check, Deadlines, ForceConfig, Webhook};
 use crate::frontend::{Limits, ListenerConfig, User};
-use crate::model::{ControlState, Epoch, Fence, GroupId, Routing};
+use crate::model::{ControlState, Epoch, Fence, GroupId, ReservedPorts, Routing};
 use crate::wire::proxy_header::HeaderVersion;
 use crate::{admin, backend, telemetry};
 
@@ -87,6 +88,8 @@ pub struct Config {
     /// By instance: whether and how it is told which client a connection serves. No part of the state: like the address, it may differ
     /// between nodes.
     pub announcing: Vec<Option<HeaderVersion>>,
+    /// Where instances that have no connection left let administrators in.
+    pub reserved: Arc<ReservedPorts>,
     /// The monitor's account.
     pub monitor: MonitorAccount,
     /// The account that administers replication, for forced changes; the monitor's unless it is named.
@@ -169,6 +172,8 @@ fn read_config(root: &Section<'_>, problems: &mut Problems, file: &Path, folder:
     let users = users_file.as_ref().and_then(|file| read_users(file, problems));
     places::check_announcing(&instances, &groups, &listeners, problems);
     let announcing = instances.iter().map(|read| read.announce.as_ref().map(|announce| announce.value)).collect();
+    let reserved_port = |read: &ReadInstance| Some((read.instance.as_ref()?.address.clone(), read.reserved_port?));
+    let reserved = Arc::new(ReservedPorts::new(instances.iter().filter_map(reserved_port)));
     let instances: Vec<_> = instances.into_iter().map(|read| read.instance).collect();
     groups::check(&units, &groups, &instances, problems);
     for (users, file) in users.iter().zip(&users_file) {
@@ -210,6 +215,7 @@ fn read_config(root: &Section<'_>, problems: &mut Problems, file: &Path, folder:
         consoles,
         backend,
         announcing,
+        reserved,
         monitor: monitor?,
         administrator: administrator?,
         limits,

@@ -8,7 +8,7 @@ use super::reader::{Located, Problems, Section};
 use super::shape;
 use crate::admin::{Account, ConsoleRole};
 use crate::frontend::ListenerConfig;
-use crate::model::{GroupId, Instance, Role, Unit, UnitId};
+use crate::model::{GroupId, Instance, InstanceAddress, Role, Unit, UnitId};
 use crate::sql::Family;
 use crate::wire::proxy_header::HeaderVersion;
 
@@ -66,6 +66,8 @@ pub struct ReadInstance {
     pub instance: Option<Instance>,
     /// How it is told which client a connection serves, if it is.
     pub announce: Option<Located<HeaderVersion>>,
+    /// A port of its host where it keeps connections for administrators, if it does.
+    pub reserved_port: Option<u16>,
 }
 
 /// The instances of the file, in its order.
@@ -90,6 +92,12 @@ pub fn read_instances(
         let role = section.required(problems, "role", shape::word(ROLES));
         let address = section.required(problems, "address", shape::instance_address());
         let announce = section.optional(problems, "proxy_protocol", shape::word(HEADER_VERSIONS));
+        let reserved = section.optional(problems, "reserved_port", shape::count(1, u32::from(u16::MAX)));
+        let is_socket = matches!(&address, Some(Located { value: InstanceAddress::Unix(_), .. }));
+        if let Some(reserved) = reserved.as_ref().filter(|_| is_socket) {
+            problems.add(&reserved.place, reserved.value.to_string(), "none: this instance is reached by a socket");
+        }
+        let reserved_port = reserved.and_then(|port| u16::try_from(port.value).ok());
         section.finish(problems);
         let instance = (|| {
             Some(Instance {
@@ -100,7 +108,7 @@ pub fn read_instances(
                 address: address?.value,
             })
         })();
-        instances.push(ReadInstance { instance, announce });
+        instances.push(ReadInstance { instance, announce, reserved_port });
     }
     instances
 }
@@ -112,7 +120,7 @@ pub fn check_announcing(
     listeners: &[ListenerConfig],
     problems: &mut Problems,
 ) {
-    for ReadInstance { instance, announce } in instances {
+    for ReadInstance { instance, announce, .. } in instances {
         let (Some(instance), Some(announce)) = (instance, announce) else { continue };
         let of_group = groups[instance.group.index()].family.as_ref().map(|family| family.value);
         let of_listeners = || listeners.iter().any(|listener| listener.dialect.family == Family::MySql);

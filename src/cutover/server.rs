@@ -3,6 +3,7 @@
 //! Control-plane questions only, on connections of their own; never a client's.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use mysql_async::prelude::Queryable;
@@ -10,7 +11,7 @@ use mysql_async::{Conn, OptsBuilder, Row, SslOpts, Value};
 use thiserror::Error;
 use tokio::time::timeout;
 
-use crate::model::{Instance, InstanceAddress, Role};
+use crate::model::{Instance, InstanceAddress, ReservedPorts, Role};
 
 /// How long connecting, or any question that does not wait by itself, may take.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -24,6 +25,9 @@ const SCAN: Duration = Duration::from_secs(600);
 /// What a wait may take longer than asked for, on the way there and back.
 const GRACE: Duration = Duration::from_secs(2);
 
+/// What an instance says whose connections are all taken.
+const TOO_MANY_CONNECTIONS: u16 = 1040;
+
 /// How connections over TCP are encrypted.
 pub type ControlTls = SslOpts;
 
@@ -36,6 +40,8 @@ pub struct ControlAccount {
     pub password: String,
     /// How its connections over TCP are encrypted; `None`: not at all.
     pub tls: Option<ControlTls>,
+    /// Where it is let in when an instance has no connection left.
+    pub reserved: Arc<ReservedPorts>,
 }
 
 impl std::fmt::Debug for ControlAccount {
@@ -105,25 +111,34 @@ pub struct Server {
 /// One replication channel, by the names of the columns of SHOW … STATUS.
 pub type Channel = BTreeMap<String, String>;
 
+fn options(address: &InstanceAddress, account: &ControlAccount) -> OptsBuilder {
+    let options = OptsBuilder::default()
+        .user(Some(account.user.clone()))
+        .pass(Some(account.password.clone()))
+        .prefer_socket(Some(false))
+        .stmt_cache_size(Some(0));
+    match address {
+        InstanceAddress::Tcp(host, port) => {
+            options.ip_or_hostname(host.clone()).tcp_port(*port).ssl_opts(account.tls.clone())
+        }
+        InstanceAddress::Unix(path) => options.socket(Some(path.clone())).prefer_socket(Some(true)),
+    }
+}
+
 impl Server {
     /// Logs in at `instance`. Errors: it does not answer, or refuses.
     pub async fn connect(instance: &Instance, account: &ControlAccount) -> Result<Server, ServerError> {
-        let options = OptsBuilder::default()
-            .user(Some(account.user.clone()))
-            .pass(Some(account.password.clone()))
-            .prefer_socket(Some(false))
-            .stmt_cache_size(Some(0));
-        let options = match &instance.address {
-            InstanceAddress::Tcp(host, port) => {
-                options.ip_or_hostname(host.clone()).tcp_port(*port).ssl_opts(account.tls.clone())
-            }
-            InstanceAddress::Unix(path) => options.socket(Some(path.clone())).prefer_socket(Some(true)),
-        };
         let name = instance.name.clone();
+        let options = options(&instance.address, account);
         let conn = match in_time(&name, PATIENCE, Conn::new(options.clone())).await {
             // Where a node is shut out, logins are ended that have not said yet whose they are; this one may have been late.
             Err(ServerError::Query { source: mysql_async::Error::Io(_), .. }) => {
                 in_time(&name, PATIENCE, Conn::new(options)).await?
+            }
+            Err(full) if full.code() == Some(TOO_MANY_CONNECTIONS) => {
+                let Some(reserved) = account.reserved.beside(&instance.address) else { return Err(full) };
+                // An account that is not let in there either is told what everybody is.
+                in_time(&name, PATIENCE, Conn::new(self::options(&reserved, account))).await.map_err(|_| full)?
             }
             told => told?,
         };

@@ -21,6 +21,7 @@ pub mod move_record;
 pub mod observations;
 pub mod policy;
 pub mod quarantine;
+pub mod reserved_ports;
 pub mod scope;
 pub mod shard;
 pub mod snapshot;
@@ -46,6 +47,7 @@ pub use move_record::{FencePosition, MoveId, MoveKind, MovePart, MovePhase, Move
 pub use observations::{Health, Observations};
 pub use policy::{Denial, DenialCondition, GroupPolicy, RoutineAccess, RoutineRule, Routing};
 pub use quarantine::{AcknowledgedLoss, ClosureProof, Quarantine};
+pub use reserved_ports::ReservedPorts;
 pub use scope::{Extent, Scope};
 pub use shard::{Shard, ShardMap, ShardRange};
 pub use snapshot::Snapshot;

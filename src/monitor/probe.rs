@@ -1,6 +1,7 @@
 //! The monitor's own connections: control-plane queries, never a client's.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use mysql_async::{ClientIdentity, Conn, OptsBuilder, SslOpts};
@@ -8,7 +9,7 @@ use thiserror::Error;
 use tokio::time::timeout;
 
 use crate::backend::{self, BackendTls};
-use crate::model::InstanceAddress;
+use crate::model::{InstanceAddress, ReservedPorts};
 
 /// How long a probe may take before the instance counts as not answering.
 pub const PROBE_DEADLINE: Duration = Duration::from_secs(2);
@@ -22,6 +23,8 @@ pub struct ProbeAccount {
     pub password: String,
     /// How its connections over TCP are encrypted; `None`: not at all.
     pub tls: Option<ProbeTls>,
+    /// Where it is let in when an instance has no connection left.
+    pub reserved: Arc<ReservedPorts>,
 }
 
 /// How the monitor's connections are encrypted.
@@ -78,8 +81,23 @@ pub enum ProbeError {
     Deadline,
 }
 
-/// Logs in at `address`.
+/// What an instance says whose connections are all taken.
+const TOO_MANY_CONNECTIONS: u16 = 1040;
+
+/// Logs in at `address`; where no connection is left there, at the port that is reserved beside it.
 pub async fn connect(address: &InstanceAddress, account: &ProbeAccount) -> Result<Conn, ProbeError> {
+    match log_in(address, account).await {
+        Err(ProbeError::Query(mysql_async::Error::Server(error))) if error.code == TOO_MANY_CONNECTIONS => {
+            let full = ProbeError::Query(mysql_async::Error::Server(error));
+            let Some(reserved) = account.reserved.beside(address) else { return Err(full) };
+            // An account that is not let in there either is told what everybody is.
+            log_in(&reserved, account).await.map_err(|_| full)
+        }
+        outcome => outcome,
+    }
+}
+
+async fn log_in(address: &InstanceAddress, account: &ProbeAccount) -> Result<Conn, ProbeError> {
     let options = OptsBuilder::default()
         .user(Some(account.user.clone()))
         .pass(Some(account.password.clone()))

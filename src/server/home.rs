@@ -133,6 +133,7 @@ pub fn backend_accounts(config: &Config) -> Vec<ControlAccount> {
         user: user.backend_user.clone(),
         password: user.backend_password.clone(),
         tls: ProbeTls::of(&config.backend).map(|tls| tls.options()),
+        reserved: Arc::clone(&config.reserved),
     };
     let mut accounts: Vec<ControlAccount> = config.users.0.iter().map(account).collect();
     accounts.sort_by(|one, other| (&one.user, &one.password).cmp(&(&other.user, &other.password)));
@@ -179,6 +180,7 @@ pub fn control_account(config: &Config) -> ControlAccount {
         user: config.monitor.user.clone(),
         password: config.monitor.password.clone(),
         tls: ProbeTls::of(&config.backend).map(|tls| tls.options()),
+        reserved: Arc::clone(&config.reserved),
     }
 }
 

@@ -80,7 +80,7 @@ fn author() -> Author {
 }
 
 fn account(user: &str, password: &str) -> ControlAccount {
-    ControlAccount { user: user.to_owned(), password: password.to_owned(), tls: None }
+    ControlAccount { user: user.to_owned(), password: password.to_owned(), tls: None, reserved: Arc::default() }
 }
 
 /// Leaves hz behind in a store of its own and keeps its quarantine, from the look behind which it ends until three later ones.

@@ -6,12 +6,13 @@ mod late_keeper;
 mod leased;
 mod left;
 mod lost_unit;
-mod mysql9;
+pub mod mysql9;
 mod refused;
 mod revived;
 mod several;
 mod third_unit;
 mod under_way;
+mod undone;
 mod unfenced;
 
 use meridian::demo::schema::{ADMINISTRATOR_PASSWORD, ADMINISTRATOR_USER};
