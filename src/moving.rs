@@ -19,7 +19,7 @@ use crate::cutover::{
 };
 use crate::frontend::registry::SessionEntry;
 use crate::frontend::worker::Node;
-use crate::model::{ControlState, MovePhase, MoveRecord, ReservedPorts};
+use crate::model::{MovePhase, MoveRecord, ReservedPorts, Snapshot};
 use crate::monitor::ProbeTls;
 use crate::net::tls::TlsError;
 use crate::operations::refused;
@@ -94,7 +94,8 @@ impl Moving {
     }
 
     /// A move as operators see it. A move this process has not met yet is at the step its record tells.
-    pub fn row(&self, state: &ControlState, record: &MoveRecord, held: u64) -> MoveRow {
+    pub fn row(&self, snapshot: &Snapshot, record: &MoveRecord, held: u64) -> MoveRow {
+        let state = &snapshot.state;
         let progress = self.board.of(record.id);
         let recorded = match record.phase {
             MovePhase::Fenced => "drain",
@@ -107,6 +108,7 @@ impl Moving {
             step: progress.as_ref().map_or(recorded, |known| known.step).to_owned(),
             in_flight: progress.as_ref().map_or(0, |known| known.in_flight as u64),
             held,
+            lag: preview::farthest_behind(snapshot, record),
             milliseconds: u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX),
             by: record.by.clone(),
             detail: progress.map(|known| known.detail).unwrap_or_default(),

@@ -265,9 +265,9 @@ impl Operations for NodeOperations {
     }
 
     fn moves(&self) -> Vec<MoveRow> {
-        let state = Arc::clone(&self.node.snapshots.load().state);
+        let snapshot = self.node.snapshots.load();
         let held = self.controller.room().writes() as u64;
-        state.moves.iter().map(|record| self.moving.row(&state, record, held)).collect()
+        snapshot.state.moves.iter().map(|record| self.moving.row(&snapshot, record, held)).collect()
     }
 
     async fn preview_move(&self, goal: Goal, by: &str) -> Result<Vec<PreviewRow>, String> {

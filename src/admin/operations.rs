@@ -305,6 +305,8 @@ pub struct MoveRow {
     pub in_flight: u64,
     /// Writes that wait, for all moves together.
     pub held: u64,
+    /// Who of its groups was farthest behind when that was last measured, and how far; nothing while nobody is.
+    pub lag: Option<String>,
     /// How long this process has been at it, in milliseconds.
     pub milliseconds: u64,
     /// Who asked for it.

@@ -397,15 +397,16 @@ pub fn explanation(told: Explanation, epoch: Epoch) -> Table {
 
 /// SHOW MOVES.
 pub fn moves(rows: Vec<MoveRow>, epoch: Epoch) -> Table {
-    let columns = ["#id", "what", "step", "#in_flight", "#held", "#milliseconds", "by", "detail"];
+    let columns = ["#id", "what", "step", "#in_flight", "#held", "lag", "#milliseconds", "by", "detail"];
     let mut table = Table::new(&columns);
-    for MoveRow { id, what, step, in_flight, held, milliseconds, by, detail } in rows {
+    for MoveRow { id, what, step, in_flight, held, lag, milliseconds, by, detail } in rows {
         let cells = vec![
             id.into(),
             what.into(),
             step.into(),
             in_flight.into(),
             held.into(),
+            lag.into(),
             milliseconds.into(),
             by.into(),
             detail.into(),

@@ -7,6 +7,7 @@ use std::path::Path;
 use tempfile::TempDir;
 
 use super::{Config, ConfigErrors, StoreConfig, load, load_users};
+use crate::cutover::Check;
 use crate::frontend::AuthPlugin;
 use crate::model::control_state::InstanceAddress;
 use crate::model::{DenialCondition, Fence, Role, RoutineAccess, Routing, Shard, TableClass, Transform, UnitId};
@@ -128,7 +129,7 @@ fn an_unknown_key_is_a_fault_with_the_key_that_was_probably_meant() {
     let told = faults(&[("role = \"primary\"", "rol = \"primary\"")]);
     let line = line_of("name = \"hz-main-1\"") + 3;
     assert!(told.contains(&format!(
-        "meridian.toml:{line}: instance.rol: found an unknown key, expected one of address, group, name, proxy_protocol, role, unit; did you mean \"role\"?"
+        "meridian.toml:{line}: instance.rol: found an unknown key, expected one of address, group, name, proxy_protocol, reserved_port, role, unit; did you mean \"role\"?"
     )));
     let missing = format!(
         "meridian.toml:{}: instance.role: found nothing, expected \"primary\" or \"replica\"",
@@ -610,6 +611,26 @@ fn a_bound_of_lag_is_read_and_policies_that_would_lose_writes_unseen_are_refused
     assert!(told("bound = \"1s\"")[0].contains("found 1s, expected at least 2s"));
     assert!(told("bound = \"5s\"\npeers = [\"sz\"]")[0].contains("expected a unit"));
     assert!(told("missing = 5")[0].contains("bound"));
+}
+
+#[test]
+fn reserved_ports_stand_beside_addresses_and_only_what_would_be_told_can_be_strict() {
+    let tcp = "address = \"127.0.0.1:3321\"";
+    let strict = |checks: &str| format!("[moves]\nstrict_checks = [{checks}]");
+    let (_folder, config) = world(|text| {
+        let text = text.replacen(tcp, &format!("{tcp}\nreserved_port = 33062"), 1);
+        text.replacen("[moves]", &strict("\"accounts\", \"start\""), 1)
+    });
+    let config = config.unwrap();
+    let at = |port| InstanceAddress::Tcp("127.0.0.1".to_owned(), port);
+    assert_eq!(config.reserved.beside(&at(3321)), Some(at(33062)));
+    assert_eq!(config.reserved.beside(&at(3311)), None);
+    assert_eq!(config.strict_checks, [Check::Accounts, Check::Start]);
+    let socket = "address = \"unix:/run/mysqld/bj-main-2.sock\"";
+    let told = faults(&[(socket, &format!("{socket}\nreserved_port = 33062"))]);
+    assert!(told[0].contains("instance.reserved_port: found 33062, expected none"), "{told:?}");
+    let told = faults(&[("[moves]", &strict("\"retention\""))]);
+    assert!(told[0].contains("moves.strict_checks: found \"retention\", expected checks that only tell"), "{told:?}");
 }
 
 #[test]

@@ -18,16 +18,19 @@ const TICK: Duration = Duration::from_millis(100);
 
 /// The steps of a move in order, with what a person reads of each and how much of the bar is full by then.
 const STEPS: [(&str, &str, usize); 6] = [
-    ("drain", "waiting for older writes", 6),
-    ("end-transactions", "ending older transactions", 10),
-    ("record", "recording the position", 12),
-    ("catch-up", "waiting for replication", 16),
-    ("publish", "publishing", 20),
-    ("roll-back", "going back", 20),
+    ("drain", "waiting for older writes", 3),
+    ("end-transactions", "ending older transactions", 5),
+    ("record", "recording the position", 6),
+    ("catch-up", "waiting for replication", 8),
+    ("publish", "publishing", 10),
+    ("roll-back", "going back", 10),
 ];
 
 /// The width of the bar.
-const WIDTH: usize = 24;
+const WIDTH: usize = 12;
+
+/// The width of the line: a longer one would wrap at many terminals, and not be drawn over.
+const LINE: usize = 78;
 
 /// Sends the move and waits for its end; meanwhile its progress is drawn on `errors`, where that is a terminal. Errors: `errors` cannot be
 /// written.
@@ -66,7 +69,7 @@ pub(super) async fn carry_out(
             }
         };
         if watcher.is_some() {
-            write!(errors, "\r{:60}\r", "")?;
+            write!(errors, "\r{:LINE$}\r", "")?;
         }
         match answered {
             Ok(answered) => answers.push((heading, answered)),
@@ -92,11 +95,15 @@ fn line(moves: &Answered) -> String {
         Some(Shown::Text(step)) => step.as_str(),
         Some(Shown::Number(_) | Shown::Null) | None => "",
     };
+    let lag = match cell("lag") {
+        Some(Shown::Text(lag)) => format!("; {lag}"),
+        Some(Shown::Number(_) | Shown::Null) | None => String::new(),
+    };
     let known = STEPS.iter().find(|(name, ..)| *name == step);
-    let (words, full) = known.map_or(("checking", 2), |(_, words, full)| (*words, *full));
+    let (words, full) = known.map_or(("checking", 1), |(_, words, full)| (*words, *full));
     let bar = format!("{}{}", "#".repeat(full), ".".repeat(WIDTH - full));
-    let told = format!("[{bar}] {words}, {} in flight, {} held", number("in_flight"), number("held"));
-    format!("{told:78}")
+    let told = format!("[{bar}] {words}, {} in flight, {} held{lag}", number("in_flight"), number("held"));
+    format!("{told:LINE$.LINE$}")
 }
 
 #[cfg(test)]
@@ -105,13 +112,18 @@ mod tests {
 
     #[test]
     fn the_line_tells_the_step_what_is_waited_for_and_what_is_held() {
-        let columns = ["id", "step", "in_flight", "held"].map(str::to_owned).to_vec();
-        let row =
-            |step: &str| vec![Shown::Number(8), Shown::Text(step.to_owned()), Shown::Number(2), Shown::Number(31)];
-        let shown = |step: &str| line(&Answered { columns: columns.clone(), rows: vec![row(step)] });
-        assert_eq!(shown("drain").trim(), "[######..................] waiting for older writes, 2 in flight, 31 held");
-        assert!(shown("catch-up").starts_with("[################........] waiting for replication"));
+        let columns = ["id", "step", "in_flight", "held", "lag"].map(str::to_owned).to_vec();
+        let text = |text: &str| Shown::Text(text.to_owned());
+        let shown = |step: &str, lag| {
+            let row = vec![Shown::Number(8), text(step), Shown::Number(2), Shown::Number(31), lag];
+            line(&Answered { columns: columns.clone(), rows: vec![row] })
+        };
+        let drains = shown("drain", Shown::Null);
+        assert_eq!(drains.trim(), "[###.........] waiting for older writes, 2 in flight, 31 held");
+        let lags = shown("catch-up", text("bj-main-1: 3 transactions and 1200 ms behind hz-main-1"));
+        let expected = "[########....] waiting for replication, 2 in flight, 31 held; bj-main-1: 3 tra";
+        assert_eq!((lags.as_str(), drains.len()), (expected, LINE), "never longer than the line it is drawn over");
         let none = line(&Answered { columns, rows: Vec::new() });
-        assert!(none.starts_with("[##......................] checking"), "{none}");
+        assert!(none.starts_with("[#...........] checking"), "{none}");
     }
 }

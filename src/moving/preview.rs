@@ -1,8 +1,10 @@
-//! What operators read of a move before it is made. Pure.
+//! What operators read of a move before it is made, and of how far its replication is. Pure.
+
+use std::time::Duration;
 
 use crate::admin::operations::PreviewRow;
 use crate::cutover::{Check, Goal, Preview, parts_of};
-use crate::model::{ControlState, Extent, Group, Lag, Link, ShardRange, Snapshot, UnitId};
+use crate::model::{ControlState, Extent, Group, Lag, Link, MoveRecord, ShardRange, Snapshot, UnitId};
 use crate::monitor::precheck as schema;
 
 /// The rows of a dry run.
@@ -133,16 +135,36 @@ pub fn lag_rows(goal: &Goal, snapshot: &Snapshot) -> Vec<PreviewRow> {
     let state = &snapshot.state;
     let concerned = |link: &&Link| group.is_none_or(|group| state.instance(link.source).group == group);
     let row = |link: &Link| {
-        let source = &state.instance(link.source).name;
-        let result = match link.lag {
-            Lag::Unknown => format!("not known, as a follower of {source}"),
-            Lag::Standing { missing } => format!("stands, {missing} transactions behind {source}"),
-            Lag::Behind { missing: 0, .. } => format!("has everything of {source}"),
-            Lag::Behind { missing, time, .. } => {
-                format!("{missing} transactions and {} ms behind {source}", time.as_millis())
-            }
-        };
-        PreviewRow { check: "lag".to_owned(), instance: state.instance(link.follower).name.clone(), result }
+        let (instance, result) = (state.instance(link.follower).name.clone(), told(link, state));
+        PreviewRow { check: "lag".to_owned(), instance, result }
     };
     snapshot.observations.lag.iter().filter(concerned).map(row).collect()
+}
+
+fn told(link: &Link, state: &ControlState) -> String {
+    let source = &state.instance(link.source).name;
+    match link.lag {
+        Lag::Unknown => format!("not known, as a follower of {source}"),
+        Lag::Standing { missing } => format!("stands, {missing} transactions behind {source}"),
+        Lag::Behind { missing: 0, .. } => format!("has everything of {source}"),
+        Lag::Behind { missing, time, .. } => {
+            format!("{missing} transactions and {} ms behind {source}", time.as_millis())
+        }
+    }
+}
+
+/// Who of a move's groups was farthest behind when that was last measured, and how far; nothing while everybody has everything.
+pub fn farthest_behind(snapshot: &Snapshot, record: &MoveRecord) -> Option<String> {
+    let state = &snapshot.state;
+    let group_of = |link: &Link| state.instance(link.source).group;
+    let concerned = |link: &&Link| record.parts.iter().any(|part| part.extent.group() == group_of(link));
+    let how_far = |link: &&Link| match link.lag {
+        Lag::Unknown => Some((2, Duration::ZERO, 0)),
+        Lag::Standing { missing } => Some((1, Duration::ZERO, missing)),
+        Lag::Behind { missing: 0, .. } => None,
+        Lag::Behind { missing, time, .. } => Some((0, time, missing)),
+    };
+    let behind = snapshot.observations.lag.iter().filter(concerned).filter(|link| how_far(link).is_some());
+    let link = behind.max_by_key(how_far)?;
+    Some(format!("{}: {}", state.instance(link.follower).name, told(link, state)))
 }

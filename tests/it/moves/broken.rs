@@ -5,7 +5,7 @@ use std::time::Duration;
 use mysql_async::prelude::Queryable;
 
 use super::{PATIENT, Turn, at_step, begin, held};
-use crate::scenarios::expect::{error_of, rows, sent, within};
+use crate::scenarios::expect::{error_of, rows, sent, until, within};
 
 const WRITE_GLOBAL: &str = "UPDATE product SET stock = stock WHERE name = 'nothing'";
 const WRITE_BJ: &str = "UPDATE orders SET amount = amount WHERE user_id = 6000 AND item = 'nothing'";
@@ -65,6 +65,11 @@ async fn c5_writes_wait_until_the_target_has_the_source_s_last_write_then_open_b
     let mut unmoved = node.client("hz").await;
     assert_eq!(sent(&mut unmoved, turn.databases, WRITE_BJ).await, Ok(vec!["bj primary".to_owned()]));
     assert!(!waiting.is_finished() && !moving.is_finished(), "nothing opens while the target lags");
+    until("who is behind is told", Duration::from_secs(20), async || {
+        let lag = rows(&mut console, "SHOW MOVES").await[0]["lag"].clone();
+        lag.starts_with("bj-main-1: stands, ") && lag.ends_with(" transactions behind hz-main-1")
+    })
+    .await;
     turn.databases.run("bj", "START SLAVE 'from_hz' SQL_THREAD").await;
     let executed_at = within("the held write", Duration::from_secs(60), waiting).await.unwrap();
     assert_eq!(executed_at, Ok(vec!["bj primary".to_owned()]));
