@@ -150,6 +150,10 @@ pub(super) fn show(work: &Work<'_>, tokens: &[Token<'_>]) -> Found {
                 || tokens[index - 1].is_any(&["from", "in", "database", "schema"]));
         is_schema.then(|| resolve::group_of(&work.context, &token.name())).flatten()
     });
+    let named = named.or_else(|| {
+        let schema = work.context.schema.filter(|_| locks_a_name(tokens))?;
+        resolve::group_of(&work.context, schema)
+    });
     let placement = match named {
         Some((group, _)) => Placement::Local { group: Some(group) },
         None => Placement::Tableless,
@@ -164,6 +168,12 @@ pub(super) fn show(work: &Work<'_>, tokens: &[Token<'_>]) -> Found {
     }
     facts.effects = traces.effects;
     facts.into()
+}
+
+/// SHOW CREATE of what is no table: MySQL keeps its name locked until the transaction ends, as it does a table's.
+fn locks_a_name(tokens: &[Token<'_>]) -> bool {
+    let is = |index: usize, words: &[&str]| tokens.get(index).is_some_and(|token| token.is_any(words));
+    is(1, &["create"]) && is(2, &["procedure", "function", "event", "trigger", "user"])
 }
 
 /// KILL.

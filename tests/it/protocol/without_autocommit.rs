@@ -6,7 +6,8 @@ use crate::node::{Kind, OneUnit};
 
 /// What leaves at MySQL a lock and no transaction that flags tell of, at MariaDB neither: a failed statement, one on a table whose engine has no
 /// transactions. DESCRIBE locks even the name of what is not there.
-const LEFT: [(&str, Option<u16>); 5] = [
+const LEFT: [(&str, Option<u16>); 6] = [
+    ("SHOW CREATE PROCEDURE shown", None),
     ("DESCRIBE missing", Some(1146)),
     ("EXPLAIN SELECT * FROM kept", None),
     ("SELECT nothing FROM kept", Some(1054)),
@@ -26,6 +27,7 @@ async fn ddl_beside(port: u16, kind: Kind, (statement, errno): (&str, Option<u16
     assert_eq!(first.query("COMIT").await.errno(), Some(1064));
     let ddl = match statement {
         "DESCRIBE missing" => "DROP TABLE IF EXISTS missing",
+        "SHOW CREATE PROCEDURE shown" => "ALTER PROCEDURE shown COMMENT 'altered'",
         _ => "ALTER TABLE kept COMMENT 'altered'",
     };
     let beside = other.query(ddl).await.errno();
@@ -35,7 +37,11 @@ async fn ddl_beside(port: u16, kind: Kind, (statement, errno): (&str, Option<u16
 
 async fn tables_stay_locked_as_long_as_at_the_server(kind: Kind) {
     let Some(unit) = OneUnit::start(kind, |_| {}).await else { return };
-    let set_up = ["CREATE TABLE plain.kept (id INT PRIMARY KEY) ENGINE=MyISAM", "INSERT INTO plain.kept VALUES (1)"];
+    let set_up = [
+        "CREATE TABLE plain.kept (id INT PRIMARY KEY) ENGINE=MyISAM",
+        "INSERT INTO plain.kept VALUES (1)",
+        "CREATE DEFINER = app@'%' PROCEDURE plain.shown() SELECT 1",
+    ];
     unit.root().run(&set_up.map(str::to_owned)).await.unwrap();
     unit.wait_until_replicated().await;
     for left in LEFT {
