@@ -47,5 +47,7 @@ pub use lease_keeper::LeaseKeeper;
 pub use nodes::Nodes;
 pub use row_fences::RowFences;
 pub use snapshots::{Published, SeenSnapshot, SnapshotReader, Snapshots};
-pub use store::{Entry, EtcdConfig, EtcdError, EtcdStore, FileStore, Former, MemoryStore, Store, StoreError};
+pub use store::{
+    Entry, EtcdClient, EtcdConfig, EtcdError, EtcdStore, FileStore, Former, MemoryStore, Store, StoreError,
+};
 pub use write_gate::{InFlight, NotEntered, WriteGate, WriteTicket};

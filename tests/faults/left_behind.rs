@@ -20,6 +20,16 @@ pub struct Loss {
     pub how: How,
     pub last_writes: LastWrites,
     pub rejoin: Rejoin,
+    pub fenced: Fenced,
+}
+
+/// What the nodes' fencing command does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fenced {
+    /// It kills the primary for certain.
+    Killed,
+    /// It fails.
+    Not,
 }
 
 /// Who has what the unit wrote last, before it is lost.
@@ -64,12 +74,27 @@ const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Loses a unit, and brings it back after `lasts`. Errors: what does not go as it is promised.
 pub async fn lose(world: &World, loss: Loss, lasts: Duration) -> Result<(), String> {
-    let killed = cut_off(world, loss).await?;
+    let instance = format!("{}-main-1", loss.unit);
+    if loss.fenced == Fenced::Killed {
+        world.fencing.permit(&instance, &world.directory_of(loss.unit).join("server.pid"));
+    }
+    let watched = cut_off(world, loss).await?;
     let began = Instant::now();
-    let said = force(world, loss).await?;
+    let said = force(world, loss).await;
+    if loss.fenced == Fenced::Killed {
+        world.fencing.withdraw(&instance);
+    }
+    let said = match said {
+        Ok(said) => said,
+        Err(error) => {
+            // What else is judged needs it.
+            bring_back(world, loss, watched).await?;
+            return Err(error);
+        }
+    };
     println!("          {:.1} s after {} was lost: {said}", began.elapsed().as_secs_f64(), loss.unit);
     tokio::time::sleep(lasts).await;
-    bring_back(world, loss, killed).await?;
+    bring_back(world, loss, watched).await?;
     let (report, difference) = told_loss(world, loss.unit).await?;
     println!("          {} is back in quarantine; lost: {report}", loss.unit);
     let is_lost = !difference.is_empty();
@@ -80,7 +105,8 @@ pub async fn lose(world: &World, loss: Loss, lasts: Duration) -> Result<(), Stri
     rejoin(world, loss).await
 }
 
-async fn cut_off(world: &World, loss: Loss) -> Result<Option<Revived>, String> {
+/// The server as it was, whether it is killed or not.
+async fn cut_off(world: &World, loss: Loss) -> Result<Revived, String> {
     if loss.last_writes != LastWrites::Anybody {
         for (at, from) in channels(loss.unit).into_iter().filter(|(_, from)| *from == loss.unit) {
             stop_channel(world, at, from, "IO_THREAD").await?;
@@ -93,13 +119,14 @@ async fn cut_off(world: &World, loss: Loss) -> Result<Option<Revived>, String> {
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
     match loss.how {
-        How::Killed => Ok(Some(world.kill_primary(loss.unit).await)),
+        How::Killed => Ok(world.kill_primary(loss.unit).await),
         How::SplitOff => {
+            let watched = Revived::watched(&world.directory_of(loss.unit));
             world.split(loss.unit);
             for (at, from) in channels(loss.unit) {
                 stop_channel(world, at, from, "IO_THREAD").await?;
             }
-            Ok(None)
+            Ok(watched)
         }
     }
 }
@@ -122,8 +149,8 @@ async fn force(world: &World, loss: Loss) -> Result<String, String> {
             return Ok(said);
         }
         println!("          force at n{}: {said}", node + 1);
-        // A lease proves it in time, whoever is not heard.
-        if said.contains("nothing proves") && world.fence != "row+lease" {
+        // The command does, and a lease in time, whoever is not heard.
+        if said.contains("nothing proves") && world.fence != "row+lease" && loss.fenced == Fenced::Not {
             words = [&plain[..], &["--accept-unfenced"]].concat();
         }
         told.push(said);
@@ -135,24 +162,26 @@ async fn force(world: &World, loss: Loss) -> Result<String, String> {
     Err(format!("{} is not left behind within {PATIENCE:?}: {told:#?}", loss.unit))
 }
 
-async fn bring_back(world: &World, loss: Loss, killed: Option<Revived>) -> Result<(), String> {
-    match (killed, loss.rejoin) {
-        (Some(mut killed), rejoin) => {
-            match rejoin {
-                Rejoin::Clone => killed.start(),
-                Rejoin::Undo if world.is_mariadb => killed.start_with(&["--read-only=ON", "--skip-slave-start=ON"]),
-                Rejoin::Undo => killed.start_with(&["--super-read-only=ON", "--skip-replica-start=ON"]),
-            }
-            world.keep_revived(loss.unit, killed);
+async fn bring_back(world: &World, loss: Loss, mut watched: Revived) -> Result<(), String> {
+    if watched.is_gone() {
+        // Whoever was started in its stead before; MySQL takes one that nobody waited for to be alive.
+        drop(world.take_revived(loss.unit));
+        match loss.rejoin {
+            Rejoin::Clone => watched.start(),
+            Rejoin::Undo if world.is_mariadb => watched.start_with(&["--read-only=ON", "--skip-slave-start=ON"]),
+            Rejoin::Undo => watched.start_with(&["--super-read-only=ON", "--skip-replica-start=ON"]),
         }
-        (None, rejoin) => {
+        world.keep_revived(loss.unit, watched);
+        if loss.how == How::SplitOff {
             (0..NODES).for_each(|node| world.network.heal(node).unwrap());
-            for (at, from) in channels(loss.unit) {
-                // Nobody has a channel from it any more.
-                if at == loss.unit && rejoin == Rejoin::Clone {
-                    start_channel(world, at, from).await?;
-                }
-            }
+        }
+        return world.wait_for_primary(loss.unit).await;
+    }
+    (0..NODES).for_each(|node| world.network.heal(node).unwrap());
+    for (at, from) in channels(loss.unit) {
+        // Nobody has a channel from it any more.
+        if at == loss.unit && loss.rejoin == Rejoin::Clone {
+            start_channel(world, at, from).await?;
         }
     }
     Ok(())

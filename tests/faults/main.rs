@@ -8,6 +8,7 @@ mod binlog;
 mod clocks;
 mod control;
 mod disks;
+mod fencing;
 mod gtids;
 mod left_behind;
 mod load;
@@ -205,10 +206,27 @@ async fn settle(world: &World, history: &mut History) -> Vec<String> {
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
+    left.extend(moves_again(world, deadline).await.err());
     for node in 0..NODES {
         read_history(world, node, history).await;
     }
     left
+}
+
+/// The Global Zone goes to where it is not: a run whose moves are all refused shows nothing. Errors: what was said last.
+async fn moves_again(world: &World, deadline: Instant) -> Result<(), String> {
+    loop {
+        for unit in UNITS {
+            let (is_done, said) = world.ctl(0, &["switch", "--to", unit]).await;
+            if is_done && said.contains("moved the Global Zone") {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                return Err(format!("nothing moves although all is healed: {said}"));
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
 }
 
 async fn judge(world: &World, histories: &Histories, history: &History) -> Vec<String> {

@@ -11,7 +11,7 @@ use rustix::process::Signal;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::left_behind::{self, How, LastWrites, Loss, Rejoin, channels};
+use super::left_behind::{self, Fenced, How, LastWrites, Loss, Rejoin, channels};
 use super::network::Direction;
 use super::world::{NODES, SMALL_MEMBER, SMALL_UNIT, UNITS, World};
 
@@ -66,6 +66,7 @@ const BETWEEN_LOSSES: Duration = Duration::from_secs(45);
 /// The faults of a run of `seconds`.
 pub fn draw(seed: u64, seconds: u64) -> Vec<Planned> {
     let mut chance = StdRng::seed_from_u64(seed);
+    let mut fences = StdRng::seed_from_u64(seed ^ 0x000f_e4ce);
     let mut planned = Vec::new();
     let mut at = Duration::from_secs(3);
     let mut loses_at = Duration::from_secs(5);
@@ -77,7 +78,7 @@ pub fn draw(seed: u64, seconds: u64) -> Vec<Planned> {
         let fault = match chance.random_range(0..13) {
             _ if at >= loses_at => {
                 loses_at = at + BETWEEN_LOSSES;
-                Fault::Lose(draw_loss(&mut chance, unit))
+                Fault::Lose(draw_loss(&mut chance, &mut fences, unit))
             }
             0 => Fault::KillNode(node),
             1 | 2 => Fault::PauseNode(node),
@@ -104,13 +105,14 @@ pub fn draw(seed: u64, seconds: u64) -> Vec<Planned> {
     planned
 }
 
-fn draw_loss(chance: &mut StdRng, unit: &'static str) -> Loss {
+fn draw_loss(chance: &mut StdRng, fences: &mut StdRng, unit: &'static str) -> Loss {
     let others: Vec<&str> = UNITS.into_iter().filter(|other| *other != unit).collect();
     let target = others.choose(chance).unwrap();
     let how = *[How::Killed, How::SplitOff].choose(chance).unwrap();
     let rejoin = *[Rejoin::Clone, Rejoin::Undo].choose(chance).unwrap();
     let last_writes = *[LastWrites::Anybody, LastWrites::ItsReplica, LastWrites::Nobody].choose(chance).unwrap();
-    Loss { unit, target, how, last_writes, rejoin }
+    let fenced = *[Fenced::Killed, Fenced::Not].choose(fences).unwrap();
+    Loss { unit, target, how, last_writes, rejoin, fenced }
 }
 
 /// Carries the faults out; when it returns all are healed. Faults that touch what another still has in hand wait for it. Errors: what did not

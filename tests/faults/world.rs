@@ -22,6 +22,7 @@ use tokio::sync::Mutex;
 
 use super::clocks::Clocks;
 use super::disks::Disk;
+use super::fencing::Fencing;
 use super::gtids::Origins;
 use super::left_behind::LeftBehind;
 use super::network::{Direction, Network};
@@ -43,7 +44,7 @@ const PORTS: (u16, u16) = (4406, 4407);
 const TABLES: [&str; 4] = [
     "CREATE TABLE shop.spine (user_id BIGINT PRIMARY KEY, version BIGINT NOT NULL, last VARCHAR(40) NOT NULL)",
     "CREATE TABLE shop.zone (id BIGINT PRIMARY KEY, version BIGINT NOT NULL, last VARCHAR(40) NOT NULL)",
-    "CREATE TABLE shop.appends (id VARCHAR(40) PRIMARY KEY, user_id BIGINT NOT NULL)",
+    "CREATE TABLE shop.appends (id VARCHAR(40), user_id BIGINT, PRIMARY KEY (id, user_id))",
     "CREATE TABLE shop.bank (user_id BIGINT, slot INT, balance BIGINT NOT NULL, PRIMARY KEY (user_id, slot))",
 ];
 
@@ -70,6 +71,8 @@ pub struct World {
     revived: std::sync::Mutex<BTreeMap<&'static str, Revived>>,
     /// The nodes' clocks.
     pub clocks: Clocks,
+    /// The nodes' fencing command.
+    pub fencing: Fencing,
     /// What [`SMALL_UNIT`]'s primary and [`SMALL_MEMBER`] write to; `None` where nothing can be mounted.
     pub disks: Option<Disks>,
 }
@@ -125,6 +128,7 @@ impl World {
             left_behind: std::sync::Mutex::default(),
             revived: std::sync::Mutex::default(),
             clocks: Clocks::new(directory),
+            fencing: Fencing::new(directory),
             disks: None,
         };
         world.disks = world.make_disks().await.inspect_err(|why| println!("NOT CHECKED: full disks: {why}")).ok();
@@ -183,8 +187,13 @@ impl World {
     pub async fn kill_primary(&self, unit: &'static str) -> Revived {
         let killed = Revived::kill(&self.directory_of(unit)).await;
         // Whoever was started in its stead before; MySQL takes one that nobody waited for to be alive.
-        drop(self.revived.lock().unwrap().remove(unit));
+        drop(self.take_revived(unit));
         killed
+    }
+
+    /// The one that was started last in the stead of a unit's primary.
+    pub fn take_revived(&self, unit: &'static str) -> Option<Revived> {
+        self.revived.lock().unwrap().remove(unit)
     }
 
     /// Keeps one that was started again.
@@ -410,13 +419,15 @@ impl World {
         let endpoints: Vec<String> = self.etcd_ports.iter().map(|port| format!("http://{gateway}:{port}")).collect();
         let (version, unit) = (self.databases.version(), World::unit_of(node));
         let family = if self.is_mariadb { "mariadb" } else { "mysql" };
+        let fencing_command = self.fencing.command();
         let mut text = format!(
             "users_file = \"users.toml\"\n[node]\nname = \"n{number}\"\nnumber = {number}\nstate_file = \"state\"\nworkers = 1\n\
              [control]\nstore = \"etcd\"\nendpoints = {endpoints:?}\nlease = \"3s\"\n\
              reports_listen = \"{address}:7300\"\n\
              [backend]\nmonitor_user = \"{MONITOR_USER}\"\nmonitor_password = \"{MONITOR_PASSWORD}\"\n\
              administrator_user = \"{ADMINISTRATOR_USER}\"\nadministrator_password = \"{ADMINISTRATOR_PASSWORD}\"\n\
-             [moves]\nacknowledge_deadline = \"1s\"\ndrain_deadline = \"2s\"\nend_deadline = \"5s\"\ncatch_up_deadline = \"8s\"\n",
+             [moves]\nacknowledge_deadline = \"1s\"\ndrain_deadline = \"2s\"\nend_deadline = \"5s\"\ncatch_up_deadline = \"8s\"\n\
+             fencing_command = {fencing_command:?}\n",
             number = node + 1,
             address = self.network.address(node)
         );

@@ -6,6 +6,6 @@ mod file;
 mod memory;
 
 pub use contract::{REMEMBERED, Store, StoreError};
-pub use etcd::{Entry, EtcdConfig, EtcdError, EtcdStore};
+pub use etcd::{Entry, EtcdClient, EtcdConfig, EtcdError, EtcdStore};
 pub use file::{FileStore, Former};
 pub use memory::MemoryStore;

@@ -10,6 +10,9 @@ use rustix::process::{Pid, Signal, kill_process};
 /// A killed server, or the process that was started in its stead. Dropping it kills that one.
 pub struct Revived {
     directory: PathBuf,
+    /// The number of the process it was, and the line it was started with.
+    number: String,
+    line: Vec<u8>,
     command: Vec<String>,
     child: Option<Child>,
 }
@@ -17,6 +20,18 @@ pub struct Revived {
 impl Revived {
     /// Kills the server whose process number stands in the file `server.pid` of `directory`.
     pub async fn kill(directory: &Path) -> Revived {
+        let killed = Revived::watched(directory);
+        kill_process(Pid::from_raw(killed.number.parse().unwrap()).unwrap(), Signal::KILL).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !killed.is_gone() {
+            assert!(Instant::now() < deadline, "the killed server is not gone");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        killed
+    }
+
+    /// That server as it runs: somebody else may kill it.
+    pub fn watched(directory: &Path) -> Revived {
         let number = std::fs::read_to_string(directory.join("server.pid")).unwrap().trim().to_owned();
         let line = std::fs::read(format!("/proc/{number}/cmdline")).unwrap();
         let mut command: Vec<String> = Vec::new();
@@ -30,13 +45,12 @@ impl Revived {
                 Some(_) | None => command.push(word.into_owned()),
             }
         }
-        kill_process(Pid::from_raw(number.parse().unwrap()).unwrap(), Signal::KILL).unwrap();
-        let (process, deadline) = (format!("/proc/{number}/cmdline"), Instant::now() + Duration::from_secs(20));
-        while std::fs::read(&process).is_ok_and(|now| now == line) {
-            assert!(Instant::now() < deadline, "the killed server is not gone");
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        Revived { directory: directory.to_owned(), command, child: None }
+        Revived { directory: directory.to_owned(), number, line, command, child: None }
+    }
+
+    /// Whether the process it was is gone.
+    pub fn is_gone(&self) -> bool {
+        !std::fs::read(format!("/proc/{}/cmdline", self.number)).is_ok_and(|now| now == self.line)
     }
 
     /// Starts it again; whoever needs it waits until it answers.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use meridian::control::{EtcdConfig, EtcdError, EtcdStore, Store, StoreError};
+use meridian::control::{EtcdClient, EtcdConfig, EtcdError, EtcdStore, Store, StoreError};
 use meridian::demo::etcd::Etcd;
 use meridian::model::{About, Claim, Epoch, Life, MoveId, Picture, Report};
 use meridian::shutdown;
@@ -153,6 +153,45 @@ async fn the_members_may_die_one_after_the_other_and_nothing_is_lost() {
         servers.etcd.wait_for(dead).await.unwrap();
     }
     assert_eq!(store.load().await.unwrap().unwrap(), at(epoch));
+}
+
+#[tokio::test]
+async fn a_member_without_a_leader_ends_watches_and_refuses_reads_instead_of_answering_with_what_is_old() {
+    let Some(mut servers) = EtcdServers::start(3).await else { return };
+    let mut endpoints = servers.etcd.endpoints();
+    endpoints.truncate(1);
+    let alone = config(endpoints, "leaderless");
+    let store = Arc::new(EtcdStore::open(&alone).await.unwrap());
+    store.compare_and_swap(None, &at(1)).await.unwrap();
+    let client = EtcdClient::new(&alone).unwrap();
+    let mut watching = client.watch(b"/meridian/".to_vec(), b"/meridian0".to_vec(), 1).await.unwrap();
+    let first = within("what is there", PATIENCE, async { while watching.next().await.unwrap().events.is_empty() {} });
+    first.await;
+    servers.etcd.kill(1);
+    servers.etcd.kill(2);
+    let ended = within("the watch ends", PATIENCE, async {
+        loop {
+            if let Err(error) = watching.next().await {
+                return error;
+            }
+        }
+    });
+    let ended = ended.await.to_string();
+    assert!(ended.contains("no leader"), "{ended}");
+    let again = within("a new watch is refused", PATIENCE, async {
+        match client.watch(b"/meridian/".to_vec(), b"/meridian0".to_vec(), 1).await {
+            Ok(mut watching) => watching.next().await.map(drop),
+            Err(error) => Err(error),
+        }
+    });
+    let again = again.await.unwrap_err().to_string();
+    assert!(again.contains("no leader"), "{again}");
+    let read = within("a read is refused", PATIENCE, store.load()).await.unwrap_err();
+    assert!(matches!(read, StoreError::Etcd(EtcdError::Unreachable { .. })), "{read:?}");
+    for member in [1, 2] {
+        servers.etcd.restart(member).unwrap();
+    }
+    until("it is read again", PATIENCE, async || store.load().await.is_ok_and(|state| state == Some(at(1)))).await;
 }
 
 #[tokio::test]

@@ -10,5 +10,5 @@ mod newest;
 mod restored;
 pub mod store;
 
-pub use client::{EtcdConfig, EtcdError};
+pub use client::{Client as EtcdClient, EtcdConfig, EtcdError};
 pub use store::{Entry, EtcdStore};
