@@ -158,8 +158,13 @@ impl Connection {
         if self.is_in_state(wanted) {
             return Ok(());
         }
-        let replay = Replay::between(self.state.as_deref(), wanted, login_names);
         let was_clean = !self.tainted;
+        let leaves_variables = self.state.as_deref().is_some_and(|present| present.has_user_variables_beyond(wanted));
+        if leaves_variables && !self.in_transaction {
+            // Set to NULL, a variable would keep the type it had.
+            self.reset().await?;
+        }
+        let replay = Replay::between(self.state.as_deref(), wanted, login_names);
         self.tainted = true;
         if let Some(schema) = &replay.schema {
             self.confirmed(Command::InitDb, schema.as_bytes()).await?;

@@ -17,6 +17,13 @@ pub struct SessionState {
     pub user_variables: BTreeMap<String, String>,
 }
 
+impl SessionState {
+    /// Whether there are user variables that `other` lacks. No SET makes one what it was before it was ever set: NULL keeps the type of the last value.
+    pub fn has_user_variables_beyond(&self, other: &SessionState) -> bool {
+        missing(&self.user_variables, &other.user_variables).next().is_some()
+    }
+}
+
 /// What turns a connection's state into a session's.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Replay {
@@ -30,7 +37,7 @@ impl Replay {
     /// What makes a connection in state `present` (`None`: just reset, so that nothing is known) look like `wanted`.
     ///
     /// What the session never set goes back to DEFAULT, the value a new connection has; a user variable to NULL, which an
-    /// unset one is. `login_names` restores the character set of the login.
+    /// unset one is but for its type. `login_names` restores the character set of the login.
     pub fn between(present: Option<&SessionState>, wanted: &SessionState, login_names: &str) -> Replay {
         let fresh = SessionState::default();
         let base = present.unwrap_or(&fresh);
@@ -142,6 +149,7 @@ mod tests {
         let wanted = state(&[("time_zone", "'+00:00'")]);
         let replay = Replay::between(Some(&present), &wanted, "NAMES latin1");
         assert_eq!(replay.statements, ["SET sql_mode=DEFAULT,@`x`=NULL"]);
+        assert!(present.has_user_variables_beyond(&state(&[])) && !state(&[]).has_user_variables_beyond(&present));
     }
 
     #[test]
