@@ -39,8 +39,14 @@ impl Session {
         };
         let read = match first.and_then(Command::from_byte).filter(|kind| !forgotten(kind)) {
             Some(Command::Query) => self.query(request),
-            Some(Command::StmtExecute) => self.execute(request),
-            Some(kind) => return Some(Other::Command(kind)),
+            Some(Command::StmtExecute) => {
+                self.prepared.counts.note(Command::StmtExecute);
+                self.execute(request)
+            }
+            Some(kind) => {
+                self.prepared.counts.note(kind);
+                return Some(Other::Command(kind));
+            }
             None => Err(error_reply::unknown_command()),
         };
         read.err().map(Other::Refused)

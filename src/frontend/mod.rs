@@ -44,6 +44,7 @@ pub mod registry;
 pub mod relay;
 mod request;
 pub mod session;
+mod statement_counts;
 mod table_locks;
 pub mod tally;
 pub mod transaction;

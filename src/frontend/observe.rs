@@ -34,13 +34,14 @@ impl Session {
         (request, snapshot): (&Request, &Snapshot),
     ) {
         let failed = matches!(relayed.end.kind, EndKind::Error { .. });
+        let has_effects = statement.plan.statements.iter().any(|facts| !facts.effects.is_empty());
+        if has_effects {
+            self.prepared.counts.note_text(statement);
+        }
         if failed {
             observe_failure(&mut held, statement, request, relayed.end.kind);
-        } else {
-            let has_effects = statement.plan.statements.iter().any(|facts| !facts.effects.is_empty());
-            if has_effects {
-                Box::pin(self.apply_effects(&mut held, relayed, statement, request, snapshot)).await;
-            }
+        } else if has_effects {
+            Box::pin(self.apply_effects(&mut held, relayed, statement, request, snapshot)).await;
         }
         if sets_global(statement) {
             held.gauge().retire_all();

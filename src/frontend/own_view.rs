@@ -1,5 +1,5 @@
-//! Answers in which the server speaks of its connections, told of the clients' own: SHOW PROCESSLIST, the TLS and compression of SHOW
-//! STATUS, and CONNECTION_ID() beside other columns.
+//! Answers in which the server speaks of its connections, told of the clients' own: SHOW PROCESSLIST, the TLS, compression and prepared
+//! statements of SHOW STATUS, and CONNECTION_ID() beside other columns.
 //!
 //! A shared connection has another id than the client it serves, and its own encryption. Only texts of exactly these forms are touched;
 //! the tables of the same content are the server's own.
@@ -21,8 +21,8 @@ use crate::wire::reply::ScanFlags;
 pub(super) enum OwnView {
     /// SHOW PROCESSLIST: sessions have the ids their clients know and can KILL.
     Processes,
-    /// SHOW STATUS: encryption and compression are those of the client's connection.
-    Transport,
+    /// SHOW STATUS: encryption and compression are those of the client's connection, and so is what was asked about prepared statements.
+    Status,
     /// SELECT without tables: these columns, a bit for each, are CONNECTION_ID().
     ConnectionId(u64),
 }
@@ -50,7 +50,7 @@ impl OwnView {
         }
         match (words.next()?, words.next(), words.next()) {
             ("PROCESSLIST", None, _) | ("FULL", Some("PROCESSLIST"), None) => Some(OwnView::Processes),
-            ("STATUS", ..) | ("SESSION" | "LOCAL", Some("STATUS"), _) => Some(OwnView::Transport),
+            ("STATUS", ..) | ("SESSION" | "LOCAL", Some("STATUS"), _) => Some(OwnView::Status),
             _ => None,
         }
     }
@@ -67,8 +67,9 @@ impl Session {
     ) -> Option<Vec<u8>> {
         match view {
             OwnView::Processes => self.own_processes(instance, reply, flags),
-            OwnView::Transport => {
-                let told = transport(self.client.stream.tls_status(), self.client.stream.compression());
+            OwnView::Status => {
+                let transport = transport(self.client.stream.tls_status(), self.client.stream.compression());
+                let told: Vec<Told> = transport.into_iter().chain(self.prepared.counts.told()).collect();
                 edited_rows(reply, flags, |row| tell(row, &told), |_| Vec::new())
             }
             OwnView::ConnectionId(columns) => {
@@ -167,8 +168,8 @@ mod tests {
         for (text, view) in [
             ("show processlist", Some(OwnView::Processes)),
             (" SHOW  FULL\nPROCESSLIST ; ", Some(OwnView::Processes)),
-            ("SHOW STATUS LIKE 'Ssl_cipher'", Some(OwnView::Transport)),
-            ("show session status like 'ssl_version%'", Some(OwnView::Transport)),
+            ("SHOW STATUS LIKE 'Ssl_cipher'", Some(OwnView::Status)),
+            ("show session status like 'ssl_version%'", Some(OwnView::Status)),
             ("SHOW GLOBAL STATUS LIKE 'Ssl_cipher'", None),
             ("SHOW FULL PROCESSLIST x", None),
             ("SHOW TABLE STATUS", None),

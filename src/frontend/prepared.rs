@@ -8,6 +8,7 @@ use super::execution::{Execution, Kinds, Values, ask_to_prepare, close, remember
 use super::prepared_values::{ReadParameters, asks_for_cursor, read_parameters, read_rows};
 use super::request::{Request, Subject};
 use super::session::{CATALOG_TRIES, Session, SessionEnd, is_about_the_catalog};
+use super::statement_counts::StatementCounts;
 use crate::backend::prepared::PreparedKey;
 use crate::fault::ClientText;
 use crate::model::Role;
@@ -45,6 +46,8 @@ pub struct Prepared {
 pub struct PreparedStatements {
     by_id: HashMap<u32, Prepared>,
     last_id: u32,
+    /// What was asked about them.
+    pub(super) counts: StatementCounts,
 }
 
 impl Session {
@@ -252,6 +255,7 @@ impl PreparedStatements {
     /// Forgets all, as COM_RESET_CONNECTION does.
     pub fn clear(&mut self) {
         self.by_id.clear();
+        self.counts = StatementCounts::default();
     }
 }
 
