@@ -10,7 +10,7 @@ use mysql_async::prelude::Queryable;
 use super::{Revived, administering};
 use crate::failures::program::Program;
 use crate::moves::{at_step, begin};
-use crate::scenarios::expect::{rows, until};
+use crate::scenarios::expect::{done_in_time, rows, until};
 use crate::scenarios::world::Databases;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -59,18 +59,7 @@ async fn a_process_killed_in_a_forced_change_leaves_one_that_goes_back_and_the_s
     })
     .await;
 
-    let mut told = String::new();
-    until("it is forced", PATIENCE, async || match console.query_first::<(String, u64), _>(FORCE).await {
-        Ok(row) => {
-            told = row.unwrap().0;
-            true
-        }
-        Err(error) => {
-            println!("not yet: {error}");
-            false
-        }
-    })
-    .await;
+    let told = done_in_time(&mut console, FORCE, PATIENCE).await;
     assert!(told.contains("forced shards 0-4999 from hz to bj, the Global Zone from hz to bj"), "{told}");
     let mut client = program.setup.client("hz").await;
     client.query_drop("INSERT INTO product (name) VALUES ('after')").await.unwrap();

@@ -10,7 +10,7 @@ use rustix::process::Signal;
 use super::{Revived, administering};
 use crate::failures::program::Program;
 use crate::nodes::shows_nodes;
-use crate::scenarios::expect::{error_of, rows, until};
+use crate::scenarios::expect::{done_in_time, error_of, rows, until};
 use crate::scenarios::node::Setup;
 use crate::scenarios::world::Databases;
 use crate::servers::EtcdServers;
@@ -46,18 +46,7 @@ async fn a_lost_source_is_left_behind_when_every_node_is_heard_and_all_nodes_fol
     assert!(rows(&mut console, "SHOW MOVES").await.is_empty(), "its scopes are open again");
     two.signal(Signal::CONT);
     shows_nodes(&mut console, &["n1#1 this", "n2#1 live"]).await;
-    let mut told = String::new();
-    until("it is forced", PATIENCE, async || match console.query_first::<(String, u64), _>(FORCE).await {
-        Ok(row) => {
-            told = row.unwrap().0;
-            true
-        }
-        Err(error) => {
-            println!("not yet: {error}");
-            false
-        }
-    })
-    .await;
+    let told = done_in_time(&mut console, FORCE, PATIENCE).await;
     assert!(told.contains("no write was left in flight"), "{told}");
     for program in [&one, &two] {
         let mut client = program.setup.client("hz").await;

@@ -8,7 +8,7 @@ use meridian::model::Role;
 use mysql_async::prelude::Queryable;
 
 use super::{Revived, administering};
-use crate::scenarios::expect::{rows, sent, until};
+use crate::scenarios::expect::{done_in_time, rows, sent, until};
 use crate::scenarios::node::Node;
 use crate::scenarios::world::Databases;
 
@@ -149,20 +149,7 @@ async fn what_is_lost_is_undone_where_it_is_and_the_unit_takes_part_again() {
         databases.run("bj", statement).await;
     }
     databases.run_at("hz", Role::Replica, "START ALL SLAVES").await;
-    let mut told = String::new();
-    until("it takes part again", PATIENCE, async || {
-        match console.query_first::<(String, u64), _>("REJOIN UNIT 'hz'").await {
-            Ok(row) => {
-                told = row.unwrap().0;
-                true
-            }
-            Err(error) => {
-                println!("not yet: {error}");
-                false
-            }
-        }
-    })
-    .await;
+    let told = done_in_time(&mut console, "REJOIN UNIT 'hz'", PATIENCE).await;
     assert_eq!(told, "unit 'hz' takes part again");
     databases.converge().await;
     let told = rows(&mut console, "MOVE SHARDS 0-4999 TO 'hz'").await[0]["result"].clone();

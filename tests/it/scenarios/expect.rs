@@ -99,3 +99,20 @@ pub async fn until(what: &str, patience: Duration, mut ask: impl AsyncFnMut() ->
 pub async fn within<T>(what: &str, patience: Duration, doing: impl Future<Output = T>) -> T {
     tokio::time::timeout(patience, doing).await.unwrap_or_else(|_| panic!("not within {patience:?}: {what}"))
 }
+
+/// What a console's command answers once it is not refused any more.
+pub async fn done_in_time(console: &mut Conn, command: &str, patience: Duration) -> String {
+    let mut told = String::new();
+    until(command, patience, async || match console.query_first::<(String, u64), _>(command).await {
+        Ok(row) => {
+            told = row.unwrap().0;
+            true
+        }
+        Err(error) => {
+            println!("not yet: {error}");
+            false
+        }
+    })
+    .await;
+    told
+}
