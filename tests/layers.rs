@@ -71,7 +71,7 @@ const IMPURE_WORDS: &[&str] =
 const CRATES: &[(&str, &[&str])] = &[
     ("sqlparser", &["src/sql/parse/"]),
     ("opensrv_mysql", &["src/admin/console.rs"]),
-    ("tonic", &["src/control/store/etcd/client.rs"]),
+    ("tonic", &["src/control/store/etcd/client.rs", "src/control/store/etcd/client/"]),
     ("prost", &["src/control/store/etcd/"]),
     ("mysql_async", &["src/monitor/", "src/cutover/", "src/ctl/", "src/demo/", "src/admin/tests.rs"]),
     ("toml", &["src/config/", "src/demo/meridian_config.rs"]),

@@ -1,28 +1,34 @@
 //! Calls of etcd's API: which endpoint is asked, how long an answer may take, who logs in. Reads go to the next endpoint when one does not
 //! answer; a transaction is sent once, because nobody knows whether an unanswered one was carried out.
 
+mod config;
+mod failure;
+
 use std::collections::HashSet;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use prost::Message;
-use thiserror::Error;
 use tokio::time::timeout;
 use tokio_stream::StreamExt;
 use tonic::client::Grpc;
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::metadata::{Ascii, MetadataValue};
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
-use tonic::{Code, Request, Status, Streaming};
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Request, Streaming};
 use tonic_prost::ProstCodec;
+
+use failure::{Failure, chain};
 
 use super::messages::{
     AuthenticateRequest, AuthenticateResponse, LeaseGrantRequest, LeaseGrantResponse, LeaseKeepAliveRequest,
     LeaseKeepAliveResponse, LeaseRevokeRequest, LeaseRevokeResponse, RangeRequest, RangeResponse, ResponseHeader,
     TxnRequest, TxnResponse, WatchCreateRequest, WatchRequest, WatchResponse,
 };
+
+pub use config::EtcdConfig;
+pub use failure::EtcdError;
 
 /// How long one endpoint may take to answer.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -35,78 +41,6 @@ const ALIVE: Duration = Duration::from_secs(2);
 
 /// The most one answer may hold: a whole listing of the prefix.
 const LARGEST: usize = 64 << 20;
-
-/// How etcd is reached.
-#[derive(Clone, PartialEq, Eq)]
-pub struct EtcdConfig {
-    /// The members, as `http://host:port` or `https://host:port`.
-    pub endpoints: Vec<String>,
-    /// What all keys of this cluster of nodes begin with; ends with `/`.
-    pub prefix: String,
-    /// How long a node may go on without being heard.
-    pub lease: Duration,
-    /// Who logs in, if etcd wants that.
-    pub login: Option<(String, String)>,
-    /// Who must have signed the members' certificates, for `https`.
-    pub authority: Option<PathBuf>,
-    /// The certificate this node shows, and its key.
-    pub identity: Option<(PathBuf, PathBuf)>,
-}
-
-impl std::fmt::Debug for EtcdConfig {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let user = self.login.as_ref().map(|(user, _)| user);
-        let mut shown = out.debug_struct("EtcdConfig");
-        shown.field("endpoints", &self.endpoints).field("prefix", &self.prefix).field("user", &user);
-        shown.finish_non_exhaustive()
-    }
-}
-
-/// Why etcd did not do as asked.
-#[derive(Debug, Error)]
-pub enum EtcdError {
-    /// An endpoint is no address, or its certificates cannot be used.
-    #[error("endpoint '{endpoint}' cannot be used: {reason}")]
-    Endpoint {
-        /// The endpoint.
-        endpoint: String,
-        /// Why.
-        reason: String,
-    },
-    /// A certificate or key cannot be read.
-    #[error("'{}' cannot be read", .file.display())]
-    File {
-        /// The file.
-        file: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// No endpoint answers; whether a transaction that was under way took effect is not known.
-    #[error("etcd does not answer: {}", .said.join("; "))]
-    Unreachable {
-        /// What was heard of each endpoint.
-        said: Vec<String>,
-    },
-    /// User or password are wrong.
-    #[error("etcd refuses the login: {0}")]
-    Login(String),
-    /// It may not do that.
-    #[error("etcd denies it: {0}")]
-    Denied(String),
-    /// Two endpoints belong to different clusters.
-    #[error("endpoint '{endpoint}' belongs to another etcd cluster than the others")]
-    OtherCluster {
-        /// The endpoint.
-        endpoint: String,
-    },
-    /// It refused for another reason.
-    #[error("etcd refuses: {0}")]
-    Refused(String),
-    /// There is no such lease any more.
-    #[error("the lease has ended")]
-    NoLease,
-}
 
 /// The members of an etcd cluster.
 pub struct Client {
@@ -170,7 +104,7 @@ impl Client {
                 .keep_alive_timeout(ALIVE)
                 .keep_alive_while_idle(true);
             if endpoint.starts_with("https://") {
-                built = built.tls_config(tls(config)?).map_err(unusable)?;
+                built = built.tls_config(config.tls()?).map_err(unusable)?;
             }
             members.push((endpoint.clone(), built.connect_lazy()));
         }
@@ -385,17 +319,7 @@ impl Client {
     }
 
     fn plain(&self, member: usize, failure: Failure) -> EtcdError {
-        let endpoint = &self.members[member].0;
-        match failure {
-            Failure::Silent(what) => EtcdError::Unreachable { said: vec![format!("{endpoint} ({what})")] },
-            Failure::Token => EtcdError::Login("it does not take the token it gave".to_owned()),
-            Failure::OtherCluster { endpoint } => EtcdError::OtherCluster { endpoint },
-            Failure::Status(status) => match status.code() {
-                Code::NotFound if status.message().contains("lease") => EtcdError::NoLease,
-                Code::PermissionDenied => EtcdError::Denied(status.message().to_owned()),
-                _ => EtcdError::Refused(status.message().to_owned()),
-            },
-        }
+        failure.plain(&self.members[member].0)
     }
 }
 
@@ -403,37 +327,6 @@ impl Client {
 enum NeedsLeader {
     Yes,
     No,
-}
-
-/// What came instead of an answer.
-#[derive(Debug)]
-enum Failure {
-    /// Nothing certain.
-    Silent(String),
-    /// The token is missing or too old.
-    Token,
-    /// Another cluster answered.
-    OtherCluster { endpoint: String },
-    /// A refusal.
-    Status(Status),
-}
-
-impl Failure {
-    fn of(status: Status) -> Failure {
-        let text = status.message();
-        // "user name is empty" is what a server with authentication says to a call without a token; the revision is old when users
-        // were changed since the token was given.
-        let stale = ["invalid auth token", "user name is empty", "revision of auth store is old"];
-        if status.code() == Code::Unauthenticated || stale.iter().any(|said| text.contains(said)) {
-            return Failure::Token;
-        }
-        match status.code() {
-            Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled | Code::Unknown | Code::Internal => {
-                Failure::Silent(chain(&status))
-            }
-            _ => Failure::Status(status),
-        }
-    }
 }
 
 /// A watch under way.
@@ -454,31 +347,4 @@ impl Watching {
             }
         }
     }
-}
-
-fn tls(config: &EtcdConfig) -> Result<ClientTlsConfig, EtcdError> {
-    let read = |file: &PathBuf| std::fs::read(file).map_err(|source| EtcdError::File { file: file.clone(), source });
-    let mut tls = ClientTlsConfig::new();
-    if let Some(authority) = &config.authority {
-        tls = tls.ca_certificate(Certificate::from_pem(read(authority)?));
-    }
-    if let Some((certificate, key)) = &config.identity {
-        tls = tls.identity(Identity::from_pem(read(certificate)?, read(key)?));
-    }
-    Ok(tls)
-}
-
-/// An error with its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let next = error.to_string();
-        if !text.contains(&next) {
-            text.push_str(": ");
-            text.push_str(&next);
-        }
-        cause = error.source();
-    }
-    text
 }
