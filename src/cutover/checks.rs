@@ -3,144 +3,19 @@
 //! None of it is needed for safety, which rests on the wait for the sources' positions; it tells beforehand why that wait would never end, or
 //! what would go wrong afterwards.
 
+mod check;
+mod facts;
 mod notes;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
+use facts::facts;
 
-use super::server::{Channel, ControlAccount, Family, Server, ServerError, value};
+use super::server::{Channel, ControlAccount, Family, value};
 use crate::model::{ControlState, Group, GroupId, Instance, InstanceId, Role, TableClass, UnitId};
 
-/// What is looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Check {
-    /// The server answers.
-    Answers,
-    /// It writes a binlog that holds what it applies, under GTIDs.
-    Binlog,
-    /// It applies the others' streams: channels there are run, by GTID.
-    Channels,
-    /// No channel leaves out anything but local tables.
-    Filters,
-    /// A target takes writes.
-    Writable,
-    /// No transaction is prepared for two-phase commit at a source.
-    Prepared,
-    /// Automatic ids of the units keep apart.
-    AutomaticIds,
-    /// Binlogs are kept long enough for a follower that was stopped.
-    Retention,
-    /// No event of a server's own writes in the group's schemas.
-    Events,
-    /// No account of an application writes where `read_only` is on.
-    ReadOnlyBypass,
-    /// A node that is not heard can be shut out at a source at once.
-    Fence,
-    /// Every node knows the target.
-    Nodes,
-    /// Nobody else may write at a source.
-    Accounts,
-    /// It applies one transaction after the other.
-    Appliers,
-    /// It begins closed when it is started.
-    Start,
-    /// What the group's schemas enforce holds over several units.
-    Schema,
-}
-
-impl fmt::Display for Check {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(match self {
-            Check::Answers => "answers",
-            Check::Binlog => "binlog",
-            Check::Channels => "channels",
-            Check::Filters => "filters",
-            Check::Writable => "writable",
-            Check::Prepared => "prepared",
-            Check::AutomaticIds => "automatic-ids",
-            Check::Retention => "retention",
-            Check::Events => "events",
-            Check::ReadOnlyBypass => "read-only-bypass",
-            Check::Fence => "fence",
-            Check::Nodes => "nodes",
-            Check::Accounts => "accounts",
-            Check::Appliers => "appliers",
-            Check::Start => "start",
-            Check::Schema => "schema",
-        })
-    }
-}
-
-/// Every check, in the order of the enumeration.
-const CHECKS: [Check; 16] = [
-    Check::Answers,
-    Check::Binlog,
-    Check::Channels,
-    Check::Filters,
-    Check::Writable,
-    Check::Prepared,
-    Check::AutomaticIds,
-    Check::Retention,
-    Check::Events,
-    Check::ReadOnlyBypass,
-    Check::Fence,
-    Check::Nodes,
-    Check::Accounts,
-    Check::Appliers,
-    Check::Start,
-    Check::Schema,
-];
-
-impl Check {
-    /// The check that is called so.
-    pub fn of(word: &str) -> Option<Check> {
-        CHECKS.into_iter().find(|check| check.to_string() == word)
-    }
-
-    /// Whether it may be told to refuse (`strict_checks`) where it would only tell.
-    pub fn can_be_strict(self) -> bool {
-        matches!(self, Check::Accounts | Check::Appliers | Check::Start)
-    }
-
-    /// Whether an operator may take its fault upon himself: no move depends on it to be safe, only what comes later or from elsewhere.
-    pub fn can_be_skipped(self) -> bool {
-        match self {
-            Check::AutomaticIds
-            | Check::Retention
-            | Check::Events
-            | Check::ReadOnlyBypass
-            | Check::Nodes
-            | Check::Accounts
-            | Check::Start
-            | Check::Schema => true,
-            Check::Answers
-            | Check::Binlog
-            | Check::Channels
-            | Check::Filters
-            | Check::Writable
-            | Check::Prepared
-            | Check::Fence
-            | Check::Appliers => false,
-        }
-    }
-}
-
-/// Checks whose faults an operator takes upon himself, for one move.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SkippedChecks {
-    /// Which.
-    pub checks: Vec<Check>,
-    /// Why, in his words.
-    pub reason: String,
-}
-
-impl fmt::Display for SkippedChecks {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let checks: Vec<String> = self.checks.iter().map(Check::to_string).collect();
-        write!(out, "{}: {}", checks.join(", "), self.reason)
-    }
-}
+pub use check::{Check, SkippedChecks};
+pub use facts::Facts;
 
 /// What was found of one check at one instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -153,23 +28,6 @@ pub struct Finding {
     pub fault: Option<String>,
     /// What is worth knowing, though nothing is wrong.
     pub note: Option<String>,
-}
-
-/// What one server says of itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Facts {
-    family: Option<Family>,
-    variables: Vec<(&'static str, Option<String>)>,
-    channels: Vec<Channel>,
-    prepared: Option<usize>,
-    /// Events that are enabled, as schema and name.
-    events: Vec<(String, String)>,
-    /// Accounts that `read_only` does not bind, with the privilege that frees them.
-    unbound: Vec<(String, String)>,
-    /// Accounts that may change rows, with the schema as it stands in the grant; `*` for all.
-    writers: Vec<(String, String)>,
-    /// Where its value of `read_only` comes from; unknown where it does not say.
-    read_only_from: Option<String>,
 }
 
 /// What is said of one check.
@@ -192,49 +50,6 @@ fn noted(note: Option<String>) -> Verdict {
 
 /// The shortest time binlogs may be kept, unless they are kept for ever.
 const SHORTEST_RETENTION: u64 = 3600;
-
-/// Enabled events of all schemas.
-const EVENTS: &str = "SELECT EVENT_SCHEMA, EVENT_NAME FROM information_schema.EVENTS WHERE STATUS = 'ENABLED'";
-
-/// Who writes where `read_only` is on.
-const UNBOUND: &str = "SELECT GRANTEE, PRIVILEGE_TYPE FROM information_schema.USER_PRIVILEGES \
-                       WHERE PRIVILEGE_TYPE IN ('READ_ONLY ADMIN', 'READ ONLY ADMIN', 'CONNECTION_ADMIN', 'SUPER')";
-
-/// Who may change rows, and where.
-const WRITERS: &str = "SELECT DISTINCT GRANTEE, '*' FROM information_schema.USER_PRIVILEGES \
-                       WHERE PRIVILEGE_TYPE IN ('INSERT', 'UPDATE', 'DELETE') UNION \
-                       SELECT DISTINCT GRANTEE, TABLE_SCHEMA FROM information_schema.SCHEMA_PRIVILEGES \
-                       WHERE PRIVILEGE_TYPE IN ('INSERT', 'UPDATE', 'DELETE')";
-
-/// Where MariaDB's value of `read_only` comes from.
-const MARIADB_ORIGIN: &str = "SELECT VARIABLE_NAME, GLOBAL_VALUE_ORIGIN FROM information_schema.SYSTEM_VARIABLES \
-                              WHERE VARIABLE_NAME = 'READ_ONLY'";
-
-/// Where MySQL's does.
-const MYSQL_ORIGIN: &str = "SELECT VARIABLE_NAME, VARIABLE_SOURCE FROM performance_schema.variables_info \
-                            WHERE VARIABLE_NAME = 'read_only'";
-
-const MARIADB: &[&str] = &[
-    "log_bin",
-    "log_slave_updates",
-    "read_only",
-    "auto_increment_increment",
-    "binlog_expire_logs_seconds",
-    "event_scheduler",
-    "slave_parallel_threads",
-];
-const MYSQL: &[&str] = &[
-    "log_bin",
-    "log_replica_updates",
-    "read_only",
-    "auto_increment_increment",
-    "gtid_mode",
-    "binlog_expire_logs_seconds",
-    "event_scheduler",
-    "replica_parallel_workers",
-    "replica_preserve_commit_order",
-    "skip_replica_start",
-];
 
 /// What an instance is to a move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -318,44 +133,6 @@ pub async fn follows(state: &ControlState, instance: &Instance, account: &Contro
         Some(why) => Err(why),
         None if !applies_in_order(&facts) => Err("it applies in parallel, so that nobody knows in which order it applied what it missed: make it a copy of its primary anew, with serial appliers".to_owned()),
         None => Ok(()),
-    }
-}
-
-async fn facts(instance: &Instance, account: &ControlAccount) -> Result<Facts, ServerError> {
-    let mut server = Server::connect(instance, account).await?;
-    let names = match server.family {
-        Family::MariaDb => MARIADB,
-        Family::MySql => MYSQL,
-    };
-    let mut variables = Vec::new();
-    for name in names {
-        variables.push((*name, server.variable(name).await?));
-    }
-    let channels = server.channels().await?;
-    let (events, unbound) = (server.pairs(EVENTS).await?, server.pairs(UNBOUND).await?);
-    let prepared = server.prepared().await?;
-    let writers = server.pairs(WRITERS).await?;
-    let origin = match server.family {
-        Family::MariaDb => MARIADB_ORIGIN,
-        Family::MySql => MYSQL_ORIGIN,
-    };
-    let read_only_from = match server.pairs(origin).await {
-        Ok(rows) => rows.into_iter().next().map(|(_, origin)| origin),
-        // It may be that this account is not told.
-        Err(error) if error.code().is_some() => None,
-        Err(error) => return Err(error),
-    };
-    let family = Some(server.family);
-    Ok(Facts { family, variables, channels, prepared, events, unbound, writers, read_only_from })
-}
-
-impl Facts {
-    fn variable(&self, name: &str) -> Option<&str> {
-        self.variables.iter().find(|(known, _)| *known == name).and_then(|(_, value)| value.as_deref())
-    }
-
-    fn is_on(&self, name: &str) -> bool {
-        matches!(self.variable(name), Some("ON" | "1"))
     }
 }
 
