@@ -41,9 +41,9 @@ struct Options {
     /// Writes in a second, over all nodes
     #[arg(long, default_value_t = 1000)]
     rate: usize,
-    /// Writers; the rate is shared among them
-    #[arg(long, default_value_t = 32)]
-    writers: usize,
+    /// Writers; the rate is shared among them [default: 32, over a distance 256]
+    #[arg(long)]
+    writers: Option<usize>,
     /// The pause between two switches, in milliseconds
     #[arg(long, default_value_t = 200)]
     pause: u64,
@@ -62,6 +62,14 @@ struct Options {
     /// Given by cargo
     #[arg(long, hide = true)]
     bench: bool,
+}
+
+impl Options {
+    /// So many that each has its answer long before its next write is due; over a distance, writes that go the way would queue behind each other
+    /// otherwise, whoever owns what.
+    fn writers(&self) -> usize {
+        self.writers.unwrap_or(if self.rtt == 0 { 32 } else { 256 })
+    }
 }
 
 fn main() -> ExitCode {
@@ -93,7 +101,7 @@ async fn measure(options: &Options, directory: &Path) -> Result<(), String> {
     for round in 0..options.losses {
         for proof in [Proof::FencingCommand, Proof::Lease] {
             let directory = made(directory, &format!("{proof:?}-{round}"))?;
-            let lost = forced::lose(proof, options.rate, options.writers, &directory).await?;
+            let lost = forced::lose(proof, options.rate, options.writers(), &directory).await?;
             println!(
                 "a primary killed and left behind, {}: writes are accepted {:.0} ms after the kill (goal {} s); {} transactions are lost, told as {}",
                 proof.told(),
@@ -139,7 +147,7 @@ async fn switches(options: &Options, place: &Place) -> Result<(), String> {
     let paused = options.stop_a_node.then(|| state.nodes.last()).flatten();
     let serving: Vec<&NodeEntry> = state.nodes.iter().filter(|node| Some(*node) != paused).collect();
     let floor = control::Floor::open(state, world).await;
-    let load = Load::start(state, &serving, options.rate, options.writers).await;
+    let load = Load::start(state, &serving, options.rate, options.writers()).await;
     tokio::time::sleep(Duration::from_secs(2)).await;
     println!("\n{} switches at {} writes/s over {} nodes", options.switches, options.rate, serving.len());
     let mut figures = Figures::default();
