@@ -170,8 +170,9 @@ impl Pools {
         Ok(Checkout { connection, pools: Arc::clone(self), worker, pool, _permit: permit })
     }
 
-    /// Opens a connection of `pool` and brings it to the wanted state, for whoever comes next; unless `enough` are idle or being opened so, or
-    /// as many as may be are in use. Errors: the instance cannot be reached or refuses the account.
+    /// Opens a connection of `pool` and brings it to the wanted state, for whoever comes next; unless `enough` are idle or being opened so. Where as
+    /// many as may be are in use, it waits as a session would, so that those which are only kept for comfort come back.
+    /// Errors: the instance cannot be reached or refuses the account.
     pub async fn open_ahead(
         self: &Arc<Self>,
         worker: usize,
@@ -180,10 +181,18 @@ impl Pools {
         (enough, login_names): (usize, &str),
     ) -> Result<(), CheckoutError> {
         let ahead = self.gauge(pool.instance).opens_ahead();
-        if self.idle_in(pool.number) + ahead.count > enough {
+        let are_enough = || self.idle_in(pool.number) + ahead.count > enough;
+        if are_enough() {
             return Ok(());
         }
-        let Some(permit) = self.free_permit(pool.instance) else { return Ok(()) };
+        let permit = match self.free_permit(pool.instance) {
+            Some(permit) => permit,
+            None => self.permit(pool.instance).await?,
+        };
+        // What came back meanwhile will do.
+        if are_enough() {
+            return Ok(());
+        }
         let mut connection = Box::pin(self.open(pool, wanted)).await?;
         // One that refuses is tainted and not kept; who comes next reads why.
         if let Err(error) = connection.bring_to(wanted.state, login_names).await {

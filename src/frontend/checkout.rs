@@ -94,12 +94,7 @@ impl Session {
         let for_comfort = self.comfort().is_some();
         if let Some(held) = self.held.take() {
             let instance = held.checkout.connection.instance;
-            let unusable = || {
-                held.checkout.is_shut()
-                    || snapshot.observations.health_of(instance) == Health::Unhealthy
-                    || snapshot.state.left_out_of(instance).is_some()
-            };
-            if for_comfort && unusable() {
+            if for_comfort && (held.checkout.is_shut() || is_out_of_reach(snapshot, instance)) {
                 // Nobody can be asked what the last reply left; a new login tells whether the instance is there at all.
                 drop(held);
             } else if held.target == target {
@@ -250,6 +245,11 @@ impl Session {
         let checkout = fresh.map_err(|error| NotCarried::Told(error_reply::fault(&error, request.reply_sequence())))?;
         Ok(self.now_on(checkout, target))
     }
+}
+
+/// Whether an instance that is asked may never answer: it does not answer its probes, or was left behind.
+pub(super) fn is_out_of_reach(snapshot: &Snapshot, instance: InstanceId) -> bool {
+    snapshot.observations.health_of(instance) == Health::Unhealthy || snapshot.state.left_out_of(instance).is_some()
 }
 
 /// Whether LAST_INSERT_ID() must be the session's before the statement runs: it asks for it; it keeps the connection, where it may be

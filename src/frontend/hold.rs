@@ -1,14 +1,16 @@
 //! Writes of scopes that are moving: they wait, and are decided anew when the move has ended. The client sees a pause and no error.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
+use super::checkout::is_out_of_reach;
 use super::error_reply;
 use super::request::Request;
 use super::session::{Session, SessionEnd};
-use crate::control::{HeldPlace, NotEntered, NotHeld, WriteTicket};
+use crate::control::{HeldPlace, HoldingRoom, NotEntered, NotHeld, WriteTicket};
 use crate::fault::ClientText;
 use crate::model::{Epoch, MoveId, Snapshot};
 use crate::route::Route;
@@ -86,7 +88,7 @@ impl Session {
         let waited = tokio::select! {
             biased;
             () = entry.killed() => return Err(SessionEnd::Killed),
-            waited = room.wait(id, request.command.packet.len()) => waited,
+            waited = self.wait_without_comfort(&room, id, request.command.packet.len()) => waited,
         };
         match waited {
             Ok(place) => Ok(Held::Released(place)),
@@ -96,6 +98,30 @@ impl Session {
                 Ok(Held::Refused)
             }
         }
+    }
+
+    /// Waits in the room. Meanwhile a connection that is kept for what the last reply left goes back: asked afterwards, a former owner that is far
+    /// away would keep the write from the new one for as long again.
+    async fn wait_without_comfort(
+        &mut self,
+        room: &Arc<HoldingRoom>,
+        id: MoveId,
+        bytes: usize,
+    ) -> Result<HeldPlace, NotHeld> {
+        let mut waiting = pin!(room.wait(id, bytes));
+        let Some(instance) = self.comfort().map(|held| held.checkout.connection.instance) else { return waiting.await };
+        let node = self.node();
+        let mut giving = Box::pin(self.give_up_comfort());
+        let waited = tokio::select! {
+            biased;
+            waited = &mut waiting => waited,
+            () = &mut giving => return waiting.await,
+        };
+        // As wherever a write goes to another instance; only who cannot answer is not waited for.
+        if !is_out_of_reach(&node.snapshots.load(), instance) {
+            giving.await;
+        }
+        waited
     }
 
     /// A ticket for the scopes of a write; none for a read, nor for a transaction that holds tickets for all of them already.
