@@ -16,7 +16,7 @@ const MOVES: &str = "[moves]\ndrain_deadline = \"300ms\"\nend_deadline = \"1s\"\
 
 #[tokio::test]
 async fn a_frozen_source_is_left_behind_only_when_something_proves_that_nobody_can_write_there() {
-    let databases = Databases::own().await;
+    let databases = &Databases::own().await;
     let log = databases.general_log("hz", Role::Primary);
     let pid_file = log.parent().map(|directory: &Path| directory.join("server.pid")).unwrap();
     let pid: i32 = std::fs::read_to_string(&pid_file).unwrap().trim().parse().unwrap();

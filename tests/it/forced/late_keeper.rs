@@ -136,7 +136,7 @@ async fn keep_what_has_rejoined(databases: &Databases) {
 
 #[tokio::test]
 async fn what_takes_part_again_is_neither_left_closed_nor_cut_off_by_whoever_knows_of_its_quarantine_from_before() {
-    let databases = Databases::own().await;
+    let databases = &Databases::own().await;
     let log = databases.general_log("hz", Role::Primary);
     let closings = || std::fs::read_to_string(&log).unwrap().matches("SET GLOBAL read_only = 1").count();
     let before = closings();

@@ -71,7 +71,7 @@ async fn wakes(mut asleep: Conn) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn g3_a_frozen_source_with_a_frozen_node_is_left_behind_without_a_word_and_what_wakes_commits_nothing() {
     let Some(etcd) = EtcdServers::start(1).await else { return };
-    let databases = Databases::own().await;
+    let databases = &Databases::own().await;
     let mut nodes = Vec::new();
     for number in 1..=2 {
         let mut setup = Setup::shared(databases);

@@ -28,7 +28,7 @@ async fn channel(databases: &Databases, column: &str) -> String {
 
 #[tokio::test]
 async fn a_process_killed_in_a_forced_change_leaves_one_that_goes_back_and_the_survivors_follow_the_source_again() {
-    let databases = Databases::own().await;
+    let databases = &Databases::own().await;
     let program = Program::start(administering(databases, MOVES)).await;
     let (mut console, mut client) = (program.setup.console("bj").await, program.setup.client("hz").await);
     // bj has received it, and cannot apply it for now.

@@ -38,7 +38,7 @@ async fn arrived(databases: &Databases, unit: &str, role: Role, item: &str) {
 
 #[tokio::test]
 async fn e3_g2_g3_a_lost_unit_is_left_behind_by_force_its_loss_is_told_exactly_and_it_takes_part_again() {
-    let databases = Databases::own().await;
+    let databases = &Databases::own().await;
     let node = Node::start(administering(databases, MOVES)).await;
     let (mut console, mut client) = (node.console("bj").await, node.client("hz").await);
     let force = "FORCE UNIT 'hz' TO 'bj' REASON 'its room is on fire'";

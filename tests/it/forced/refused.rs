@@ -37,7 +37,7 @@ fn directory(databases: &Databases) -> &Path {
 /// What hz's own replica alone has would be lost without a word: bj could not be fed from it.
 #[tokio::test]
 async fn a_target_without_a_channel_to_get_the_last_writes_by_is_refused_until_it_has_one() {
-    let databases = Databases::own().await;
+    let databases = &Databases::own().await;
     let node = Node::start(administering(databases, MOVES)).await;
     let (mut console, mut client) = (node.console("bj").await, node.client("hz").await);
     let insert = |item: &str| format!("INSERT INTO orders (user_id, item) VALUES (50, '{item}')");
@@ -76,7 +76,7 @@ async fn a_target_without_a_channel_to_get_the_last_writes_by_is_refused_until_i
 #[tokio::test]
 async fn nobody_is_shut_out_of_a_source_that_nobody_reaches() {
     let Some(servers) = EtcdServers::start(1).await else { return };
-    let databases = Databases::own().await;
+    let databases = &Databases::own().await;
     let fenced = |number| {
         let mut setup = member(databases, &servers, number, "60s");
         setup.keys = format!("fence = \"connection\"\n{}", setup.keys);
@@ -118,7 +118,7 @@ async fn writing(console: &mut Conn) -> usize {
 #[tokio::test]
 async fn a_node_without_a_lease_begins_no_forced_change() {
     let Some(servers) = EtcdServers::start(1).await else { return };
-    let databases = Databases::own().await;
+    let databases = &Databases::own().await;
     let one = Program::start(member(databases, &servers, 1, "4s")).await;
     let two = Program::start(member(databases, &servers, 2, "4s")).await;
     let (mut console, mut asked) = (one.setup.console("bj").await, two.setup.console("bj").await);

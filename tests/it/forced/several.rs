@@ -30,7 +30,7 @@ fn setup(databases: &Databases, servers: &EtcdServers, number: u8) -> Setup {
 #[tokio::test]
 async fn a_lost_source_is_left_behind_when_every_node_is_heard_and_all_nodes_follow() {
     let Some(servers) = EtcdServers::start(1).await else { return };
-    let databases = Databases::own().await;
+    let databases = &Databases::own().await;
     let one = Program::start(setup(databases, &servers, 1)).await;
     let two = Program::start(setup(databases, &servers, 2)).await;
     let mut client = two.setup.client("hz").await;

@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 #[tokio::test]
 async fn what_a_third_unit_wrote_is_not_lost_with_the_one_that_was_left_behind_and_has_it_first() {
-    let databases = Databases::of(&["hz", "bj", "sh"]).await;
+    let databases = &Databases::of(&["hz", "bj", "sh"]).await;
     let mut setup = Setup::shared(databases);
     setup.further_units.push("sh");
     setup.backend = format!(

@@ -18,7 +18,7 @@ const MOVES: &str = "[moves]\ndrain_deadline = \"5m\"\nend_deadline = \"5m\"\nca
 
 #[tokio::test]
 async fn a_planned_move_from_a_lost_source_goes_back_and_the_fencing_command_is_not_kept_waiting() {
-    let databases = Databases::own().await;
+    let databases = &Databases::own().await;
     let log = databases.general_log("hz", Role::Primary);
     let pid_file = log.parent().map(|directory: &Path| directory.join("server.pid")).unwrap();
     let pid: i32 = std::fs::read_to_string(&pid_file).unwrap().trim().parse().unwrap();

@@ -78,7 +78,7 @@ async fn begin_anew(databases: &Databases, role: Role, position: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_lost_is_undone_where_it_is_and_the_unit_takes_part_again() {
-    let databases = Databases::own().await;
+    let databases = &Databases::own().await;
     let node = Node::start(administering(databases, MOVES)).await;
     let (mut console, mut client) = (node.console("bj").await, node.client("hz").await);
     let insert = |item: &str| format!("INSERT INTO orders (user_id, item, amount) VALUES (51, '{item}', 1)");

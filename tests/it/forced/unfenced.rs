@@ -24,7 +24,7 @@ fn setup(databases: &Databases) -> Setup {
 
 #[tokio::test]
 async fn a_source_that_comes_back_is_not_left_behind_and_one_without_proof_only_by_the_operators_word() {
-    let databases = Databases::own().await;
+    let databases = &Databases::own().await;
     let directory = databases.general_log("hz", Role::Primary).parent().map(Path::to_owned).unwrap();
     let node = Node::start(setup(databases)).await;
     let mut revived = Revived::kill(&directory).await;

@@ -18,7 +18,7 @@ const LOCAL: &str = "INSERT INTO audit_log (message) VALUES ('replaced')";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_primary_is_replaced_by_its_replica_and_owns_again_what_it_owned() {
-    let databases = Databases::own().await;
+    let databases = &Databases::own().await;
     let mut setup = Setup::shared(databases);
     setup.limits = format!("[moves]\n{PATIENT}");
     let mut node = Program::start(setup).await;

@@ -19,7 +19,7 @@ fn write(user: u32) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_move_between_units_of_a_star_waits_for_both_ways_and_without_its_center_nothing_moves() {
-    let databases = Databases::of(&["hz", "bj", "sh"]).await;
+    let databases = &Databases::of(&["hz", "bj", "sh"]).await;
     for (unit, channel) in [("bj", "from_sh"), ("sh", "from_bj")] {
         for statement in [format!("STOP SLAVE '{channel}'"), format!("RESET SLAVE '{channel}' ALL")] {
             databases.run(unit, &statement).await;

@@ -21,7 +21,7 @@ const GLOBAL: &str = "UPDATE product SET stock = stock WHERE name = 'nothing'";
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn e7_a_third_unit_is_added_online() {
     let Some(etcd) = EtcdServers::start(1).await else { return };
-    let databases = Databases::of(&["hz", "bj", "sh"]).await;
+    let databases = &Databases::of(&["hz", "bj", "sh"]).await;
     let (known, added): (Vec<Database>, Vec<Database>) =
         databases.places().into_iter().partition(|place| place.unit != "sh");
     let mut nodes = Vec::new();

@@ -31,7 +31,7 @@ async fn writes(client: &mut Conn, statement: &str) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn e8_units_that_do_not_hear_each_other_accept_no_key_on_both_sides_and_global_writes_on_the_masters_alone() {
     let Some(servers) = EtcdServers::start(1).await else { return };
-    let databases = Databases::own().await;
+    let databases = &Databases::own().await;
     let places = databases.places();
     let mut ports: Vec<u16> = places.iter().map(|place| place.port).collect();
     let (_, etcd) = servers.etcd.members().next().unwrap();

@@ -30,11 +30,11 @@ const NOT_UNDER_ROWS: [&str; 1] = ["pins: the last reply answers ROW_COUNT()"];
 
 #[tokio::test]
 async fn every_fixture_of_two_units_executes_where_its_line_says_when_rows_let_it_in() {
-    let databases = Databases::own().await;
+    let databases = &Databases::own().await;
     each_executes_where_its_line_says(databases, "fence = \"row\"\n", &NOT_UNDER_ROWS).await;
 }
 
-async fn each_executes_where_its_line_says(databases: &'static Databases, group: &str, left_out: &[&str]) {
+async fn each_executes_where_its_line_says(databases: &Databases, group: &str, left_out: &[&str]) {
     databases.run("hz", "CREATE DATABASE IF NOT EXISTS test").await;
     databases.run("hz", "GRANT ALL ON test.* TO app").await;
     databases.converge().await;

@@ -3,6 +3,7 @@
 //! Scenarios that kill or pause a server start servers of their own; here every test has keys of its own and takes nobody's rows for its own.
 
 use std::io::Write;
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, OnceLock};
@@ -23,16 +24,40 @@ static SHARED: OnceLock<Databases> = OnceLock::new();
 /// Those whose ownership is moved: replication is stopped and delayed there.
 static MOVED: OnceLock<Databases> = OnceLock::new();
 
-/// The running databases.
+/// The running databases. Dropped, they are killed.
 #[derive(Debug)]
 pub struct Databases {
     world: World,
     /// By instance, in the layout's order.
     logs: Mutex<Vec<LogReader>>,
     /// The servers' processes are watched by it.
-    _runtime: tokio::runtime::Runtime,
-    /// Removes the directory when this process is gone, however it ends.
+    _runtime: Watching,
+    /// Removes the directory when they are gone, or this process is, however it ends.
     _janitor: Child,
+}
+
+/// Databases for one test alone, which may kill them; they end with it.
+#[derive(Debug)]
+pub struct OwnDatabases(Databases);
+
+impl Deref for OwnDatabases {
+    type Target = Databases;
+
+    fn deref(&self) -> &Databases {
+        &self.0
+    }
+}
+
+/// A runtime that may be dropped where a test runs on another.
+#[derive(Debug)]
+struct Watching(Option<tokio::runtime::Runtime>);
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 impl Databases {
@@ -46,14 +71,14 @@ impl Databases {
         tokio::task::spawn_blocking(|| MOVED.get_or_init(|| Databases::start(&UNITS))).await.unwrap()
     }
 
-    /// Databases for one test alone, which may kill them. They run until this process ends.
-    pub async fn own() -> &'static Databases {
+    /// Databases for one test alone.
+    pub async fn own() -> OwnDatabases {
         Databases::of(&UNITS).await
     }
 
     /// As [`Databases::own`], of these units.
-    pub async fn of(units: &'static [&'static str]) -> &'static Databases {
-        tokio::task::spawn_blocking(|| Box::leak(Box::new(Databases::start(units)))).await.unwrap()
+    pub async fn of(units: &'static [&'static str]) -> OwnDatabases {
+        tokio::task::spawn_blocking(|| OwnDatabases(Databases::start(units))).await.unwrap()
     }
 
     /// A connection of root's to a unit's primary, past Meridian.
@@ -102,7 +127,7 @@ impl Databases {
             .block_on(World::start(&layout, &directory, &mut State::new(&layout, Files::Remove), |_| {}))
             .unwrap();
         let logs = world.instances().map(|_| LogReader::default()).collect();
-        Databases { world, logs: Mutex::new(logs), _runtime: runtime, _janitor: janitor }
+        Databases { world, logs: Mutex::new(logs), _runtime: Watching(Some(runtime)), _janitor: janitor }
     }
 
     /// Where a node finds them.
