@@ -2,6 +2,7 @@
 //!
 //! Nobody begins one but an operator. A source that answers is refused: a planned move loses nothing.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -14,7 +15,7 @@ use super::run::Mover;
 use super::server::{Server, ServerError};
 use super::survivors::Lost;
 use crate::control::{ApplyError, Author, ChangeError, Command, past};
-use crate::model::{ControlState, Epoch, GroupId, Instance, MoveId, MoveKind, MovePart, UnitId};
+use crate::model::{ControlState, Epoch, GroupId, Instance, InstanceId, MoveId, MoveKind, MovePart, UnitId};
 
 /// How long a source may take to answer before it counts as one that does not.
 const ANSWER: Duration = Duration::from_secs(2);
@@ -125,8 +126,12 @@ impl Mover {
         if let Some(finding) = unknown.filter(|finding| finding.fault.is_some()) {
             return Err(MoveError::Checks(vec![finding]));
         }
-        self.source_is_lost(&state, wish).await?;
-        self.channels_are_known(&state, wish).await?;
+        let lost = Lost::new(&state, wish.group, wish.source, &self.tools.administrator);
+        let silent = self.source_is_lost(&lost).await?;
+        // Whatever leads nowhere known may come from the source, and go on when it returns.
+        if let Some(channel) = lost.unknown_channel().await {
+            return Err(ForceError::UnknownChannel(channel).into());
+        }
         // Before it puts an end to anything: it could not go on from there.
         self.has_entered()?;
         let mut if_epoch = if_epoch;
@@ -138,8 +143,10 @@ impl Mover {
         let id = self.begin((&parts, MoveKind::Forced), None, author, if_epoch).await?;
         let left_behind = Instant::now();
         let what = past::parts(&state, &parts);
-        tracing::warn!(r#move = id.0, what, reason = wish.reason, "a forced change has begun");
-        let outcome = self.force_steps(id, wish, author, left_behind).await;
+        let lost_too: Vec<&str> = silent.iter().map(|id| state.instance(*id).name.as_str()).collect();
+        let lost_too = lost_too.join(", ");
+        tracing::warn!(r#move = id.0, what, reason = wish.reason, lost_too, "a forced change has begun");
+        let outcome = self.force_steps(id, (wish, author), silent, left_behind).await;
         self.board.remove(id);
         self.running().remove(&id);
         // Its end is told where it is made.
@@ -189,28 +196,19 @@ impl Mover {
         }
     }
 
-    /// A source that comes back by itself is better than a forced change.
-    async fn source_is_lost(&self, state: &ControlState, wish: &ForceWish) -> Result<(), MoveError> {
-        let Some(source) = state.primary_of(wish.source, wish.group) else { return Ok(()) };
-        let source = state.instance(source);
+    /// A source that comes back by itself is better than a forced change. Who is lost together with it.
+    async fn source_is_lost(&self, lost: &Lost<'_>) -> Result<BTreeSet<InstanceId>, MoveError> {
+        let Some(source) = lost.source() else { return Ok(BTreeSet::new()) };
         let deadline = Instant::now() + self.force.restart_first;
         loop {
-            if self.answers(source).await {
+            let (answers, silent) = lost.ask_unit(&self.tools.account, ANSWER).await;
+            if answers {
                 return Err(ForceError::SourceAnswers(source.name.clone()).into());
             }
             if Instant::now() >= deadline {
-                return Ok(());
+                return Ok(silent);
             }
             sleep(PAUSE).await;
-        }
-    }
-
-    /// A channel that leads nowhere known may come from the source, and go on when it returns.
-    async fn channels_are_known(&self, state: &ControlState, wish: &ForceWish) -> Result<(), MoveError> {
-        let lost = Lost::new(state, wish.group, wish.source, &self.tools.administrator);
-        match lost.unknown_channel().await {
-            None => Ok(()),
-            Some(channel) => Err(ForceError::UnknownChannel(channel).into()),
         }
     }
 

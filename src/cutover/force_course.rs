@@ -1,6 +1,7 @@
 //! The course of a forced change: each step when the one before it has ended, until the target owns everything or the survivors follow the source
 //! again.
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -8,6 +9,7 @@ use tokio::time::{Instant, sleep};
 
 use super::force::{ForceError, ForceWish, PAUSE};
 use super::force_plan::{ForceSeen, ForceStep, may_follow_again, next_force_step, taken_over};
+use super::progress::Took;
 use super::requests::MoveError;
 use super::run::Mover;
 use super::server::Server;
@@ -19,15 +21,15 @@ impl Mover {
     pub(super) async fn force_steps(
         &self,
         id: MoveId,
-        wish: &ForceWish,
-        author: &Author,
+        (wish, author): (&ForceWish, &Author),
+        silent: BTreeSet<InstanceId>,
         left_behind: Instant,
     ) -> Result<ClosureProof, MoveError> {
         let state = self.state();
         let Some(record) = state.moves.iter().find(|record| record.id == id) else {
             return Err(ForceError::Restless.into());
         };
-        let lost = Lost::new(&state, wish.group, wish.source, &self.tools.administrator);
+        let lost = Lost::new(&state, wish.group, wish.source, &self.tools.administrator).without(silent);
         let answers = AtomicBool::new(false);
         // Beside the steps, because one that is frozen or cut off makes each question wait.
         let outcome = tokio::select! {
@@ -79,6 +81,7 @@ impl Mover {
             return Err(ForceError::Restless.into());
         };
         let (id, mut closed) = (record.id, None);
+        let mut took = Took::default();
         let mut left: Vec<Left> = Vec::new();
         // Each instance takes four steps at most; a channel that somebody starts again takes more.
         for _ in 0..10 + 6 * lost.state.instances.len() {
@@ -89,7 +92,8 @@ impl Mover {
             let seen = ForceSeen { taken_over: taken_over.is_some(), source_answers, closed, survivors };
             let name = |at: usize| lost.state.instance(left[at].id).name.clone();
             let step = next_force_step(&seen);
-            self.post_force(id, &step);
+            let word = step.word();
+            self.board.post(id, word, String::new(), 0);
             match step {
                 ForceStep::LeaveBe => return Err(ForceError::TakenOver(taken_over.unwrap_or_default()).into()),
                 ForceStep::Refuse => return Err(ForceError::SourceAnswers(source.name.clone()).into()),
@@ -128,19 +132,20 @@ impl Mover {
                     let publish = Command::PublishForced { id, proof, cut, nodes: self.entered(), reason };
                     // On the very state in which nobody had taken it over: who has lets channels follow the source again.
                     match self.tools.controller.change(&publish, author, Some(state.epoch)).await {
-                        Ok(_) => return Ok(proof),
+                        Ok(_) => {
+                            took.ended(word, left_behind.elapsed());
+                            tracing::info!(r#move = id.0, steps = took.told(), "a forced change has ended");
+                            return Ok(proof);
+                        }
                         Err(ChangeError::EpochMoved { .. }) => {}
                         Err(error) => return Err(error.into()),
                     }
                 }
             }
+            took.ended(word, left_behind.elapsed());
             left = lost.look(target).await;
         }
         Err(ForceError::Restless.into())
-    }
-
-    fn post_force(&self, id: MoveId, step: &ForceStep) {
-        self.board.post(id, step.word(), String::new(), 0);
     }
 }
 

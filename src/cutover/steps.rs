@@ -7,6 +7,7 @@ use tokio::time::{Instant, sleep};
 use super::event::{self, MoveEvent};
 use super::perform;
 use super::plan::{Seen, Step, next_step};
+use super::progress::Took;
 use super::requests::{MoveEnd, MoveOutcome};
 use super::run::Mover;
 use crate::control::{ApplyError, Author, ChangeError, Command, past};
@@ -25,18 +26,9 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// What a run of a move has behind it.
 #[derive(Default)]
 struct Course {
-    /// Each step, and when it had ended.
-    steps: Vec<(&'static str, Duration)>,
+    steps: Took,
     /// Positions that all who must have them were seen to have before they were on record.
     reached: Option<Vec<FencePosition>>,
-}
-
-impl Course {
-    /// `drain 3.1, record 9.0 ms`.
-    fn told(&self) -> String {
-        let steps = self.steps.iter().map(|(word, at)| format!("{word} {:.1}", at.as_secs_f64() * 1000.0));
-        format!("{} ms", steps.collect::<Vec<_>>().join(", "))
-    }
 }
 
 /// Whether a move is this process's to carry on.
@@ -96,7 +88,7 @@ impl Mover {
             let (Some(record), false) = (record, step == Step::Done) else {
                 self.board.remove(id);
                 self.running().remove(&id);
-                tracing::info!(r#move = id.0, steps = course.told(), "a move has ended");
+                tracing::info!(r#move = id.0, steps = course.steps.told(), "a move has ended");
                 // A rollback has given the sources another epoch.
                 self.tools.rows.open(&state).await;
                 return self.ended(id, &state, last.as_ref(), reason, began.elapsed());
@@ -123,7 +115,7 @@ impl Mover {
                 // Somebody has put an end to the move: what it waited for does not matter any more.
                 () = self.gone(id), if waits => {}
             }
-            course.steps.push((word, began.elapsed()));
+            course.steps.ended(word, began.elapsed());
         }
     }
 

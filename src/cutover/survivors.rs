@@ -24,7 +24,7 @@ const NOWHERE: &str = ".quarantine.invalid";
 /// How long a look at one instance may take. It waits for nothing but answers.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How long a target that may have everything already is waited for before it counts as behind.
+/// How long a target that may have everything already is waited for before it counts as behind, and one that was silent before it counts as silent still.
 const GLANCE: Duration = Duration::from_millis(300);
 
 /// A survivor with its channel from the source's unit.
@@ -47,7 +47,7 @@ pub struct Lost<'a> {
     pub unit: UnitId,
     /// The account that administers replication.
     pub account: &'a ControlAccount,
-    /// Who did not answer when it was looked at.
+    /// Who did not answer when it was last asked.
     silent: Mutex<BTreeSet<InstanceId>>,
 }
 
@@ -55,6 +55,24 @@ impl<'a> Lost<'a> {
     /// A unit's instances of a group.
     pub fn new(state: &'a ControlState, group: GroupId, unit: UnitId, account: &'a ControlAccount) -> Lost<'a> {
         Lost { state, group, unit, account, silent: Mutex::default() }
+    }
+
+    /// As [`Lost::new`]; `silent` have just been waited for.
+    pub fn without(self, silent: BTreeSet<InstanceId>) -> Lost<'a> {
+        Lost { silent: Mutex::new(silent), ..self }
+    }
+
+    /// Whether the source answers `asking` within `at_most`, and who of its unit besides it does not. Asked at once, because what is cut off makes
+    /// each of them wait.
+    pub async fn ask_unit(&self, asking: &ControlAccount, at_most: Duration) -> (bool, BTreeSet<InstanceId>) {
+        let source = self.state.primary_of(self.unit, self.group);
+        let asked = self.state.instances_of(self.unit, self.group).map(|(id, instance)| async move {
+            let account = if Some(id) == source { asking } else { self.account };
+            (id, matches!(timeout(at_most, Server::connect(instance, account)).await, Ok(Ok(_))))
+        });
+        let (answer, silent): (Vec<_>, Vec<_>) = join_all(asked).await.into_iter().partition(|(_, answers)| *answers);
+        let is_source = |(id, _): &(InstanceId, bool)| Some(*id) == source;
+        (answer.iter().any(is_source), silent.iter().filter(|one| !is_source(one)).map(|(id, _)| *id).collect())
     }
 
     /// The source's primary. It exists, because every unit has one of each group.
@@ -81,8 +99,14 @@ impl<'a> Lost<'a> {
         let of_source_unit = instance.unit == self.unit;
         // What is lost together with the source would make every look wait for as long as a packet may take.
         let was_silent = of_source_unit && self.silent().contains(&id);
-        let at_most = if was_silent { GLANCE } else { PATIENCE };
-        let seen = timeout(at_most, self.look_at(instance, addresses, target)).await;
+        let look = async {
+            let server = Server::connect(instance, self.account);
+            let server = if was_silent { glance(instance, server).await? } else { server.await? };
+            // From here on it has the time that everybody has: what it holds may be nowhere else.
+            self.silent().remove(&id);
+            self.look_at(server, instance, addresses, target).await
+        };
+        let seen = timeout(PATIENCE, look).await;
         let (channel, seen) = match seen {
             Ok(Ok((channel, seen))) => (channel, Survivor { of_source_unit, ..seen }),
             unseen => {
@@ -104,31 +128,29 @@ impl<'a> Lost<'a> {
     pub async fn unknown_channel(&self) -> Option<String> {
         let of_group = || self.state.instances.iter().filter(|one| one.group == self.group);
         let known = self.addresses_of(of_group()).await;
-        for instance in of_group().filter(|one| one.unit != self.unit) {
-            let Ok(mut server) = Server::connect(instance, self.account).await else { continue };
-            let channels = server.channels().await.unwrap_or_default();
+        let asked = of_group().filter(|one| one.unit != self.unit).map(async |instance| {
+            let channels = async { Server::connect(instance, self.account).await?.channels().await };
+            let Ok::<_, ServerError>(channels) = channels.await else { return None };
             for channel in &channels {
                 let (host, port) = (host_of(channel), value(channel, &["Master_Port", "Source_Port"]));
                 // One that leads nowhere was turned there by an earlier forced change.
                 if !host.ends_with(NOWHERE) && !self.leads_to_one_of(channel, of_group(), &known).await {
-                    let name = &instance.name;
-                    return Some(format!(
-                        "channel '{}' of {name} follows {host}:{port}, no instance's address",
-                        name_of(channel)
-                    ));
+                    let (channel, name) = (name_of(channel), &instance.name);
+                    return Some(format!("channel '{channel}' of {name} follows {host}:{port}, no instance's address"));
                 }
             }
-        }
-        None
+            None
+        });
+        join_all(asked).await.into_iter().flatten().next()
     }
 
     async fn look_at(
         &self,
+        mut server: Server,
         instance: &Instance,
         addresses: &[SocketAddr],
         target: InstanceId,
     ) -> Result<(Option<String>, Survivor), ServerError> {
-        let mut server = Server::connect(instance, self.account).await?;
         let channels = server.channels().await?;
         let mut found = None;
         for channel in &channels {
@@ -331,6 +353,15 @@ impl<'a> Lost<'a> {
     }
 }
 
+/// What comes of `connecting` at once. Errors: its own, or nothing so soon.
+async fn glance(
+    instance: &Instance,
+    connecting: impl Future<Output = Result<Server, ServerError>>,
+) -> Result<Server, ServerError> {
+    let silent = |_| ServerError::Silent { name: instance.name.clone() };
+    timeout(GLANCE, connecting).await.map_err(silent)?
+}
+
 fn host_of(channel: &Channel) -> &str {
     value(channel, &["Master_Host", "Source_Host"])
 }
@@ -378,4 +409,58 @@ async fn resolved(host: &str, port: u16) -> Vec<SocketAddr> {
 
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+    use crate::control::sample;
+    use crate::model::Role;
+
+    fn account() -> ControlAccount {
+        ControlAccount { user: "m".to_owned(), password: "m".to_owned(), tls: None, reserved: Default::default() }
+    }
+
+    /// A server that takes connections and says nothing.
+    async fn silent() -> (TcpListener, InstanceAddress) {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        (listener, InstanceAddress::Tcp("127.0.0.1".to_owned(), port))
+    }
+
+    async fn accept(listener: &TcpListener) -> TcpStream {
+        listener.accept().await.unwrap().0
+    }
+
+    /// Whether the other side has not given it up; a client says nothing before the server does.
+    fn is_open(connection: &TcpStream) -> bool {
+        matches!(connection.try_read(&mut [0; 1]), Err(error) if error.kind() == std::io::ErrorKind::WouldBlock)
+    }
+
+    #[tokio::test]
+    async fn a_source_and_its_replica_that_are_both_cut_off_are_waited_for_together() {
+        let ((source, of_source), (replica, of_replica)) = (silent().await, silent().await);
+        let mut state = sample::state();
+        state.instances[0].address = of_source;
+        let primary = state.instances[0].clone();
+        state.instances.push(Instance {
+            name: "hz-main-2".to_owned(),
+            role: Role::Replica,
+            address: of_replica,
+            ..primary
+        });
+        let account = account();
+        let lost = Lost::new(&state, GroupId(0), UnitId(0), &account);
+        let asked = async {
+            let (at_source, at_replica) = (accept(&source).await, accept(&replica).await);
+            assert!(is_open(&at_source), "the replica is asked before the source was given up");
+            (at_source, at_replica)
+        };
+        let (told, _kept) = tokio::join!(lost.ask_unit(&account, Duration::from_secs(2)), asked);
+        assert_eq!(told, (false, BTreeSet::from([InstanceId(2)])));
+    }
 }

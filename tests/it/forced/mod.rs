@@ -14,6 +14,7 @@ mod third_unit;
 mod under_way;
 mod undone;
 mod unfenced;
+mod whole_unit;
 
 use meridian::demo::schema::{ADMINISTRATOR_PASSWORD, ADMINISTRATOR_USER};
 
