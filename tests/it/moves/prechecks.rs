@@ -11,6 +11,7 @@ use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 
 use super::{PATIENT, Turn};
+use crate::forced::mysql9;
 use crate::scenarios::expect::{error_of, rows, until};
 use crate::scenarios::node::{Database, Node, Setup};
 use crate::servers::{MariaDb, Mysql9, Mysql9Tree};
@@ -184,6 +185,37 @@ async fn what_is_only_told_refuses_where_it_is_to_on_mariadb() {
         turn.databases.run("bj", statement).await;
     }
     assert!(text.contains("(accounts)") && text.contains("(appliers)") && text.contains("(start)"), "{text}");
+}
+
+#[tokio::test]
+async fn servers_that_begin_open_are_told_and_refuse_where_they_are_to_on_mysql_9() {
+    let Some(tree) = Mysql9Tree::find().await else { return };
+    // Where a value comes from, MySQL tells in its performance schema alone.
+    let (tells, begins_closed) = ("--performance-schema=ON", ["--skip-replica-start=ON", "--read-only=ON"]);
+    let hz = mysql9::primary(&tree, 1, &[tells, "--skip-replica-start=OFF"]).await;
+    let bj = mysql9::primary(&tree, 2, &[&[tells], &begins_closed[..]].concat()).await;
+    bj.root().run(&["SET GLOBAL read_only = OFF".to_owned()]).await.unwrap();
+    mysql9::follow(&bj, &hz).await;
+    mysql9::follow(&hz, &bj).await;
+    let mut setup = super::mysql9::shop_on(&hz, &bj).await;
+    setup.limits = format!("[moves]\n{PATIENT}");
+    let node = Node::start(setup).await;
+    let mut console = node.console("hz").await;
+    is_sound(&mut console).await;
+    let open = "hz-main-1 start: it takes writes as soon as it is started (read_only is not set in its configuration) \
+                and follows others as soon as it is started (skip_replica_start)";
+    let only_told = told(&mut console, "ok, but ").await;
+    assert!(only_told.iter().any(|told| told == open), "{only_told:?}");
+    assert!(!only_told.iter().any(|told| told.starts_with("bj-main-1 start")), "{only_told:?}");
+
+    let (files, mut setup) = node.stop().await;
+    setup.limits = format!("[moves]\n{PATIENT}strict_checks = [\"start\"]\n");
+    let node = Node::start_in(files, setup).await.unwrap();
+    let mut console = node.console("hz").await;
+    is_refused(&mut console, open).await;
+    let (_, text) = error_of(&mut console, "SWITCH GLOBAL ZONE TO 'bj'").await;
+    assert!(text.contains("hz-main-1 (start): it takes writes") && text.contains("skip_replica_start"), "{text}");
+    assert!(!text.contains("bj-main-1 (start)"), "{text}");
 }
 
 /// Servers whose binlogs are not what the others would need, whatever family they are of.
