@@ -1,6 +1,7 @@
 //! Forced changes on real servers that are killed: what survives is carried over, what is lost is told exactly, and what comes back stays out
 //! until it is put right (G2, G3, E3).
 
+mod cloned_mysql9;
 mod frozen;
 mod late_keeper;
 mod leased;
