@@ -52,7 +52,7 @@ async fn kept(console: &mut Conn) -> usize {
 
 #[tokio::test]
 async fn a_unit_of_which_nobody_answers_is_waited_for_once() {
-    let databases = Databases::own().await;
+    let databases = &Databases::own().await;
     let program = Program::start(administering(databases, MOVES)).await;
     let mut console = program.setup.console("bj").await;
     let _frozen = [Role::Primary, Role::Replica].map(|role| Frozen::freeze(databases, role));
@@ -72,7 +72,7 @@ async fn a_unit_of_which_nobody_answers_is_waited_for_once() {
 
 #[tokio::test]
 async fn a_replica_that_wakes_before_the_change_is_made_gives_what_it_alone_has() {
-    let databases = Databases::own().await;
+    let databases = &Databases::own().await;
     let (source, replica) =
         (file(databases, Role::Primary, "server.pid"), file(databases, Role::Replica, "server.pid"));
     let socket = file(databases, Role::Replica, "server.sock");
