@@ -10,6 +10,7 @@ mod notes;
 mod tests;
 
 use facts::facts;
+use futures_util::future::join_all;
 
 use super::server::{Channel, ControlAccount, Family, value};
 use crate::model::{ControlState, Group, GroupId, Instance, InstanceId, Role, TableClass, UnitId};
@@ -75,8 +76,10 @@ pub async fn of_group(
     (applications, strict): (&[String], &[Check]),
 ) -> (Vec<Finding>, Vec<InstanceId>) {
     let (mut findings, mut left_out) = (Vec::new(), Vec::new());
-    let held = (0u16..).map(InstanceId).zip(&state.instances);
-    for (id, instance) in held.filter(|(_, instance)| instance.group == group) {
+    let held = (0u16..).map(InstanceId).zip(&state.instances).filter(|(_, instance)| instance.group == group);
+    // All at once, because some are far away, and some may not answer.
+    let asked = held.map(async |(id, instance)| (id, instance, facts(instance, account).await));
+    for (id, instance, asked) in join_all(asked).await {
         let primary = instance.role == Role::Primary;
         let part = Part {
             is_source: primary && sources.contains(&instance.unit),
@@ -84,7 +87,7 @@ pub async fn of_group(
             applications,
             strict,
         };
-        match facts(instance, account).await {
+        match asked {
             Ok(facts) => {
                 if instance.role == Role::Replica && channels(state, &facts).is_some() && applies_in_order(&facts) {
                     left_out.push(id);

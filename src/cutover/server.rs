@@ -223,6 +223,14 @@ impl Server {
         Ok(row.map(|(_, value)| value))
     }
 
+    /// As [`Server::variable`], of several at once; those it knows.
+    pub async fn variables(&mut self, names: &[&str]) -> Result<BTreeMap<String, String>, ServerError> {
+        let listed: Vec<String> = names.iter().map(|name| format!("'{name}'")).collect();
+        let query = format!("SHOW GLOBAL VARIABLES WHERE Variable_name IN ({})", listed.join(", "));
+        let rows: Vec<(String, String)> = in_time(&self.name, PATIENCE, self.conn.query(query)).await?;
+        Ok(rows.into_iter().collect())
+    }
+
     /// How many transactions are prepared for two-phase commit; `None` if this account may not know.
     pub async fn prepared(&mut self) -> Result<Option<usize>, ServerError> {
         match in_time(&self.name, PATIENCE, self.conn.query::<Row, _>("XA RECOVER")).await {

@@ -1,5 +1,7 @@
 //! What a server is asked for before a move begins. It judges nothing.
 
+use std::collections::BTreeMap;
+
 use crate::cutover::server::{Channel, ControlAccount, Family, Server, ServerError};
 use crate::model::Instance;
 
@@ -7,7 +9,8 @@ use crate::model::Instance;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
     pub(super) family: Option<Family>,
-    pub(super) variables: Vec<(&'static str, Option<String>)>,
+    /// Global variables, by name.
+    pub(super) variables: BTreeMap<String, String>,
     pub(super) channels: Vec<Channel>,
     pub(super) prepared: Option<usize>,
     /// Events that are enabled, as schema and name.
@@ -70,10 +73,7 @@ pub(super) async fn facts(instance: &Instance, account: &ControlAccount) -> Resu
         Family::MariaDb => MARIADB,
         Family::MySql => MYSQL,
     };
-    let mut variables = Vec::new();
-    for name in names {
-        variables.push((*name, server.variable(name).await?));
-    }
+    let variables = server.variables(names).await?;
     let channels = server.channels().await?;
     let (events, unbound) = (server.pairs(EVENTS).await?, server.pairs(UNBOUND).await?);
     let prepared = server.prepared().await?;
@@ -95,7 +95,7 @@ pub(super) async fn facts(instance: &Instance, account: &ControlAccount) -> Resu
 impl Facts {
     /// A global variable, if the server knows it.
     pub(super) fn variable(&self, name: &str) -> Option<&str> {
-        self.variables.iter().find(|(known, _)| *known == name).and_then(|(_, value)| value.as_deref())
+        self.variables.get(name).map(String::as_str)
     }
 
     /// Whether a global variable is on.

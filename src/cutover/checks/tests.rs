@@ -24,8 +24,7 @@ fn facts(variables: &[(&'static str, &str)], channels: Vec<Channel>) -> Facts {
         ("event_scheduler", "ON"),
         ("slave_parallel_threads", "0"),
     ];
-    let given = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
-    let variables = fine.iter().map(|(name, value)| (*name, Some(given(name).unwrap_or_else(|| (*value).to_owned()))));
+    let variables = fine.iter().chain(variables).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     Facts {
         family: Some(Family::MariaDb),
         variables: variables.collect(),
