@@ -59,6 +59,23 @@ impl Session {
         });
     }
 
+    /// As [`Self::abandon`], and ends what runs on the connection, which nobody hears: a server that has nothing to send notices late, or not at
+    /// all, that its client is gone.
+    pub(super) fn give_up(&mut self, held: Box<Held>, tickets: SmallVec<[WriteTicket; 1]>) {
+        if !tickets.is_empty() {
+            return self.abandon(held, tickets);
+        }
+        let connection = &held.checkout.connection;
+        let (instance, thread, born) = (connection.instance, connection.thread_id, connection.born);
+        self.abandon(held, tickets);
+        let killer = self.killer(instance);
+        self.worker.outlive(async move {
+            if !killer.confirm_dead(thread, born).await {
+                tracing::warn!(instance = instance.0, thread, "a statement that nobody hears could not be ended");
+            }
+        });
+    }
+
     /// What ends threads of an instance, on connections of this session's account.
     pub(super) fn killer(&mut self, instance: InstanceId) -> Killer {
         Killer {

@@ -111,6 +111,11 @@ impl Client {
         }
     }
 
+    /// Resolves when the client has sent something before it was answered, which is kept, or has left.
+    pub fn poll_ahead(&mut self, context: &mut Context<'_>, worker: &Worker) -> Poll<Result<(), ReadError>> {
+        if self.ahead.is_empty() { self.poll_more(context, worker) } else { Poll::Ready(Ok(())) }
+    }
+
     fn poll_more(&mut self, context: &mut Context<'_>, worker: &Worker) -> Poll<Result<(), ReadError>> {
         let mut scratch = worker.scratch.borrow_mut();
         let mut buffer = ReadBuf::new(&mut scratch);

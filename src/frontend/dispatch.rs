@@ -11,6 +11,7 @@ use super::fenced::{FencedWrite, is_of_branches};
 use super::held::Held;
 use super::hold::no_lease;
 use super::leased::{self, End};
+use super::leaving::OnLeaving;
 use super::observe::observe_cursor;
 use super::outcome::{Carried, Loss, MayHaveRun, NotCarried};
 use super::relay::{ClientState, RelayError};
@@ -135,7 +136,7 @@ impl Session {
         let request = Request { reply, ..Request::new(command) };
         let opening = Opening::default();
         let sent = Sent { request: &request, opening: &opening, ahead: None, withheld: None };
-        match self.exchange(&mut held, &sent).await {
+        match self.exchange(&mut held, &sent, OnLeaving::GoesOn).await {
             Ok(relayed) => {
                 if let Some(holder) = cursor_of {
                     observe_cursor(&mut held, &relayed, request.reply, holder);

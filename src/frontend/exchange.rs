@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::held::{Held, LastStatement};
+use super::leaving::OnLeaving;
 use super::observe::changed_schema;
 use super::own_view::OwnView;
 use super::relay::{ClientState, Ending, Expected, Relay, RelayError, Relayed, collected};
@@ -65,9 +66,10 @@ impl Session {
         statement: &Statement,
         sent: &Sent<'_>,
     ) -> Result<Relayed, RelayError> {
+        let on_leaving = OnLeaving::of(statement);
         match self.time_limit(statement) {
-            None => self.exchange(held, sent).await,
-            Some(limit) => Box::pin(self.exchange_within(limit, held, sent)).await,
+            None => self.exchange(held, sent, on_leaving).await,
+            Some(limit) => Box::pin(self.exchange_within(limit, held, sent, on_leaving)).await,
         }
     }
 
@@ -78,10 +80,11 @@ impl Session {
         limit: Duration,
         held: &mut Held,
         sent: &Sent<'_>,
+        on_leaving: OnLeaving,
     ) -> Result<Relayed, RelayError> {
         let (instance, thread) = (held.checkout.connection.instance, held.checkout.connection.thread_id);
         let (killer, session) = (self.killer(instance), self.presence.entry.id);
-        let mut exchange = Box::pin(self.exchange(held, sent));
+        let mut exchange = Box::pin(self.exchange(held, sent, on_leaving));
         tokio::select! {
             biased;
             relayed = &mut exchange => return relayed,
@@ -95,7 +98,12 @@ impl Session {
     }
 
     /// Sends the statement, with what travels ahead of it and what opens its transaction, and passes the reply on.
-    pub(super) async fn exchange(&mut self, held: &mut Held, sent: &Sent<'_>) -> Result<Relayed, RelayError> {
+    pub(super) async fn exchange(
+        &mut self,
+        held: &mut Held,
+        sent: &Sent<'_>,
+        on_leaving: OnLeaving,
+    ) -> Result<Relayed, RelayError> {
         let connection = &mut held.checkout.connection;
         held.shown = held.last_reply.take();
         held.last_statement = LastStatement::Own;
@@ -130,7 +138,7 @@ impl Session {
         };
         // Even after a failed write the server may have said why (a packet too large for it): so the reply is read.
         drop(went_out);
-        let expected = Expected { swallow, kind: sent.request.reply, ending: Ending::AtOnce };
+        let expected = Expected { swallow, kind: sent.request.reply, ending: Ending::AtOnce, on_leaving };
         match sent.withheld {
             None => {
                 let mut relay = Relay::new(&self.worker, &self.presence.entry, &mut self.client, connection, expected);

@@ -27,6 +27,7 @@ mod fenced;
 pub mod held;
 pub mod hold;
 mod leased;
+mod leaving;
 mod leavings;
 pub mod listener;
 pub mod mappings;

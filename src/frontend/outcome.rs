@@ -100,13 +100,16 @@ impl Session {
     ) -> NotCarried {
         let session = self.presence.entry.id;
         match &error {
-            RelayError::Unheard => tracing::info!(session, "a long reply was given up, which nobody hears any more"),
+            RelayError::Unheard => tracing::info!(session, "a reply was given up, which nobody hears any more"),
             error => tracing::warn!(session, error = error as &dyn std::error::Error, "the instance broke off"),
         }
         let alone = !loss.begun && !self.transaction.is_open() && held.pins.is_empty();
         let mut tickets = self.transaction.lose();
         tickets.extend(ticket);
-        self.abandon(held, tickets);
+        match error {
+            RelayError::Unheard => self.give_up(held, tickets),
+            _ => self.abandon(held, tickets),
+        }
         self.show(None);
         match error {
             // A branch that was refused has broken nothing; its reply was given as it is.

@@ -15,6 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, timeout_at};
 
 use super::client::Client;
+use super::leaving::{LEFT, OnLeaving};
 use super::registry::SessionEntry;
 use super::worker::Worker;
 use crate::backend::{CollectedReply, Connection};
@@ -52,8 +53,8 @@ pub enum RelayError {
     /// What it sent is not a reply.
     #[error("the instance sent something that is not a reply")]
     Scan(#[source] ScanError),
-    /// The client is gone and much is still to come.
-    #[error("the client left in the middle of a long reply")]
+    /// The client is gone and the end still to come.
+    #[error("the client left in the middle of a long reply, or a long time ahead of it")]
     Unheard,
     /// BEGIN, sent ahead of the statement, was refused.
     #[error("the instance refused to begin the transaction (its error {errno})")]
@@ -81,6 +82,8 @@ pub struct Expected {
     pub kind: ReplyKind,
     /// When the client gets its end.
     pub ending: Ending,
+    /// What becomes of it without a client.
+    pub on_leaving: OnLeaving,
 }
 
 /// When the client gets the end of a reply; the rest of it comes as it comes.
@@ -98,6 +101,7 @@ enum Step {
     More,
     Ended(ReplyEnd),
     LocalInfile,
+    ClientLeft,
 }
 
 /// One reply on its way.
@@ -169,18 +173,19 @@ impl<'a> Relay<'a> {
 
     /// Passes it on to its end, which comes to the client after `before_end` where it comes later. A client that goes away does not end the
     /// reading at once: the outcome at the database is what tickets and transactions wait for. But as at the servers, nothing goes on for long
-    /// that nobody hears. One whose session is killed hears nothing more, as at the servers.
+    /// that is there to be heard and that nobody hears. One whose session is killed hears nothing more, as at the servers.
     pub async fn pass_on(&mut self, before_end: impl Future<Output = ()>) -> Result<Relayed, RelayError> {
         loop {
-            let step = match self.client_state {
-                ClientState::Present => poll_fn(|context| self.poll_step(context)).await?,
-                ClientState::Gone => Box::pin(self.unheard_step()).await?,
+            let step = match (self.client_state, self.unheard_until) {
+                (ClientState::Present, None) => poll_fn(|context| self.poll_step(context)).await?,
+                (ClientState::Gone, _) | (_, Some(_)) => Box::pin(self.unheard_step()).await?,
             };
             if !self.unsent.is_empty() {
                 self.send_rest().await;
             }
             match step {
                 Step::More => {}
+                Step::ClientLeft => self.unheard_until = Some(Instant::now() + LEFT),
                 Step::LocalInfile => {
                     if let Some(last) = &mut self.last {
                         self.unsent = last.take();
@@ -221,7 +226,12 @@ impl<'a> Relay<'a> {
         let worker = self.worker;
         let mut scratch = worker.scratch.borrow_mut();
         let mut buffer = ReadBuf::new(&mut scratch);
-        let read = ready!(Pin::new(&mut self.connection.stream).poll_read(context, &mut buffer));
+        let read = Pin::new(&mut self.connection.stream).poll_read(context, &mut buffer);
+        if read.is_pending() && self.expected.on_leaving == OnLeaving::GivenUp {
+            drop(scratch);
+            return self.poll_left(context);
+        }
+        let read = ready!(read);
         let mut bytes = buffer.filled();
         if read.is_err() || bytes.is_empty() {
             return Poll::Ready(Err(RelayError::Backend { forwarded: self.forwarded }));
@@ -254,6 +264,17 @@ impl<'a> Relay<'a> {
             }
         }
         Poll::Ready(Ok(Step::More))
+    }
+
+    /// Nothing more has come yet: looks whether the client waits for it.
+    fn poll_left(&mut self, context: &mut Context<'_>) -> Poll<Result<Step, RelayError>> {
+        let ahead = ready!(self.client.poll_ahead(context, self.worker));
+        // Once is enough: who has sent its next command is there, to the servers too.
+        self.expected.on_leaving = OnLeaving::GoesOn;
+        match ahead {
+            Ok(()) => Poll::Pending,
+            Err(_) => Poll::Ready(Ok(Step::ClientLeft)),
+        }
     }
 
     fn swallowed(&mut self, end: ReplyEnd) -> Result<(), RelayError> {

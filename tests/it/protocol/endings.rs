@@ -6,7 +6,7 @@ use std::time::Duration;
 use meridian::net::stream::Stream;
 use meridian::wire::scanner::ReplyKind;
 use mysql_async::prelude::Queryable;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::raw::{Raw, usual};
 use crate::node::{Kind, OneUnit};
@@ -124,6 +124,78 @@ async fn a_result_that_nobody_hears_ends_at_mariadb() {
 #[tokio::test]
 async fn a_result_that_nobody_hears_ends_at_mysql9() {
     nobody_hears_it(Kind::Mysql9).await;
+}
+
+/// A client of this port begins a transaction that changes a row, sends `statement`, and leaves once that runs.
+async fn leaves_during(unit: &OneUnit, port: u16, statement: &str) {
+    let mut client = Raw::connect(port, Some("plain"), usual(unit.kind)).await;
+    for before in ["BEGIN", "UPDATE left_behind SET v = v + 1 WHERE id = 1"] {
+        assert_eq!(client.query(before).await.errno(), None, "{before}");
+    }
+    client.send_query(statement).await;
+    until_running(unit, statement, true).await;
+}
+
+/// What is only there to be heard ends with its client, and its transaction with it, as at the servers; a write goes on.
+async fn statements_of_clients_that_leave(kind: Kind) {
+    let Some(unit) = OneUnit::start(kind, |_| {}).await else { return };
+    let fill = [
+        "CREATE TABLE plain.left_behind (id INT PRIMARY KEY, v INT)",
+        "INSERT INTO plain.left_behind VALUES (1, 0), (2, 0)",
+    ];
+    unit.root().run(&fill.map(str::to_owned)).await.unwrap();
+    unit.wait_until_replicated().await;
+    let mut other = Raw::connect(unit.port(), Some("plain"), usual(kind)).await;
+    for of in ["BEGIN", "UPDATE left_behind SET v = 7 WHERE id = 2", "SELECT GET_LOCK(\"left_behind\", 0)"] {
+        assert_eq!(other.query(of).await.errno(), None, "{of}");
+    }
+    // It waits for the row that `other` has locked, longer than all others last.
+    let mut writer = Raw::connect(unit.port(), Some("plain"), usual(kind)).await;
+    let write = "UPDATE left_behind SET v = v + 10 WHERE id = 2";
+    assert_eq!(writer.query("SET innodb_lock_wait_timeout = 3600").await.errno(), None);
+    writer.send_query(write).await;
+    until_running(&unit, write, true).await;
+    drop(writer);
+    for statement in ["SELECT SLEEP(3600)", "DO SLEEP(3600)", "SELECT GET_LOCK(\"left_behind\", 3600)"] {
+        for port in [unit.direct_port(), unit.port()] {
+            leaves_during(&unit, port, statement).await;
+            until_running(&unit, statement, false).await;
+        }
+    }
+    // Its COMMIT ends the transaction that took the row first.
+    assert_eq!(other.query("COMMIT").await.errno(), None);
+    until_running(&unit, write, false).await;
+    let mut reader = Raw::connect(unit.direct_port(), Some("plain"), usual(kind)).await;
+    assert_eq!(reader.value("SELECT GROUP_CONCAT(v ORDER BY id) FROM left_behind").await, "0,17");
+}
+
+#[tokio::test]
+async fn statements_end_or_go_on_without_their_client_as_at_mariadb() {
+    statements_of_clients_that_leave(Kind::MariaDb).await;
+}
+
+#[tokio::test]
+async fn statements_end_or_go_on_without_their_client_as_at_mysql9() {
+    statements_of_clients_that_leave(Kind::Mysql9).await;
+}
+
+/// Who has closed only the sending side, or has sent the next command, reads the answer.
+#[tokio::test]
+async fn a_client_that_still_reads_has_not_left() {
+    let Some(unit) = OneUnit::start(Kind::MariaDb, |_| {}).await else { return };
+    for port in [unit.direct_port(), unit.port()] {
+        let mut client = Raw::connect(port, None, usual(unit.kind)).await;
+        client.send_query("SELECT SLEEP(0.3)").await;
+        client.stream.shutdown().await.unwrap();
+        assert_eq!(client.receive(ReplyKind::Query).await.first_value().as_deref(), Some("0"));
+        let mut client = Raw::connect(port, None, usual(unit.kind)).await;
+        for statement in ["SELECT SLEEP(1.5)", "SELECT 'next'"] {
+            client.send_query(statement).await;
+        }
+        client.stream.shutdown().await.unwrap();
+        assert_eq!(client.receive(ReplyKind::Query).await.first_value().as_deref(), Some("0"));
+        assert_eq!(client.receive(ReplyKind::Query).await.first_value().as_deref(), Some("next"));
+    }
 }
 
 /// How the connection of an idle client ends: what it hears, or how it breaks.
