@@ -2,7 +2,7 @@
 
 use super::session::Session;
 use super::transaction::{Autocommit, ServersWord, Transaction};
-use crate::sql::{Facts, Family, Placement, Statement, StatementClass};
+use crate::sql::{Effect, Facts, Family, Placement, Statement, StatementClass};
 use crate::wire::scanner::EndKind;
 
 /// ER_PARSE_ERROR: nothing was opened.
@@ -52,6 +52,11 @@ fn table_locks(facts: &Facts, end: EndKind) -> TableLocks {
             TableLocks::Takes
         }
         StatementClass::Set | StatementClass::Ddl | StatementClass::Admin if failed => TableLocks::Takes,
+        // The value may be what a routine or a query gives.
+        StatementClass::Set if facts.placement != Placement::Tableless || pins(facts) => TableLocks::Takes,
+        StatementClass::Admin if facts.effects.contains(&Effect::ImplicitCommit) => TableLocks::Ends,
+        // CHECKSUM TABLE, EXECUTE of a text, what nothing is known of.
+        StatementClass::Admin => TableLocks::Takes,
         StatementClass::Ddl
         | StatementClass::Begin(_)
         | StatementClass::Commit(_)
@@ -66,7 +71,10 @@ fn table_locks(facts: &Facts, end: EndKind) -> TableLocks {
         | StatementClass::Set
         | StatementClass::Use
         | StatementClass::Kill { .. }
-        | StatementClass::ConnectionId { .. }
-        | StatementClass::Admin => TableLocks::Keeps,
+        | StatementClass::ConnectionId { .. } => TableLocks::Keeps,
     }
+}
+
+fn pins(facts: &Facts) -> bool {
+    facts.effects.iter().any(|effect| effect.pins().is_some())
 }

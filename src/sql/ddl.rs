@@ -264,8 +264,10 @@ pub(super) fn maintenance(work: &Work<'_>, tokens: &[Token<'_>]) -> Found {
     };
     let placement = tables_placement(work, tokens, start + 1);
     let only_reads = tokens[0].is_any(&["check", "checksum"]);
-    match placement {
-        Placement::Schema { group } if only_reads => admin(Placement::Local { group: Some(group) }),
-        placement => admin(placement),
-    }
+    let placement = match placement {
+        Placement::Schema { group } if only_reads => Placement::Local { group: Some(group) },
+        placement => placement,
+    };
+    // The one of them that is a query of a transaction.
+    if tokens[0].is("checksum") { facts(StatementClass::Admin, placement, Vec::new()) } else { admin(placement) }
 }
