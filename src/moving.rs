@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::admin::operations::{ChangeRefused, ChangeReport, MoveRow};
+use crate::admin::operations::{ChangeRefused, ChangeReport, FencedReport, MoveRow};
 use crate::config::Config;
 use crate::control::{Controller, Former, Nodes, past};
 use crate::cutover::event;
@@ -19,7 +19,7 @@ use crate::cutover::{
 };
 use crate::frontend::registry::SessionEntry;
 use crate::frontend::worker::Node;
-use crate::model::{MovePhase, MoveRecord, ReservedPorts, Snapshot};
+use crate::model::{ControlState, FencePosition, MovePhase, MoveRecord, ReservedPorts, Snapshot};
 use crate::monitor::ProbeTls;
 use crate::net::tls::TlsError;
 use crate::operations::refused;
@@ -166,6 +166,12 @@ pub fn reported(outcome: Result<MoveEnd, MoveError>) -> Result<ChangeReport, Cha
             );
             Ok(ChangeReport { epoch, result })
         }
+        Ok(MoveEnd { epoch, what, outcome: MoveOutcome::Fenced { positions, shut_out }, closed_for, .. }) => {
+            let at: Vec<&str> = positions.iter().map(|found| found.position.as_str()).collect();
+            let (at, shut_out) = (at.join("; "), shut_out.join(", "));
+            let result = format!("fenced {what}; at {at}; shut out: {shut_out}; took {} ms", closed_for.as_millis());
+            Ok(ChangeReport { epoch, result })
+        }
         Ok(MoveEnd { epoch, outcome: MoveOutcome::AlreadySo, .. }) => {
             Ok(ChangeReport { epoch, result: "nothing to do: it holds already".to_owned() })
         }
@@ -178,4 +184,20 @@ pub fn reported(outcome: Result<MoveEnd, MoveError>) -> Result<ChangeReport, Cha
         Err(MoveError::Change(error)) => Err(refused(error)),
         Err(error) => Err(ChangeRefused::Invalid(error.to_string())),
     }
+}
+
+/// The answer to a forbid that was waited for.
+pub fn fenced(state: &ControlState, outcome: Result<MoveEnd, MoveError>) -> Result<FencedReport, ChangeRefused> {
+    let (found, shut_out) = match &outcome {
+        Ok(MoveEnd { outcome: MoveOutcome::Fenced { positions, shut_out }, .. }) => {
+            (positions.clone(), shut_out.clone())
+        }
+        Ok(_) | Err(_) => (Vec::new(), Vec::new()),
+    };
+    let at = |found: FencePosition| {
+        let primary = state.primary_of(found.source, found.group)?;
+        Some((state.instance(primary).name.clone(), found.position))
+    };
+    let positions = found.into_iter().filter_map(at).collect();
+    Ok(FencedReport { report: reported(outcome)?, positions, shut_out })
 }

@@ -9,18 +9,18 @@ use futures_util::future::join_all;
 use tokio::time::{Instant, timeout};
 
 use crate::admin::operations::{
-    AskedUnit, ChangeRefused, ChangeReport, ConsoleChange, DrainReport, ExplainRequest, InstanceRow, MoveRow, NodeRow,
-    Operations, PinRow, PoolRow, PreviewRow, SessionRow, TallyRow,
+    AskedUnit, ChangeRefused, ChangeReport, ConsoleChange, DrainReport, ExplainRequest, FencedReport, InstanceRow,
+    MoveRow, NodeRow, Operations, PinRow, PoolRow, PreviewRow, SessionRow, TallyRow,
 };
 use crate::config::Config;
 use crate::control::{Author, ChangeError, Command, Controller, Nodes, Outcome};
-use crate::cutover::{Check, Difference, FenceStretch, ForceWish, Goal, SkippedChecks, parts_of};
+use crate::cutover::{Check, Difference, FenceStretch, ForceWish, Goal, SkippedChecks, covered_by, parts_of};
 use crate::frontend::registry::SessionEntry;
 use crate::frontend::tally::{Count, Happening};
 use crate::frontend::worker::Node;
 use crate::model::{
-    ControlState, Epoch, Extent, Forbid, ForbidScope, GroupId, InstanceAddress, InstanceId, Life, Member, MoveId, Role,
-    Snapshot, UnitId,
+    ControlState, Epoch, Extent, Forbid, GroupId, InstanceAddress, InstanceId, Life, Member, MoveId, Role, Snapshot,
+    UnitId,
 };
 use crate::monitor::ProbeAccount;
 use crate::monitor::precheck::{self, Finding};
@@ -264,6 +264,20 @@ impl Operations for NodeOperations {
         Ok(ChangeReport { epoch: changed.epoch, result })
     }
 
+    async fn fence(
+        &self,
+        forbid: ConsoleChange,
+        if_epoch: Option<Epoch>,
+        by: &str,
+    ) -> Result<FencedReport, ChangeRefused> {
+        let author = author(by);
+        let Command::Forbid(forbid) = self.command_of(forbid, &author).await? else {
+            return Err(ChangeRefused::Invalid("only a forbid can be waited for".to_owned()));
+        };
+        let outcome = self.moving.requests.fence(forbid, author, if_epoch).await;
+        moving::fenced(&self.node.snapshots.load().state, outcome)
+    }
+
     fn moves(&self) -> Vec<MoveRow> {
         let snapshot = self.node.snapshots.load();
         let held = self.controller.room().writes() as u64;
@@ -443,21 +457,7 @@ fn author(by: &str) -> Author {
 /// The scopes a forbid closes: whose older writes its answer waits for.
 fn extents_of(state: &ControlState, command: &Command) -> Vec<Extent> {
     let Command::Forbid(Forbid { scope, .. }) = command else { return Vec::new() };
-    let groups = (0u16..).map(GroupId).zip(&state.groups);
-    let all_of = |group: GroupId, owned_by: Option<UnitId>| {
-        let held = state.group(group);
-        let concerned = move |owner: UnitId| owned_by.is_none_or(|unit| unit == owner);
-        let zone = Some(Extent::GlobalZone(group)).filter(|_| concerned(held.global_master));
-        let owned = held.shards.ranges.iter().filter(move |owned| concerned(owned.owner));
-        owned.map(move |owned| Extent::Shards(group, owned.range)).chain(zone).collect::<Vec<_>>()
-    };
-    match scope {
-        ForbidScope::Unit(unit) => groups.flat_map(|(group, _)| all_of(group, Some(*unit))).collect(),
-        // The shard of a key is not known here; waiting for its whole group is never too little.
-        ForbidScope::Group(group) | ForbidScope::Key(group, _) => all_of(*group, None),
-        ForbidScope::Shards(group, range) => vec![Extent::Shards(*group, *range)],
-        ForbidScope::GlobalZone(group) => vec![Extent::GlobalZone(*group)],
-    }
+    covered_by(scope, state).into_iter().map(|part| part.extent).collect()
 }
 
 pub(crate) fn refused(error: ChangeError) -> ChangeRefused {

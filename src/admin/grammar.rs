@@ -20,9 +20,10 @@ pub const VERBS: &[(&str, &str)] = &[
         "the state of this node",
     ),
     (
-        "FORBID [WRITES | UPDATES | ALL] ON <scope> REASON '<why>' [IF EPOCH = <n>]",
+        "FORBID [WRITES | UPDATES | ALL] ON <scope> REASON '<why>' [WAIT FENCED] [IF EPOCH = <n>]",
         "refuse writes (default), updates of rows that exist, or reads too, until someone lifts it; <scope> is UNIT '<unit>', \
-         GROUP '<group>', SHARDS <a>-<b>, KEY <key> or GLOBAL ZONE, the last three with [OF '<group>']",
+         GROUP '<group>', SHARDS <a>-<b>, KEY <key> or GLOBAL ZONE, the last three with [OF '<group>']; WAIT FENCED answers when nothing of it \
+         is written any more, with what had been written",
     ),
     ("ALLOW WRITES ON <scope> [IF EPOCH = <n>]", "lift the forbid of the scope"),
     (
@@ -126,6 +127,15 @@ const SUBJECTS: &[(&str, Subject)] = &[
     ("EPOCH", Subject::Epoch),
 ];
 
+/// What the answer to a forbid waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ForbidWait {
+    /// That it is in force.
+    InForce,
+    /// That nothing of what it covers is written any more, and where that ended.
+    Fenced,
+}
+
 /// A command of the console.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
@@ -139,6 +149,8 @@ pub enum Command {
         kind: ForbidKind,
         /// Why.
         reason: String,
+        /// What is waited for.
+        wait: ForbidWait,
         /// The epoch that must hold.
         if_epoch: Option<Epoch>,
     },
@@ -307,8 +319,14 @@ fn parse_forbid(mut words: Words<'_>) -> Result<Command, GrammarError> {
     words.expect("ON")?;
     let scope = scope_words::parse(&mut words)?;
     let reason = force_words::reason(&mut words)?;
+    let mut wait = ForbidWait::InForce;
+    if words.peek().is_word("WAIT") {
+        words.next();
+        words.expect("FENCED")?;
+        wait = ForbidWait::Fenced;
+    }
     let if_epoch = words.epoch_condition()?;
-    words.end(Command::Forbid { scope, kind, reason, if_epoch })
+    words.end(Command::Forbid { scope, kind, reason, wait, if_epoch })
 }
 
 fn parse_allow(mut words: Words<'_>) -> Result<Command, GrammarError> {
@@ -378,6 +396,7 @@ mod tests {
             scope: ScopeWords::Unit("bj".to_owned()),
             kind: ForbidKind::Updates,
             reason: "it's a 'drill'".to_owned(),
+            wait: ForbidWait::InForce,
             if_epoch: Some(Epoch(7)),
         };
         assert_eq!(full, Ok(expected));
@@ -386,9 +405,20 @@ mod tests {
             scope: ScopeWords::Unit("bj".to_owned()),
             kind: ForbidKind::Writes,
             reason: "drill".to_owned(),
+            wait: ForbidWait::InForce,
             if_epoch: None,
         };
         assert_eq!(short, Ok(expected));
+        let fenced = parse("forbid all on global zone reason 'copy' wait fenced if epoch = 8");
+        let expected = Command::Forbid {
+            scope: ScopeWords::GlobalZone { group: None },
+            kind: ForbidKind::All,
+            reason: "copy".to_owned(),
+            wait: ForbidWait::Fenced,
+            if_epoch: Some(Epoch(8)),
+        };
+        assert_eq!(fenced, Ok(expected));
+        assert_eq!(found("FORBID ON UNIT bj REASON 'x' WAIT"), "found the end, expected FENCED");
     }
 
     #[test]

@@ -22,6 +22,6 @@ pub mod verbs;
 pub use config::{Account, Config, ConsoleRole};
 pub use console::serve;
 pub use operations::{
-    ChangeRefused, ChangeReport, ConsoleChange, DrainReport, ExplainRequest, InstanceRow, MoveRow, NodeRow, Operations,
-    PinRow, PoolRow, PreviewRow, SessionRow, TallyRow,
+    ChangeRefused, ChangeReport, ConsoleChange, DrainReport, ExplainRequest, FencedReport, InstanceRow, MoveRow,
+    NodeRow, Operations, PinRow, PoolRow, PreviewRow, SessionRow, TallyRow,
 };

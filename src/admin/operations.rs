@@ -46,6 +46,14 @@ pub trait Operations: Send + Sync {
         by: &str,
     ) -> Result<ChangeReport, ChangeRefused>;
 
+    /// As [`Self::change`] by a forbid, and returns when nothing of what it covers is written any more. It goes on when nobody waits for it.
+    async fn fence(
+        &self,
+        forbid: ConsoleChange,
+        if_epoch: Option<Epoch>,
+        by: &str,
+    ) -> Result<FencedReport, ChangeRefused>;
+
     /// Moves under way, with how far this node has got with them.
     fn moves(&self) -> Vec<MoveRow>;
 
@@ -148,7 +156,18 @@ pub struct ChangeReport {
     pub result: String,
 }
 
-/// Why a change was not made. The state is as before.
+/// What is known of what is forbidden, once nothing of it is written any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FencedReport {
+    /// What was done.
+    pub report: ChangeReport,
+    /// The instances where it is written, by name, each with the GTID position behind which nothing of it is.
+    pub positions: Vec<(String, String)>,
+    /// The nodes that were not heard, and what keeps each from writing there.
+    pub shut_out: Vec<String>,
+}
+
+/// Why a change was not made. The state is as before, but for a forbid that is told to be in force.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum ChangeRefused {
     /// The state moved on since the operator looked.

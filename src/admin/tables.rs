@@ -4,7 +4,9 @@
 
 use std::time::Duration;
 
-use super::operations::{InstanceRow, MoveRow, NodeRow, PinRow, PoolRow, PreviewRow, SessionRow, TallyRow};
+use super::operations::{
+    FencedReport, InstanceRow, MoveRow, NodeRow, PinRow, PoolRow, PreviewRow, SessionRow, TallyRow,
+};
 use crate::control::past;
 use crate::cutover::{Difference, FenceStretch};
 use crate::model::{
@@ -393,6 +395,16 @@ pub fn explanation(told: Explanation, epoch: Epoch) -> Table {
     let Explanation { route, class, key_from, level, table, digest } = told;
     let columns = Table::new(&["route", "class", "key_from", "level", "table", "digest"]);
     columns.with([route, class, key_from, level, table, digest].map(Cell::Text).into(), epoch)
+}
+
+/// FORBID … WAIT FENCED: where what is forbidden was written, and up to where.
+pub fn fenced(fenced: FencedReport) -> Table {
+    let FencedReport { report, positions, shut_out } = fenced;
+    let shut_out = (!shut_out.is_empty()).then(|| shut_out.join(", "));
+    let table = Table::new(&["instance", "position", "shut_out"]);
+    positions.into_iter().fold(table, |table, (instance, position)| {
+        table.with(vec![instance.into(), position.into(), shut_out.clone().into()], report.epoch)
+    })
 }
 
 /// SHOW MOVES.

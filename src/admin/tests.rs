@@ -13,8 +13,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
 use super::{
-    Account, ChangeRefused, ChangeReport, Config, ConsoleChange, ConsoleRole, DrainReport, ExplainRequest, InstanceRow,
-    MoveRow, NodeRow, Operations, PinRow, PoolRow, PreviewRow, SessionRow, TallyRow, serve,
+    Account, ChangeRefused, ChangeReport, Config, ConsoleChange, ConsoleRole, DrainReport, ExplainRequest,
+    FencedReport, InstanceRow, MoveRow, NodeRow, Operations, PinRow, PoolRow, PreviewRow, SessionRow, TallyRow, serve,
 };
 use crate::cutover::{Difference, FenceStretch, ForceWish, Goal, SkippedChecks};
 use crate::model::control_state::InstanceAddress;
@@ -168,6 +168,17 @@ impl Operations for FakeNode {
         }
         state.epoch = state.epoch.next();
         Ok(ChangeReport { epoch: state.epoch, result: "done".to_owned() })
+    }
+
+    async fn fence(
+        &self,
+        forbid: ConsoleChange,
+        if_epoch: Option<Epoch>,
+        by: &str,
+    ) -> Result<FencedReport, ChangeRefused> {
+        let report = self.change(forbid, if_epoch, by).await?;
+        let positions = vec![("bj-main-1".to_owned(), "2-21-5".to_owned())];
+        Ok(FencedReport { report, positions, shut_out: vec!["hz-1#4 (its accounts are shut)".to_owned()] })
     }
 
     fn moves(&self) -> Vec<MoveRow> {

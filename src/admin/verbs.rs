@@ -9,7 +9,7 @@ use tracing::{info, warn};
 use super::chatter::{Chatter, Item, ItemValue};
 use super::config::{Account, ConsoleRole};
 use super::force_words;
-use super::grammar::{self, Command, GrammarError, Subject};
+use super::grammar::{self, Command, ForbidWait, GrammarError, Subject};
 use super::move_words::{self, MoveWish, MoveWords};
 use super::operations::{AskedUnit, ChangeRefused, ChangeReport, ConsoleChange, ExplainRequest, Operations};
 use super::scope_words::{self, UnknownName};
@@ -116,9 +116,13 @@ async fn carry_out(command: Command, asker: &Asker, operations: &dyn Operations)
     let snapshot = operations.snapshot();
     match command {
         Command::Show(subject) => Ok(Answer::Rows(show(subject, &snapshot, operations).await)),
-        Command::Forbid { scope, kind, reason, if_epoch } => {
+        Command::Forbid { scope, kind, reason, wait, if_epoch } => {
             let scope = scope_words::scope(&snapshot.state, &scope)?;
-            apply(ConsoleChange::Forbid { scope, kind, reason }, if_epoch, asker, operations).await
+            let change = ConsoleChange::Forbid { scope, kind, reason };
+            match wait {
+                ForbidWait::InForce => apply(change, if_epoch, asker, operations).await,
+                ForbidWait::Fenced => fence(change, if_epoch, asker, operations).await,
+            }
         }
         Command::Allow { scope, if_epoch } => {
             let scope = scope_words::scope(&snapshot.state, &scope)?;
@@ -211,6 +215,22 @@ async fn apply(
     operations: &dyn Operations,
 ) -> Result<Answer, Refusal> {
     reported(operations.change(change.clone(), if_epoch, &asker.account.name).await, &format!("{change:?}"), asker)
+}
+
+async fn fence(
+    forbid: ConsoleChange,
+    if_epoch: Option<Epoch>,
+    asker: &Asker,
+    operations: &dyn Operations,
+) -> Result<Answer, Refusal> {
+    let told = format!("{forbid:?} WAIT FENCED");
+    match operations.fence(forbid, if_epoch, &asker.account.name).await {
+        Ok(fenced) => {
+            reported(Ok(fenced.report.clone()), &told, asker)?;
+            Ok(Answer::Rows(tables::fenced(fenced)))
+        }
+        Err(refused) => reported(Err(refused), &told, asker),
+    }
 }
 
 async fn carry_out_move(

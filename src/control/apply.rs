@@ -52,7 +52,7 @@ pub enum ApplyError {
         reason: String,
     },
     /// Of a group that is only observed nobody is the one writer, so there is nothing to hand over.
-    #[error("group '{group}' is only observed (routing = \"observe\"); nothing of it can be moved")]
+    #[error("group '{group}' is only observed (routing = \"observe\"); nothing of it can be moved or fenced")]
     Observed {
         /// The group.
         group: String,
@@ -95,9 +95,15 @@ pub fn apply(state: &ControlState, command: &Command, author: &Author) -> Result
             state.check_scope(&forbid.scope)?;
             forbid_in(&mut next, forbid, epoch)?;
         }
+        Command::Fence { forbid, parts, runner } => {
+            state.check_scope(&forbid.scope)?;
+            forbid_in(&mut next, forbid, epoch)?;
+            begin_move(&mut next, (parts, MoveKind::Fencing), runner, epoch, author)?;
+        }
+        Command::EndFencing { id, .. } => end_fencing(&mut next, *id, epoch)?,
         Command::Allow { scope } => {
             state.check_scope(scope)?;
-            next.forbids.retain(|standing| standing.scope != *scope);
+            allow_in(&mut next, scope, epoch)?;
         }
         Command::RollBackTo { former } => {
             if let Some(record) = next.moves.first() {
@@ -199,12 +205,12 @@ fn remember(state: &mut ControlState, entry: HistoryEntry) {
 /// A forbid on a move's target sends the move back; one on what is moving is refused. Who and when of a forbid that already stands
 /// are kept: the first account of it is the true one.
 fn forbid_in(next: &mut ControlState, forbid: &Forbid, epoch: Epoch) -> Result<(), ApplyError> {
-    if let Some(record) = next.moves.iter().find(|record| covers_source(&forbid.scope, record)) {
+    let moves = || next.moves.iter().filter(|record| record.kind != MoveKind::Fencing);
+    if let Some(record) = moves().find(|record| covers_source(&forbid.scope, record)) {
         return Err(ApplyError::UnderWay { id: record.id });
     }
     if let ForbidScope::Unit(unit) = forbid.scope {
-        let sent_back: Vec<MoveId> =
-            next.moves.iter().filter(|record| leads_to(record, unit)).map(|record| record.id).collect();
+        let sent_back: Vec<MoveId> = moves().filter(|record| leads_to(record, unit)).map(|record| record.id).collect();
         for id in sent_back {
             roll_back(next, id, epoch)?;
         }
@@ -215,6 +221,21 @@ fn forbid_in(next: &mut ControlState, forbid: &Forbid, epoch: Epoch) -> Result<(
         None => next.forbids.push(forbid.clone()),
     }
     Ok(())
+}
+
+/// Who waits for the fencing of what is lifted waits for nothing that means anything any more.
+fn allow_in(next: &mut ControlState, scope: &ForbidScope, epoch: Epoch) -> Result<(), ApplyError> {
+    let stood = next.forbids.len();
+    next.forbids.retain(|standing| standing.scope != *scope);
+    if next.forbids.len() == stood {
+        return Ok(());
+    }
+    let is_forbidden = |record: &MoveRecord| next.forbids.iter().any(|left| covers_source(&left.scope, record));
+    let is_given_up = |record: &&MoveRecord| {
+        record.kind == MoveKind::Fencing && covers_source(scope, record) && !is_forbidden(record)
+    };
+    let given_up: Vec<MoveId> = next.moves.iter().filter(is_given_up).map(|record| record.id).collect();
+    given_up.into_iter().try_for_each(|id| roll_back(next, id, epoch))
 }
 
 fn covers_source(scope: &ForbidScope, record: &MoveRecord) -> bool {
@@ -238,7 +259,8 @@ fn begin_move(
     epoch: Epoch,
     author: &Author,
 ) -> Result<(), ApplyError> {
-    if parts.is_empty() || parts.iter().all(|part| part.source == part.target) {
+    let stays = kind == MoveKind::Fencing;
+    if parts.is_empty() || (!stays && parts.iter().all(|part| part.source == part.target)) {
         return Err(ApplyError::NothingToMove);
     }
     for part in parts {
@@ -256,7 +278,7 @@ fn begin_move(
             let (unit, group) = (next.unit(part.target).name.clone(), group.name.clone());
             return Err(InvalidState::QuarantinedOwner { unit, group }.into());
         }
-        let on_target = |forbid: &&Forbid| forbid.scope == ForbidScope::Unit(part.target);
+        let on_target = |forbid: &&Forbid| !stays && forbid.scope == ForbidScope::Unit(part.target);
         if let Some(forbid) = next.forbids.iter().find(on_target) {
             let unit = next.unit(part.target).name.clone();
             return Err(ApplyError::TargetForbidden { unit, reason: forbid.reason.clone() });
@@ -395,6 +417,14 @@ fn roll_back(next: &mut ControlState, id: MoveId, epoch: Epoch) -> Result<(), Ap
         assign(next, part.extent, part.source, epoch);
     }
     Ok(())
+}
+
+/// Where rows fence, they are closed at the fencing's epoch: a newer one opens them, for nobody but whoever knows of the forbid.
+fn end_fencing(next: &mut ControlState, id: MoveId, epoch: Epoch) -> Result<(), ApplyError> {
+    match next.moves.iter().find(|record| record.id == id).map(|record| record.kind) {
+        Some(MoveKind::Fencing) => roll_back(next, id, epoch),
+        Some(MoveKind::Planned | MoveKind::Forced) | None => Err(ApplyError::NoSuchMove { id }),
+    }
 }
 
 fn take(state: &mut ControlState, id: MoveId) -> Result<MoveRecord, ApplyError> {

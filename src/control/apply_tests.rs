@@ -205,6 +205,58 @@ fn a_forbid_of_what_is_moving_is_refused_and_one_beside_it_is_not() {
     }
 }
 
+fn fence(scope: ForbidScope, parts: &[MovePart]) -> Command {
+    let Command::Forbid(forbid) = forbid_on(scope, ForbidKind::Writes) else { unreachable!() };
+    Command::Fence { forbid, parts: parts.to_vec(), runner: String::new() }
+}
+
+#[test]
+fn what_is_fenced_stays_with_its_owner_takes_an_epoch_when_it_begins_and_another_when_it_ends() {
+    let begun = after(&sample::state(), &fence(ForbidScope::Unit(HZ), &[shards(0, 4999, HZ, HZ), zone(HZ, HZ)]));
+    assert_eq!((begun.epoch, begun.forbids.len(), begun.moves[0].kind), (Epoch(2), 1, MoveKind::Fencing));
+    assert_eq!((ranges(&begun)[0].as_str(), begun.groups[0].global_epoch), ("0-4999 hz@2", Epoch(2)));
+    let position = FencePosition { group: GroupId(0), source: HZ, position: "1-11-5".to_owned() };
+    let end = Command::EndFencing { id: MoveId(2), positions: vec![position] };
+    let ended = after(&begun, &end);
+    assert_eq!((ended.moves.len(), ended.forbids.len(), ranges(&ended)[0].as_str()), (0, 1, "0-4999 hz@3"));
+    let told =
+        "fencing 2: fenced shards 0-4999 of hz, forbidden, the Global Zone of hz, forbidden; closed at 1-11-5 at hz";
+    assert_eq!(ended.history.last().unwrap().what, told);
+    assert_eq!(refused(&ended, &end), ApplyError::NoSuchMove { id: MoveId(2) });
+    let moving = after(&sample::state(), &begin(&[zone(HZ, BJ)]));
+    assert_eq!(refused(&moving, &end), ApplyError::NoSuchMove { id: MoveId(2) }, "a move is not ended so");
+}
+
+#[test]
+fn what_moves_is_not_fenced_and_what_is_fenced_does_not_move() {
+    let moving = after(&sample::state(), &begin(&[zone(HZ, BJ)]));
+    let of_zone = fence(ForbidScope::GlobalZone(GroupId(0)), &[zone(HZ, HZ)]);
+    assert_eq!(refused(&moving, &of_zone), ApplyError::UnderWay { id: MoveId(2) });
+    let begun = after(&sample::state(), &of_zone);
+    assert_eq!(refused(&begun, &begin(&[zone(HZ, BJ)])), ApplyError::UnderWay { id: MoveId(2) });
+    assert_eq!(refused(&begun, &of_zone), ApplyError::UnderWay { id: MoveId(2) }, "nor twice at once");
+    // Forbidding it by itself changes nothing of that.
+    let forbid_unit = forbid(0, ForbidKind::Writes);
+    assert_eq!(after(&begun, &forbid_unit).moves, begun.moves);
+    let anothers = fence(ForbidScope::GlobalZone(GroupId(0)), &[zone(BJ, BJ)]);
+    assert!(matches!(refused(&sample::state(), &anothers), ApplyError::Invalid(InvalidState::MoveSource { .. })));
+    let nowhere = begin(&[zone(HZ, HZ)]);
+    assert_eq!(refused(&sample::state(), &nowhere), ApplyError::NothingToMove);
+}
+
+#[test]
+fn lifting_the_last_forbid_of_what_is_being_fenced_gives_it_back() {
+    let scope = ForbidScope::GlobalZone(GroupId(0));
+    let begun = after(&sample::state(), &fence(scope.clone(), &[zone(HZ, HZ)]));
+    let lift = Command::Allow { scope };
+    let lifted = after(&begun, &lift);
+    assert_eq!((lifted.moves.len(), lifted.forbids.len(), lifted.groups[0].global_epoch), (0, 0, Epoch(3)));
+    let twice = after(&begun, &forbid(0, ForbidKind::Writes));
+    assert_eq!(after(&twice, &lift).moves.len(), 1, "it is forbidden still");
+    assert_eq!(after(&after(&twice, &lift), &allow(0)).moves.len(), 0);
+    assert_eq!(after(&begun, &allow(1)).moves.len(), 1, "another's");
+}
+
 #[test]
 fn the_history_is_bounded_and_keeps_the_newest() {
     let mut state = sample::state();

@@ -11,7 +11,23 @@ pub enum Command {
     /// Refuse statements of a scope until someone lifts it. A scope has one forbid: the newer replaces the older.
     /// On the target of a move under way it rolls that move back.
     Forbid(Forbid),
-    /// Lift the scope's forbid.
+    /// As [`Command::Forbid`]; and begin to fence what it covers, so that it can be told what was written there before.
+    Fence {
+        /// The forbid.
+        forbid: Forbid,
+        /// What it covers, where it stays.
+        parts: Vec<MovePart>,
+        /// Which incarnation carries the fencing out.
+        runner: String,
+    },
+    /// Nothing that began before the forbid is left in what was being fenced: its owners have it back under a new epoch. The forbid stands.
+    EndFencing {
+        /// Its number.
+        id: MoveId,
+        /// What the owners had written by then; one for each group and owner.
+        positions: Vec<FencePosition>,
+    },
+    /// Lift the scope's forbid. What is being fenced under it, and under no other, is given up.
     Allow {
         /// The scope.
         scope: ForbidScope,

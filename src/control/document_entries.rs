@@ -74,6 +74,7 @@ enum MoveKindEntry {
     #[default]
     Planned,
     Forced,
+    Fencing,
 }
 
 impl MoveKindEntry {
@@ -181,6 +182,7 @@ impl MoveEntry {
             kind: match record.kind {
                 MoveKind::Planned => MoveKindEntry::Planned,
                 MoveKind::Forced => MoveKindEntry::Forced,
+                MoveKind::Fencing => MoveKindEntry::Fencing,
             },
             phase: match &record.phase {
                 MovePhase::Fenced => PhaseEntry::Fenced,
@@ -210,6 +212,7 @@ impl MoveEntry {
             kind: match self.kind {
                 MoveKindEntry::Planned => MoveKind::Planned,
                 MoveKindEntry::Forced => MoveKind::Forced,
+                MoveKindEntry::Fencing => MoveKind::Fencing,
             },
             phase: match self.phase {
                 PhaseEntry::Fenced => MovePhase::Fenced,

@@ -1,18 +1,17 @@
 //! Changes in words, for the history and for operators. Pure; names stand for ids.
 
 use super::Command;
-use crate::model::{AcknowledgedLoss, ControlState, Extent, FencePosition, ForbidKind, ForbidScope, MoveId, MovePart};
+use crate::model::{
+    AcknowledgedLoss, ControlState, Extent, FencePosition, Forbid, ForbidKind, ForbidScope, MoveId, MoveKind, MovePart,
+};
 
 /// `command` in words, as it was given to `state`.
 pub fn told(state: &ControlState, command: &Command) -> String {
     match command {
-        Command::Forbid(forbid) => {
-            let kind = match forbid.kind {
-                ForbidKind::Writes => "writes",
-                ForbidKind::Updates => "updates",
-                ForbidKind::All => "all statements",
-            };
-            format!("forbade {kind} on {}: {}", scope(state, &forbid.scope), forbid.reason)
+        Command::Forbid(forbid) => forbade(state, forbid),
+        Command::Fence { forbid, .. } => format!("{}; began to fence it", forbade(state, forbid)),
+        Command::EndFencing { id, positions } => {
+            format!("fencing {id}: fenced {}; {}", parts_of(state, *id), closed_at(state, positions))
         }
         Command::Allow { scope: lifted } => format!("allowed writes on {}", scope(state, lifted)),
         Command::RollBackTo { former } => format!("restored the forbids of epoch {}", former.epoch),
@@ -59,15 +58,34 @@ pub fn told(state: &ControlState, command: &Command) -> String {
         Command::Rejoin { group, unit } => {
             format!("unit '{}' takes part again in group '{}'", state.unit(*unit).name, state.group(*group).name)
         }
+        Command::RollBackMove { id, reason } if is_fencing(state, *id) => {
+            format!("fencing {id}: gave up {}: {reason}", parts_of(state, *id))
+        }
         Command::RollBackMove { id, reason } => format!("move {id}: rolled back {}: {reason}", parts_of(state, *id)),
     }
 }
 
-/// What moves, from where, to where.
+fn forbade(state: &ControlState, forbid: &Forbid) -> String {
+    let kind = match forbid.kind {
+        ForbidKind::Writes => "writes",
+        ForbidKind::Updates => "updates",
+        ForbidKind::All => "all statements",
+    };
+    format!("forbade {kind} on {}: {}", scope(state, &forbid.scope), forbid.reason)
+}
+
+fn is_fencing(state: &ControlState, id: MoveId) -> bool {
+    state.moves.iter().any(|record| record.id == id && record.kind == MoveKind::Fencing)
+}
+
+/// What moves, from where, to where; or what is fenced, and whose it is.
 pub fn parts(state: &ControlState, moved: &[MovePart]) -> String {
     let part = |part: &MovePart| {
         let (source, target) = (&state.unit(part.source).name, &state.unit(part.target).name);
-        format!("{} from {source} to {target}", extent(state, part.extent))
+        match part.source == part.target {
+            true => format!("{} of {source}, forbidden", extent(state, part.extent)),
+            false => format!("{} from {source} to {target}", extent(state, part.extent)),
+        }
     };
     moved.iter().map(part).collect::<Vec<_>>().join(", ")
 }

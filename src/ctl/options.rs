@@ -96,6 +96,9 @@ pub enum Verb {
         /// What is refused
         #[arg(long, value_enum, default_value_t = Kind::Writes)]
         kind: Kind,
+        /// Answer when nothing of it is written any more, with what had been written
+        #[arg(long)]
+        wait_fenced: bool,
         /// Only if this is still the epoch
         #[arg(long, value_name = "EPOCH")]
         if_epoch: Option<u64>,
@@ -350,14 +353,15 @@ impl Verb {
                 let of = group.as_ref().map(|group| format!(" OF {}", quoted(group))).unwrap_or_default();
                 vec![("check", format!("CHECK SCHEMA{of}"))]
             }
-            Verb::Forbid { scope, reason, kind, if_epoch } => {
+            Verb::Forbid { scope, reason, kind, wait_fenced, if_epoch } => {
                 let kind = match kind {
                     Kind::Writes => "WRITES",
                     Kind::Updates => "UPDATES",
                     Kind::All => "ALL",
                 };
-                let condition = epoch_condition(*if_epoch);
-                vec![("forbid", format!("FORBID {kind} ON {} REASON {}{condition}", scope.words(), quoted(reason)))]
+                let (scope, reason, condition) = (scope.words(), quoted(reason), epoch_condition(*if_epoch));
+                let wait = if *wait_fenced { " WAIT FENCED" } else { "" };
+                vec![("forbid", format!("FORBID {kind} ON {scope} REASON {reason}{wait}{condition}"))]
             }
             Verb::Allow { scope, if_epoch } => {
                 vec![("allow", format!("ALLOW WRITES ON {}{}", scope.words(), epoch_condition(*if_epoch)))]
@@ -420,7 +424,7 @@ fn quoted(text: &str) -> String {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use crate::admin::grammar::{Command, parse};
+    use crate::admin::grammar::{Command, ForbidWait, parse};
     use crate::admin::scope_words::ScopeWords;
     use crate::model::{Epoch, ForbidKind};
 
@@ -498,14 +502,18 @@ mod tests {
     #[test]
     fn quotes_and_backslashes_in_a_reason_arrive_as_typed() {
         let reason = r"it's C:\ here'";
-        let verb = Verb::Forbid { scope: on_unit("bj"), reason: reason.to_owned(), kind: Kind::All, if_epoch: Some(9) };
-        let expected = Command::Forbid {
-            scope: ScopeWords::Unit("bj".to_owned()),
-            kind: ForbidKind::All,
-            reason: reason.to_owned(),
-            if_epoch: Some(Epoch(9)),
-        };
-        assert_eq!(parse(&verb.commands()[0].1), Ok(expected));
+        for (wait_fenced, wait) in [(false, ForbidWait::InForce), (true, ForbidWait::Fenced)] {
+            let (scope, reason) = (on_unit("bj"), reason.to_owned());
+            let verb = Verb::Forbid { scope, reason: reason.clone(), kind: Kind::All, wait_fenced, if_epoch: Some(9) };
+            let expected = Command::Forbid {
+                scope: ScopeWords::Unit("bj".to_owned()),
+                kind: ForbidKind::All,
+                reason,
+                wait,
+                if_epoch: Some(Epoch(9)),
+            };
+            assert_eq!(parse(&verb.commands()[0].1), Ok(expected));
+        }
     }
 
     #[test]

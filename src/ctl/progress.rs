@@ -1,4 +1,4 @@
-//! A move while it is carried out: its answer, and for people at a terminal a line that shows how far it is.
+//! A move, or a fencing, while it is carried out: its answer, and for people at a terminal a line that shows how far it is.
 
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
@@ -7,8 +7,7 @@ use tokio::time::interval;
 
 use super::ask::{Answered, AskError, Asker, Shown};
 use super::options::Options;
-use super::run::Answers;
-use super::show;
+use super::run::{Answers, epoch_of};
 
 /// A move ends by the node's own deadlines; this one is for a node that has stopped.
 const DEADLINE: Duration = Duration::from_secs(3600);
@@ -17,12 +16,13 @@ const DEADLINE: Duration = Duration::from_secs(3600);
 const TICK: Duration = Duration::from_millis(100);
 
 /// The steps of a move in order, with what a person reads of each and how much of the bar is full by then.
-const STEPS: [(&str, &str, usize); 6] = [
+const STEPS: [(&str, &str, usize); 7] = [
     ("drain", "waiting for older writes", 3),
     ("end-transactions", "ending older transactions", 5),
     ("record", "recording the position", 6),
     ("catch-up", "waiting for replication", 8),
     ("publish", "publishing", 10),
+    ("give-back", "giving it back, forbidden", 10),
     ("roll-back", "going back", 10),
 ];
 
@@ -76,9 +76,9 @@ pub(super) async fn carry_out(
             Err(error) => return Ok(Err(error)),
         }
     }
-    let epoch = answers.iter().filter_map(|(_, answered)| show::epoch_of(answered)).max();
+    let epoch = epoch_of(&mut asker, &answers).await;
     asker.leave().await;
-    Ok(Ok((epoch, answers)))
+    Ok(epoch.map(|epoch| (epoch, answers)))
 }
 
 /// The newest move under way as one line; before there is one, the checks are made.

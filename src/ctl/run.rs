@@ -56,6 +56,7 @@ pub async fn run(options: &Options, out: &mut impl Write, errors: &mut impl Writ
         Verb::Switch { terms, .. } | Verb::Move { terms, .. } if !terms.dry_run => {
             progress::carry_out(options, &password, errors).await?
         }
+        Verb::Forbid { wait_fenced: true, .. } => progress::carry_out(options, &password, errors).await?,
         _ => ask_all(options, &password).await,
     };
     match answered {
@@ -87,13 +88,18 @@ async fn ask_all(options: &Options, password: &str) -> Result<(Option<u64>, Answ
     for (heading, command) in options.verb.commands() {
         answers.push((heading, asker.ask(&command).await?));
     }
-    let mut epoch = answers.iter().filter_map(|(_, answered)| show::epoch_of(answered)).max();
-    if epoch.is_none() {
-        // A table without rows has no place for its epoch.
-        epoch = show::epoch_of(&asker.ask("SHOW EPOCH").await?);
-    }
+    let epoch = epoch_of(&mut asker, &answers).await?;
     asker.leave().await;
     Ok((epoch, answers))
+}
+
+/// The newest epoch that answers carry.
+pub(super) async fn epoch_of(asker: &mut Asker, answers: &Answers) -> Result<Option<u64>, AskError> {
+    match answers.iter().filter_map(|(_, answered)| show::epoch_of(answered)).max() {
+        // A table without rows has no place for its epoch.
+        None => Ok(show::epoch_of(&asker.ask("SHOW EPOCH").await?)),
+        epoch => Ok(epoch),
+    }
 }
 
 /// How many findings of `check` block.
@@ -112,10 +118,8 @@ fn as_text(verb: &Verb, epoch: Option<u64>, answers: &Answers) -> String {
             let sections = sections.map(|(heading, answered)| format!("\n{heading}\n{}", show::table(answered)));
             format!("epoch {epoch}\n{}", sections.collect::<String>())
         }
-        Verb::Switch { terms, .. } | Verb::Move { terms, .. } if terms.dry_run => {
-            let tables: String = answers.iter().map(|(_, answered)| show::table(answered)).collect();
-            format!("{tables}epoch {epoch}\n")
-        }
+        Verb::Switch { terms, .. } | Verb::Move { terms, .. } if terms.dry_run => tables(epoch, answers),
+        Verb::Forbid { wait_fenced: true, .. } => tables(epoch, answers),
         Verb::Check { .. } => {
             let tables: String = answers.iter().map(|(_, answered)| show::findings(answered)).collect();
             let found: usize = answers.iter().map(|(_, answered)| answered.rows.len()).sum();
@@ -156,11 +160,13 @@ fn as_text(verb: &Verb, epoch: Option<u64>, answers: &Answers) -> String {
         | Verb::Denials
         | Verb::Refusals
         | Verb::Disagreements
-        | Verb::Observed => {
-            let tables: String = answers.iter().map(|(_, answered)| show::table(answered)).collect();
-            format!("{tables}epoch {epoch}\n")
-        }
+        | Verb::Observed => tables(epoch, answers),
     }
+}
+
+fn tables(epoch: String, answers: &Answers) -> String {
+    let tables: String = answers.iter().map(|(_, answered)| show::table(answered)).collect();
+    format!("{tables}epoch {epoch}\n")
 }
 
 fn as_json(verb: &Verb, epoch: Option<u64>, answers: &Answers) -> Value {
@@ -223,8 +229,17 @@ mod tests {
         let (outcome, out, errors) = call(console.address, &forbid).await;
         assert_eq!((outcome, out.as_str()), (Outcome::Refused, ""));
         assert_eq!(errors, "meridian ctl: refused (1105): the epoch is 2, not 1: look again, then decide\n");
+        let fence = ["forbid", "--unit", "bj", "--reason", "copy", "--wait-fenced", "--if-epoch"];
+        let (outcome, out, _) = call(console.address, &[&fence[..], &["2", "--json"]].concat()).await;
+        let row = json!({"instance": "bj-main-1", "position": "2-21-5", "shut_out": "hz-1#4 (its accounts are shut)"});
+        let expected = json!({"epoch": 3, "rows": [row]});
+        assert_eq!((outcome, serde_json::from_str::<Value>(&out).unwrap()), (Outcome::Done, expected));
+        let (_, out, _) = call(console.address, &[&fence[..], &["3"]].concat()).await;
+        assert!(out.contains("2-21-5") && out.ends_with("epoch 4\n"), "{out}");
+        let (outcome, ..) = call(console.address, &[&fence[..], &["3"]].concat()).await;
+        assert_eq!(outcome, Outcome::Refused);
         let (_, out, _) = call(console.address, &["allow", "--unit", "bj", "--json"]).await;
-        let expected = json!({"epoch": 3, "rows": [{"result": "done"}]});
+        let expected = json!({"epoch": 5, "rows": [{"result": "done"}]});
         assert_eq!(serde_json::from_str::<Value>(&out).unwrap(), expected);
     }
 

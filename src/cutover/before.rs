@@ -111,6 +111,17 @@ impl Mover {
         let state = self.state();
         self.tools.rows.open(&state).await;
         let shard = shard_in(&state).ok_or_else(missing)?;
+        self.settled_alone(&state, group, shard).await?;
+        Ok(ShardRange { first: shard, last: shard })
+    }
+
+    /// Waits until no write is in flight that does not know that a key was placed alone in `shard`.
+    pub(super) async fn settled_alone(
+        &self,
+        state: &ControlState,
+        group: GroupId,
+        shard: Shard,
+    ) -> Result<(), MoveError> {
         let shards = &state.group(group).shards;
         let placed = shards.range_of(shard).map_or(state.epoch, |owned| owned.epoch);
         self.settled_elsewhere(placed).await?;
@@ -118,8 +129,7 @@ impl Mover {
         let all = [Extent::Shards(group, ShardRange { first: Shard(0), last: Shard(shards.count.saturating_sub(1)) })];
         let drained = self.tools.controller.gate().drained(&all, placed);
         let in_time = tokio::time::timeout(self.deadlines.drain, drained).await;
-        in_time.map_err(|_| MoveError::NotDrained(self.deadlines.drain))?;
-        Ok(ShardRange { first: shard, last: shard })
+        in_time.map_err(|_| MoveError::NotDrained(self.deadlines.drain))
     }
 
     /// Waits until no living node has a write in flight that was decided before `epoch`.

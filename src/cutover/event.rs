@@ -70,7 +70,7 @@ pub struct MoveEvent {
     pub id: u64,
     /// What moved, in words.
     pub what: String,
-    /// `moved`, `rolled-back` or `forced`.
+    /// `moved`, `rolled-back`, `forced` or `fenced`.
     pub outcome: &'static str,
     /// Why it went back, or was forced.
     pub reason: Option<String>,

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::model::{ControlState, Extent, GroupId, MovePart, ShardRange, UnitId};
+use crate::model::{ControlState, Extent, ForbidScope, GroupId, MovePart, Shard, ShardRange, UnitId};
 use crate::route::placement;
 use crate::sql::KeyValue;
 
@@ -81,9 +81,7 @@ pub fn parts_of(goal: &Goal, state: &ControlState) -> Result<Vec<MovePart>, Goal
         }
         Goal::Key { group, key, target } => {
             let held = state.group(*group);
-            let value = KeyValue::Text(key.as_bytes().into());
-            let shard = placement::shard_of(held, 0, &value);
-            let Some(shard) = shard.filter(|shard| shard.0 < held.shards.count) else {
+            let Some(shard) = shard_of(state, *group, 0, key) else {
                 return Err(GoalError::NoSuchKey { key: key.clone(), group: held.name.clone() });
             };
             shards(state, *group, ShardRange { first: shard, last: shard }, *target)
@@ -105,6 +103,37 @@ pub fn owned_by(state: &ControlState, group: GroupId, source: UnitId, target: Un
     parts
 }
 
+/// What a forbid of `scope` covers, where it is: one part for each stretch of one owner. Nothing, when it covers nothing that anybody owns.
+pub fn covered_by(scope: &ForbidScope, state: &ControlState) -> Vec<MovePart> {
+    // Below: it stays where it is.
+    const NOWHERE: UnitId = UnitId(u16::MAX);
+    let mut parts = match scope {
+        ForbidScope::Unit(owner) => unit(state, *owner, NOWHERE),
+        ForbidScope::Group(group) => all_shards(state, *group)
+            .map(|all| shards(state, *group, all, NOWHERE))
+            .into_iter()
+            .flatten()
+            .chain([zone(state, *group, NOWHERE)])
+            .collect(),
+        ForbidScope::Shards(group, range) => shards(state, *group, *range, NOWHERE),
+        ForbidScope::GlobalZone(group) => vec![zone(state, *group, NOWHERE)],
+        ForbidScope::Key(group, key) => {
+            let shard = shard_of(state, *group, key.key_type, &key.text);
+            let alone = shard.map(|shard| ShardRange { first: shard, last: shard });
+            alone.map(|range| shards(state, *group, range, NOWHERE)).unwrap_or_default()
+        }
+    };
+    parts.iter_mut().for_each(|part| part.target = part.source);
+    parts
+}
+
+/// The shard that holds a key; nothing, when none does.
+fn shard_of(state: &ControlState, group: GroupId, key_type: usize, key: &str) -> Option<Shard> {
+    let held = state.group(group);
+    let shard = placement::shard_of(held, key_type, &KeyValue::Text(key.as_bytes().into()));
+    shard.filter(|shard| shard.0 < held.shards.count)
+}
+
 /// One part for each stretch of one owner.
 fn shards(state: &ControlState, group: GroupId, range: ShardRange, target: UnitId) -> Vec<MovePart> {
     let mut parts: Vec<(ShardRange, UnitId)> = Vec::new();
@@ -118,11 +147,16 @@ fn shards(state: &ControlState, group: GroupId, range: ShardRange, target: UnitI
     parts.into_iter().map(part).collect()
 }
 
+/// All shards of a group; nothing, when it has none.
+fn all_shards(state: &ControlState, group: GroupId) -> Option<ShardRange> {
+    let last = state.group(group).shards.count.checked_sub(1)?;
+    Some(ShardRange { first: Shard(0), last: Shard(last) })
+}
+
 fn unit(state: &ControlState, source: UnitId, target: UnitId) -> Vec<MovePart> {
     let mut parts = Vec::new();
-    for (group, held) in (0u16..).map(GroupId).zip(&state.groups) {
-        if let Some(last) = held.shards.count.checked_sub(1) {
-            let all = ShardRange { first: crate::model::Shard(0), last: crate::model::Shard(last) };
+    for group in (0u16..).map(GroupId).take(state.groups.len()) {
+        if let Some(all) = all_shards(state, group) {
             parts.extend(shards(state, group, all, target).into_iter().filter(|part| part.source == source));
         }
         parts.extend(Some(zone(state, group, target)).filter(|part| part.source == source));
@@ -136,7 +170,7 @@ mod tests {
 
     use super::*;
     use crate::control::sample;
-    use crate::model::Shard;
+    use crate::model::ForbiddenKey;
 
     const MAIN: GroupId = GroupId(0);
 
@@ -162,6 +196,29 @@ mod tests {
         ];
         for (goal, parts) in cases {
             assert_eq!(told(&goal), parts, "{goal:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_forbid_covers_stays_with_its_owners() {
+        let state = sample::state();
+        let key = |text: &str| ForbidScope::Key(MAIN, ForbiddenKey { key_type: 0, text: text.to_owned() });
+        for (scope, covered) in [
+            (ForbidScope::Unit(UnitId(1)), "shards 5000-9999 of bj, forbidden"),
+            (ForbidScope::Unit(UnitId(0)), "shards 0-4999 of hz, forbidden, the Global Zone of hz, forbidden"),
+            (
+                ForbidScope::Group(MAIN),
+                "shards 0-4999 of hz, forbidden, shards 5000-9999 of bj, forbidden, the Global Zone of hz, forbidden",
+            ),
+            (
+                ForbidScope::Shards(MAIN, range(4000, 5999)),
+                "shards 4000-4999 of hz, forbidden, shards 5000-5999 of bj, forbidden",
+            ),
+            (ForbidScope::GlobalZone(MAIN), "the Global Zone of hz, forbidden"),
+            (key("16000"), "shards 6000-6000 of bj, forbidden"),
+            (key("li"), ""),
+        ] {
+            assert_eq!(crate::control::past::parts(&state, &covered_by(&scope, &state)), covered, "{scope:?}");
         }
     }
 

@@ -4,6 +4,7 @@
 //! It routes no statement and knows no session: new writes are held by the decision, older ones are known by the write gate. Everything it
 //! did is in the control state, so that it can be gone at any moment and another run goes on. Start at [`plan`]: which step is next; then
 //! [`perform`] for what a step does, `steps` for who takes them one after the other, `before` for what comes ahead of the first, [`run`] for whose they are;
+//! `fencing` for forbids that are waited for, which are the first half of a move;
 //! [`force_plan`], [`force`], `force_course` and [`survivors`] are their like for lost owners.
 
 mod acknowledged_loss;
@@ -15,6 +16,7 @@ pub mod event;
 pub mod fence_leases;
 pub mod fence_rows;
 pub mod fence_view;
+mod fencing;
 pub mod followers;
 pub mod force;
 mod force_course;
@@ -46,7 +48,7 @@ pub use fence_leases::FenceLeases;
 pub use fence_rows::FenceRows;
 pub use fence_view::FenceStretch;
 pub use force::{ForceConfig, ForceError, ForceWish, WithoutProof};
-pub use goal::{Goal, GoalError, parts_of};
+pub use goal::{Goal, GoalError, covered_by, parts_of};
 pub use leftovers::Leftovers;
 pub use lines::Lines;
 pub use node_accounts::{Myself, NodeAccounts};

@@ -43,7 +43,8 @@ pub struct Peers {
 
 struct Ended {
     since: Instant,
-    ended: BTreeSet<Incarnation>,
+    /// Each with what keeps it from writing, in words.
+    ended: BTreeMap<Incarnation, String>,
 }
 
 impl Peers {
@@ -151,7 +152,7 @@ impl Peers {
                 continue;
             }
             match self.end_at_sources(state, record, &due).await {
-                Ok(ended) => self.remember(record.id, ended),
+                Ok(ended) => self.remember(state, record, ended),
                 Err(error) => {
                     if !std::mem::replace(&mut is_told, true) {
                         tracing::warn!(
@@ -180,7 +181,8 @@ impl Peers {
         };
         let ended = lock(&self.ended).get(&id).map(|one| one.ended.clone()).unwrap_or_default();
         let hinders = |member: &&Member| {
-            (awaited(member) || standing.silent.contains(&member.incarnation)) && !ended.contains(&member.incarnation)
+            (awaited(member) || standing.silent.contains(&member.incarnation))
+                && !ended.contains_key(&member.incarnation)
         };
         Some(picture.members.iter().filter(hinders).collect())
     }
@@ -220,13 +222,42 @@ impl Peers {
     fn since(&self, state: &ControlState, id: MoveId) -> Instant {
         let mut ended = lock(&self.ended);
         ended.retain(|known, _| *known == id || state.moves.iter().any(|record| record.id == *known));
-        ended.entry(id).or_insert_with(|| Ended { since: Instant::now(), ended: BTreeSet::new() }).since
+        ended.entry(id).or_insert_with(|| Ended { since: Instant::now(), ended: BTreeMap::new() }).since
     }
 
-    fn remember(&self, id: MoveId, ended: Vec<Incarnation>) {
-        if let Some(known) = lock(&self.ended).get_mut(&id) {
-            known.ended.extend(ended);
+    fn remember(&self, state: &ControlState, record: &MoveRecord, ended: Vec<Incarnation>) {
+        let kept_out = |one: Incarnation| {
+            let how = self.kept_out_by(state, record, &one);
+            (one, how)
+        };
+        if let Some(known) = lock(&self.ended).get_mut(&record.id) {
+            known.ended.extend(ended.into_iter().map(kept_out));
         }
+    }
+
+    /// What keeps a node that is not heard from writing at the sources of a move, as [`Self::end_at_sources`] has seen to it.
+    fn kept_out_by(&self, state: &ControlState, record: &MoveRecord, one: &Incarnation) -> String {
+        let picture = self.picture();
+        let Some(member) = picture.member(one) else { return "it has signed off".to_owned() };
+        let how = |(group, _): (GroupId, UnitId)| {
+            let name = &state.group(group).name;
+            if self.is_held_by_rows(member, group, name) {
+                "the rows are closed over it"
+            } else if has_own_accounts(&member.about, name) {
+                "its accounts are shut"
+            } else {
+                "its lease and its connections have ended"
+            }
+        };
+        let how: BTreeSet<&str> = record.sources().into_iter().map(how).collect();
+        how.into_iter().collect::<Vec<_>>().join(", ")
+    }
+
+    /// The nodes that were not heard of in a move under way, and what keeps each from writing.
+    pub fn shut_out_for(&self, id: MoveId) -> Vec<String> {
+        let ended = lock(&self.ended);
+        let ended = ended.get(&id).map(|known| &known.ended).into_iter().flatten();
+        ended.map(|(one, how)| format!("{one} ({how})")).collect()
     }
 }
 

@@ -74,6 +74,8 @@ pub enum Step {
     },
     /// Give the scopes to their targets.
     Publish,
+    /// Give what was fenced back to its owners, who are forbidden to write it.
+    GiveBack,
     /// Open the scopes at their sources again.
     RollBack(RollBackReason),
     /// Nothing: the move has ended.
@@ -90,6 +92,7 @@ impl Step {
             Step::Record => "record",
             Step::CatchUp { .. } => "catch-up",
             Step::Publish => "publish",
+            Step::GiveBack => "give-back",
             Step::RollBack(_) => "roll-back",
             Step::Done => "done",
         }
@@ -136,7 +139,11 @@ pub fn next_step(record: Option<&MoveRecord>, seen: &Seen, deadlines: &Deadlines
         return Step::RollBack(RollBackReason::Abandoned);
     }
     match &record.phase {
-        MovePhase::Fenced => fenced(seen, deadlines),
+        MovePhase::Fenced => match fenced(seen, deadlines) {
+            // It has been told what the owners had written: nobody has to have it.
+            Step::Publish if record.kind == MoveKind::Fencing => Step::GiveBack,
+            step => step,
+        },
         MovePhase::Recorded(_) => recorded(seen, deadlines),
     }
 }
@@ -253,6 +260,22 @@ mod tests {
         assert_eq!(step(0), Step::AwaitNodes { at_most: 9 * SECOND });
         assert_eq!(step(8), Step::AwaitNodes { at_most: SECOND });
         assert_eq!(step(9), Step::RollBack(RollBackReason::NotAcknowledged { nodes: nodes.clone() }));
+    }
+
+    #[test]
+    fn what_is_fenced_goes_as_a_move_does_until_its_position_is_known_and_is_then_given_back() {
+        let fencing = MoveRecord { kind: MoveKind::Fencing, ..record(MovePhase::Fenced) };
+        for seen in [
+            seen(0, None, false, None),
+            seen(1, Some(3), false, None),
+            seen(3, Some(1), false, None),
+            seen(0, Some(0), false, None),
+            seen(8, Some(0), false, Some("gone")),
+        ] {
+            let of_move = next_step(Some(&record(MovePhase::Fenced)), &seen, &deadlines());
+            assert_eq!(next_step(Some(&fencing), &seen, &deadlines()), of_move, "{seen:?}");
+        }
+        assert_eq!(next_step(Some(&fencing), &seen(0, Some(0), true, None), &deadlines()), Step::GiveBack);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::checks::{Finding, SkippedChecks};
 use super::force::{ForceError, ForceWish};
 use super::goal::{Goal, GoalError};
 use crate::control::{Author, ChangeError};
-use crate::model::{ClosureProof, Epoch, MoveId};
+use crate::model::{ClosureProof, Epoch, FencePosition, Forbid, MoveId};
 
 /// How a move ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +46,13 @@ pub enum MoveOutcome {
     AlreadySo,
     /// The target owns it, and the source was left behind.
     Forced(ClosureProof),
+    /// It is forbidden, and everything that was written there before is in these positions.
+    Fenced {
+        /// What the owners had written; one for each group and owner.
+        positions: Vec<FencePosition>,
+        /// The nodes that were not heard, and what keeps each from writing there.
+        shut_out: Vec<String>,
+    },
     /// The sources own it still.
     RolledBack(String),
     /// Another node carries it on.
@@ -81,6 +88,15 @@ pub enum MoveError {
     /// This node has no lease, so that the others would take the move for an orphan.
     #[error("this node has no lease at the moment and cannot carry anything out; ask another node (SHOW NODES)")]
     NotEntered,
+    /// It is forbidden, and yet something that began before may still be written.
+    #[error("it is forbidden, but not fenced: {0}; the forbid stays in force, see to that and repeat the command")]
+    NotFenced(String),
+    /// Under this forbid something is written still.
+    #[error("inserts go on under FORBID UPDATES, so that nothing is closed by it; FORBID WRITES … WAIT FENCED closes")]
+    StaysOpen,
+    /// Somebody lifted the forbid while it was being fenced.
+    #[error("the forbid was lifted before it was fenced (SHOW HISTORY)")]
+    Lifted,
     /// The process is shutting down.
     #[error("the node is shutting down")]
     Stopping,
@@ -116,6 +132,7 @@ pub struct Preview {
 pub(super) enum Asked {
     Move(Goal, Option<SkippedChecks>),
     Force(ForceWish),
+    Fence(Forbid),
 }
 
 /// What one operator asks.
@@ -145,6 +162,11 @@ impl MoveRequests {
     /// Has everything a lost instance owns given to another unit, and waits for its end. Cancelling it does not end the change.
     pub async fn force(&self, wish: ForceWish, author: Author, if_epoch: Option<Epoch>) -> Result<MoveEnd, MoveError> {
         self.ask(Asked::Force(wish), author, if_epoch).await
+    }
+
+    /// Has something forbidden, and waits until it is fenced. Cancelling it does not end that, and the forbid stays.
+    pub async fn fence(&self, forbid: Forbid, author: Author, if_epoch: Option<Epoch>) -> Result<MoveEnd, MoveError> {
+        self.ask(Asked::Fence(forbid), author, if_epoch).await
     }
 
     async fn ask(&self, asked: Asked, author: Author, if_epoch: Option<Epoch>) -> Result<MoveEnd, MoveError> {

@@ -16,7 +16,7 @@ use super::perform::Tools;
 use super::plan::Deadlines;
 use super::progress::Board;
 use super::requests::{Asked, MoveError, MoveInbox, MoveRequest};
-use crate::control::Author;
+use crate::control::{Author, Command};
 use crate::model::{ControlState, Epoch, MoveId, MoveKind, MovePart, MoveRecord, Picture};
 use crate::shutdown::Shutdown;
 
@@ -91,6 +91,7 @@ impl Mover {
                 let outcome = match &asked {
                     Asked::Move(goal, skipped) => mover.carry_out(goal, skipped.as_ref(), &author, if_epoch).await,
                     Asked::Force(wish) => mover.force(wish, &author, if_epoch).await,
+                    Asked::Fence(forbid) => mover.fence(forbid, &author, if_epoch).await,
                 };
                 // The operator may be gone; the log has it.
                 drop(answer.send(outcome));
@@ -126,8 +127,18 @@ impl Mover {
         author: &Author,
         if_epoch: Option<Epoch>,
     ) -> Result<MoveId, MoveError> {
+        self.begin_by(|| self.begin_of(parts, kind, skipped), author, if_epoch).await
+    }
+
+    /// As [`Self::begin`], by this command.
+    pub(super) async fn begin_by(
+        &self,
+        command: impl FnOnce() -> Command,
+        author: &Author,
+        if_epoch: Option<Epoch>,
+    ) -> Result<MoveId, MoveError> {
         // Asked for only now: what was looked at before took time, in which this node may have entered anew.
-        let begin = self.begin_of(parts, kind, skipped);
+        let begin = command();
         self.has_entered()?;
         self.beginning.fetch_add(1, Ordering::SeqCst);
         let begun = self.tools.controller.change(&begin, author, if_epoch).await;

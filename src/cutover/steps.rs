@@ -6,7 +6,7 @@ use tokio::time::{Instant, sleep};
 
 use super::event::{self, MoveEvent};
 use super::perform;
-use super::plan::{Seen, Step, next_step};
+use super::plan::{RollBackReason, Seen, Step, next_step};
 use super::progress::Took;
 use super::requests::{MoveEnd, MoveOutcome};
 use super::run::Mover;
@@ -27,8 +27,10 @@ const PAUSE: Duration = Duration::from_millis(50);
 #[derive(Default)]
 struct Course {
     steps: Took,
-    /// Positions that all who must have them were seen to have before they were on record.
+    /// Positions that all who must have them were seen to have before they were on record; of what is fenced, nobody must.
     reached: Option<Vec<FencePosition>>,
+    /// Of what is fenced: the nodes that were shut out for it, and how.
+    shut_out: Vec<String>,
 }
 
 /// Whether a move is this process's to carry on.
@@ -91,7 +93,7 @@ impl Mover {
                 tracing::info!(r#move = id.0, steps = course.steps.told(), "a move has ended");
                 // A rollback has given the sources another epoch.
                 self.tools.rows.open(&state).await;
-                return self.ended(id, &state, last.as_ref(), reason, began.elapsed());
+                return self.ended(id, &state, last.as_ref(), (reason, course), began.elapsed());
             };
             last = Some(record.clone());
             match self.whose(record, state.epoch).await {
@@ -106,7 +108,7 @@ impl Mover {
             }
             self.post(id, &step, &seen);
             if let Step::RollBack(why) = &step {
-                reason = Some(why.to_string());
+                reason = Some(self.told(why, record));
             }
             let (word, waits) = (step.word(), waits(&step));
             let taken = self.take(step, record, &mut seen, &mut course);
@@ -120,7 +122,7 @@ impl Mover {
     }
 
     /// Resolves when the move is under way no more.
-    async fn gone(&self, id: MoveId) {
+    pub(super) async fn gone(&self, id: MoveId) {
         let mut in_force = self.tools.controller.in_force();
         while self.state().moves.iter().any(|record| record.id == id) {
             if in_force.changed().await.is_err() {
@@ -145,6 +147,9 @@ impl Mover {
                 seen.in_flight = Some(perform::end_transactions(&self.tools, record, at_most).await);
             }
             Step::Record => match perform::positions(&self.tools, record).await {
+                Ok(positions) if record.kind == MoveKind::Fencing => {
+                    (seen.caught_up, course.reached) = (true, Some(positions));
+                }
                 Ok(positions) => match self.not_reached(record, &positions, AT_ONCE).await {
                     None => (seen.caught_up, course.reached) = (true, Some(positions)),
                     Some(_) => self.change(&Command::RecordPositions { id, positions }, record, seen).await,
@@ -159,12 +164,17 @@ impl Mover {
                 }
             }
             Step::Publish => self.publish(record, course, seen).await,
+            Step::GiveBack => {
+                course.shut_out = self.tools.peers.as_ref().map(|peers| peers.shut_out_for(id)).unwrap_or_default();
+                let positions = course.reached.clone().unwrap_or_default();
+                self.change(&Command::EndFencing { id, positions }, record, seen).await;
+            }
             Step::RollBack(why) => {
                 if record.kind == MoveKind::Forced {
                     // While the record keeps anybody from forcing it anew.
                     self.follow_again(record).await;
                 }
-                let reason = why.to_string();
+                let reason = self.told(&why, record);
                 self.change(&Command::RollBackMove { id, reason }, record, seen).await;
             }
             Step::Done => {}
@@ -226,6 +236,22 @@ impl Mover {
         sleep(PAUSE).await;
     }
 
+    /// Why a move goes back, with the sessions here whose writes did not end.
+    fn told(&self, why: &RollBackReason, record: &MoveRecord) -> String {
+        const NAMED: usize = 5;
+        let RollBackReason::NotDrained { .. } = why else { return why.to_string() };
+        let hindering = self.tools.controller.gate().hindering(&perform::extents_of(record), record.id.fence());
+        let mut sessions: Vec<u32> = hindering.into_iter().map(|ticket| ticket.session).collect();
+        sessions.sort_unstable();
+        sessions.dedup();
+        if sessions.is_empty() {
+            return why.to_string();
+        }
+        let named: Vec<String> = sessions.iter().take(NAMED).map(u32::to_string).collect();
+        let more = if sessions.len() > NAMED { ", …" } else { "" };
+        format!("{why} (sessions {}{more}; SHOW SESSIONS)", named.join(", "))
+    }
+
     fn post(&self, id: MoveId, step: &Step, seen: &Seen) {
         let in_flight = seen.in_flight.unwrap_or_default();
         let waiting = (!seen.unheard.is_empty()).then(|| format!("waiting for {}", seen.unheard.join(", ")));
@@ -237,21 +263,26 @@ impl Mover {
         id: MoveId,
         state: &ControlState,
         record: Option<&MoveRecord>,
-        reason: Option<String>,
+        (reason, course): (Option<String>, Course),
         closed_for: Duration,
     ) -> MoveEnd {
         let parts: &[MovePart] = record.map_or(&[], |record| &record.parts);
         let moved = parts.iter().all(|part| state.owner_of(part.extent) == Some(part.target));
-        let outcome = if moved && reason.is_none() {
-            MoveOutcome::Moved
-        } else {
-            MoveOutcome::RolledBack(reason.unwrap_or_else(|| "an operator's command ended it".to_owned()))
+        let is_fencing = record.is_some_and(|record| record.kind == MoveKind::Fencing);
+        let outcome = match (reason, course.reached) {
+            // Whoever gave it back: the positions were read while it was closed.
+            (None, Some(positions)) if is_fencing => MoveOutcome::Fenced { positions, shut_out: course.shut_out },
+            (None, _) if moved && !is_fencing => MoveOutcome::Moved,
+            (reason, _) => {
+                MoveOutcome::RolledBack(reason.unwrap_or_else(|| "an operator's command ended it".to_owned()))
+            }
         };
         let what = past::parts(state, parts);
         if let Some(record) = record {
             let (outcome, reason) = match &outcome {
                 MoveOutcome::RolledBack(why) => ("rolled-back", Some(why.clone())),
                 MoveOutcome::Forced(proof) => ("forced", Some(proof.to_string())),
+                MoveOutcome::Fenced { .. } => ("fenced", None),
                 MoveOutcome::Moved | MoveOutcome::AlreadySo | MoveOutcome::HandedOver(_) => ("moved", None),
             };
             self.events.tell(MoveEvent {
@@ -274,7 +305,7 @@ impl Mover {
 fn waits(step: &Step) -> bool {
     match step {
         Step::Drain { .. } | Step::AwaitNodes { .. } | Step::EndTransactions { .. } | Step::CatchUp { .. } => true,
-        Step::Record | Step::Publish | Step::RollBack(_) | Step::Done => false,
+        Step::Record | Step::Publish | Step::GiveBack | Step::RollBack(_) | Step::Done => false,
     }
 }
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use thiserror::Error;
 
 use super::{
-    Denial, Epoch, Extent, Forbid, ForbidScope, Group, GroupId, HistoryEntry, InstanceId, KeyFault, LeftOut,
+    Denial, Epoch, Extent, Forbid, ForbidScope, Group, GroupId, HistoryEntry, InstanceId, KeyFault, LeftOut, MoveKind,
     MoveRecord, Quarantine, Scope, Shard, TableClass, UnitId, key_type,
 };
 
@@ -254,16 +254,17 @@ impl ControlState {
 
     /// Each part is owned by its source, and no scope is in two moves: while a move is under way its scopes stay with one owner.
     fn check_moves(&self) -> Result<(), InvalidState> {
-        let parts: Vec<(u64, &super::MovePart)> =
-            self.moves.iter().flat_map(|record| record.parts.iter().map(|part| (record.id.0, part))).collect();
-        for (index, (id, part)) in parts.iter().enumerate() {
+        let parts: Vec<(&MoveRecord, &super::MovePart)> =
+            self.moves.iter().flat_map(|record| record.parts.iter().map(move |part| (record, part))).collect();
+        for (index, (record, part)) in parts.iter().enumerate() {
             self.find_group(part.extent.group())?;
             self.check_unit(part.target)?;
-            if self.owner_of(part.extent) != Some(part.source) || part.source == part.target {
-                return Err(InvalidState::MoveSource { id: *id });
+            let stays = record.kind == MoveKind::Fencing;
+            if self.owner_of(part.extent) != Some(part.source) || (part.source == part.target) != stays {
+                return Err(InvalidState::MoveSource { id: record.id.0 });
             }
             if let Some((other, _)) = parts[..index].iter().find(|(_, other)| other.extent.overlaps(part.extent)) {
-                return Err(InvalidState::MovesOverlap { first: *other, second: *id });
+                return Err(InvalidState::MovesOverlap { first: other.id.0, second: record.id.0 });
             }
         }
         Ok(())
@@ -418,7 +419,7 @@ pub enum InvalidState {
         /// The group.
         group: String,
     },
-    /// A move of what its source does not own, or to its own source.
+    /// A move of what its source does not own, or to its own source; or the fencing of what its unit does not own.
     #[error("move {id} does not lead from the owner to another unit")]
     MoveSource {
         /// The move.

@@ -1,4 +1,5 @@
-//! A planned move of ownership under way: what moves, how far it is, and what the source had written when it was closed.
+//! A change under way that closes scopes: a move of ownership, or the fencing of what is forbidden. What it closes, how far it is, and what the
+//! source had written when it was closed.
 //!
 //! The record is the journal: whoever reads it can go on from where it says. It lives in the control state, so that the fence, the owner and
 //! the progress are one consistent picture.
@@ -24,7 +25,7 @@ impl fmt::Display for MoveId {
     }
 }
 
-/// One stretch of scopes on its way from its owner to another unit.
+/// One stretch of scopes on its way from its owner to another unit, or fenced where it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MovePart {
     /// What moves.
@@ -46,7 +47,7 @@ pub struct FencePosition {
     pub position: String,
 }
 
-/// Whether the sources take part.
+/// What becomes of the scopes, and whether the sources take part.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum MoveKind {
     /// They write all they have taken, and are waited for.
@@ -54,6 +55,9 @@ pub enum MoveKind {
     Planned,
     /// They are lost: nobody renews the lease of a primary that is left behind.
     Forced,
+    /// The sources keep them, and are the targets too: what was begun before a forbid is ended, as before a move, and what they had written by
+    /// then is told.
+    Fencing,
 }
 
 /// How far a move is. The scopes are closed in every phase: no node lets a new write in.
@@ -72,7 +76,7 @@ pub struct MoveRecord {
     pub id: MoveId,
     /// What moves; at least one part, none of them overlapping.
     pub parts: Vec<MovePart>,
-    /// Whether the sources take part.
+    /// What becomes of the scopes.
     pub kind: MoveKind,
     /// How far it is.
     pub phase: MovePhase,

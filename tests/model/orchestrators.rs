@@ -97,7 +97,7 @@ impl Planned {
                 let command = Command::RollBackMove { id: record.id, reason: why.to_string() };
                 self.change(world, index, &command)
             }
-            Step::Done => None,
+            Step::GiveBack | Step::Done => None,
         }
     }
 

@@ -8,6 +8,7 @@ mod announced;
 mod broken;
 mod drills;
 mod fence_schema;
+pub mod fencing;
 mod guarded;
 mod held;
 mod journal;

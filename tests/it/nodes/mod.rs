@@ -6,6 +6,7 @@ mod cut_off;
 mod failing;
 mod fenced;
 mod fenced_mysql9;
+mod fencing;
 mod many_cuts;
 mod procedures;
 mod restored;
@@ -15,7 +16,7 @@ mod split;
 mod told_directly;
 mod unheard_answer;
 mod upgraded;
-mod ways;
+pub mod ways;
 
 use std::time::Duration;
 

@@ -64,7 +64,8 @@ pub async fn rows(console: &mut Conn, command: &str) -> Vec<BTreeMap<String, Str
     rows.into_iter().map(by_column).collect()
 }
 
-fn by_column(row: Row) -> BTreeMap<String, String> {
+/// A row by column.
+pub fn by_column(row: Row) -> BTreeMap<String, String> {
     let names: Vec<String> = row.columns_ref().iter().map(|column| column.name_str().into_owned()).collect();
     names.into_iter().zip(row.unwrap()).map(|(name, value)| (name, text_of(&value))).collect()
 }
