@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::model::{ControlState, Extent, Forbid, ForbidKind, ForbidScope, Lag, LagBound, MovePart, MoveRecord};
+use crate::model::{
+    ControlState, Extent, Forbid, ForbidKind, ForbidScope, Lag, LagBound, MoveKind, MovePart, MoveRecord,
+};
 use crate::sql::{PinReason, SqlRefusal};
 
 /// The sentence for a refusal the text itself causes.
@@ -106,7 +108,11 @@ fn seconds(time: Duration) -> String {
 pub(super) fn moving(state: &ControlState, record: &MoveRecord) -> String {
     let part = |part: &MovePart| {
         let (source, target) = (&state.unit(part.source).name, &state.unit(part.target).name);
-        format!("{} move from unit '{source}' to unit '{target}'", extent(state, part.extent))
+        let what = extent(state, part.extent);
+        match record.kind {
+            MoveKind::Fencing => format!("{what} are closed until a forbid in there is fenced"),
+            MoveKind::Planned | MoveKind::Forced => format!("{what} move from unit '{source}' to unit '{target}'"),
+        }
     };
     match record.parts.as_slice() {
         [only] => part(only),
