@@ -49,6 +49,8 @@ pub struct Connection {
     pub generation: usize,
     /// The address of the clients it is for, where its instance was told one.
     pub announced: Option<IpAddr>,
+    /// It was opened for one client, and says so to its server: nobody else gets it.
+    pub is_one_clients: bool,
     /// Since when it is known to be idle in a pool.
     pub idle_since: Option<Instant>,
     /// The sweep of the pools in which its age was last looked at.
@@ -84,6 +86,7 @@ impl Connection {
             born: Instant::now(),
             generation: 0,
             announced: None,
+            is_one_clients: false,
             idle_since: None,
             swept: 0,
             tainted: false,

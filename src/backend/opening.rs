@@ -30,7 +30,7 @@ impl Pools {
             schema,
             collation: login_collation.unwrap_or(0),
             max_packet: MAX_PACKET,
-            attributes: ATTRIBUTES,
+            attributes: wanted.attributes.unwrap_or(ATTRIBUTES),
             cleartext: self.config.cleartext,
             announce: announce.map(|version| Announcement { version, client: wanted.client.ip().to_canonical() }),
         };
@@ -47,6 +47,7 @@ impl Pools {
         let state = SessionState { schema: schema.map(str::to_owned), ..SessionState::default() };
         let mut connection = Connection::new(logged_in, key.instance, state, slot);
         connection.generation = generation;
+        connection.is_one_clients = wanted.attributes.is_some();
         connection.announced = wish.announce.map(|announcement| announcement.client);
         let gauge = self.gauge(key.instance);
         if !gauge.knows_server_prepared()

@@ -53,6 +53,9 @@ pub struct Wanted<'a> {
     pub state: &'a Arc<SessionState>,
     /// The client it is for.
     pub client: &'a SocketAddr,
+    /// What the client says of itself, where a connection is opened for it alone, which the servers are to show as the client's; it is never
+    /// anybody else's. A shared one has attributes of Meridian's.
+    pub attributes: Option<&'a [u8]>,
 }
 
 /// A pool's number, so that a session looks its key up once and not per query.
@@ -285,7 +288,7 @@ impl Pools {
     }
 
     fn put_back(&self, worker: usize, pool: PoolId, mut connection: Box<Connection>) {
-        if connection.generation != self.gauge(connection.instance).generation() {
+        if connection.is_one_clients || connection.generation != self.gauge(connection.instance).generation() {
             return;
         }
         // A connection comes back many thousand times between two sweeps: the clock is asked once.

@@ -115,7 +115,7 @@ impl Killer {
     }
 
     async fn kill(&self, statement: &str, born: Option<Instant>) -> Result<(), KillError> {
-        let wanted = Wanted { state: &self.state, client: &self.client };
+        let wanted = Wanted { state: &self.state, client: &self.client, attributes: None };
         let checkout = self.node.pools.checkout(self.worker, self.pool, wanted).await;
         let mut checkout = checkout.map_err(KillError::Checkout)?;
         let connection = &mut checkout.connection;

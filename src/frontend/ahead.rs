@@ -25,7 +25,7 @@ impl Session {
         let (worker, wanted) = (Rc::clone(&self.worker), Arc::clone(&self.state));
         let (client, names) = (self.presence.entry.client, login_names(self.collation));
         tokio::task::spawn_local(async move {
-            let wanted = Wanted { state: &wanted, client: &client };
+            let wanted = Wanted { state: &wanted, client: &client, attributes: None };
             if let Err(error) = worker.node.pools.open_ahead(worker.number, pool, wanted, (enough, &names)).await {
                 // Whoever needs one then is told.
                 tracing::debug!(error = &error as &dyn std::error::Error, "no connection was opened ahead");

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
 use super::error_reply;
+use super::own_connection::kept_attributes;
 use super::prepared::malformed;
 use super::reading::Reading;
 use super::request::Request;
@@ -66,6 +67,7 @@ impl Session {
         self.state = Arc::new(SessionState { schema: wish.schema, ..SessionState::default() });
         self.reading = Reading::of(&self.state, self.collation, &node.snapshots.load().catalog.default_sql_mode);
         self.presence.entry.introduce(&program_of(&wish.attributes));
+        self.attributes = kept_attributes(&wish.attributes);
         self.show(None);
         match self.check_schema(sequence).await {
             Ok(()) => self.send_ok(sequence).await,

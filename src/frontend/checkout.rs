@@ -20,6 +20,8 @@ pub(super) enum Use {
     Any,
     /// Only one that was never used before.
     Fresh,
+    /// Only one that the servers show with the client's own attributes, and that nobody else gets.
+    Own,
 }
 
 impl Session {
@@ -76,7 +78,7 @@ impl Session {
     }
 
     fn wanted(&self) -> Wanted<'_> {
-        Wanted { state: &self.state, client: &self.presence.entry.client }
+        Wanted { state: &self.state, client: &self.presence.entry.client, attributes: None }
     }
 
     fn now_on(&self, checkout: Checkout, target: Target) -> Box<Held> {
@@ -103,7 +105,17 @@ impl Session {
                 Box::pin(self.let_go(held)).await;
             }
         }
-        let checkout = self.checkout(target, Use::Any, snapshot).await.map_err(|error| {
+        self.another_connection((target, Use::Any), snapshot, request).await
+    }
+
+    /// A connection from the pool, whatever the session keeps.
+    pub(super) async fn another_connection(
+        &mut self,
+        (target, wish): (Target, Use),
+        snapshot: &Snapshot,
+        request: &Request,
+    ) -> Result<Box<Held>, NotCarried> {
+        let checkout = self.checkout(target, wish, snapshot).await.map_err(|error| {
             tracing::warn!(session = self.presence.entry.id, error = &error as &dyn std::error::Error, "no connection");
             NotCarried::Told(error_reply::fault(&error, request.reply_sequence()))
         })?;
@@ -126,6 +138,10 @@ impl Session {
             let checkout = match wish {
                 Use::Any if answers => pools.checkout(worker, pool, self.wanted()).await,
                 Use::Any | Use::Fresh => Box::pin(pools.checkout_fresh(worker, pool, self.wanted())).await,
+                Use::Own => {
+                    let wanted = Wanted { attributes: Some(&self.attributes), ..self.wanted() };
+                    Box::pin(pools.checkout_fresh(worker, pool, wanted)).await
+                }
             };
             match checkout {
                 Ok(checkout) => return Ok(checkout),

@@ -43,9 +43,13 @@ impl Session {
             Box::pin(self.end_reading_transaction()).await;
         }
         let target = self.target_of(statement, route);
-        let mut held = match self.connection_at_hand(target, snapshot) {
-            Some(held) => held,
-            None => Box::pin(self.connection_to(target, snapshot, request)).await?,
+        let mut held = if self.asks_own_attributes(request, statement) {
+            Box::pin(self.own_connection(target, snapshot, request)).await?
+        } else {
+            match self.connection_at_hand(target, snapshot) {
+                Some(held) => held,
+                None => Box::pin(self.connection_to(target, snapshot, request)).await?,
+            }
         };
         if !self.may_go_out(route) {
             Box::pin(self.settle(held)).await;

@@ -34,6 +34,7 @@ pub mod mappings;
 mod next_command;
 pub mod observe;
 mod outcome;
+mod own_connection;
 mod own_packets;
 mod own_view;
 pub mod pins;

@@ -63,6 +63,8 @@ pub struct Session {
     pub(super) reading: Reading,
     /// `@meridian_…`.
     pub(super) hint: Hint,
+    /// What its client says of itself, as length-encoded strings; see [`super::own_connection`].
+    pub(super) attributes: Box<[u8]>,
     /// Its autocommit setting.
     pub(super) autocommit: Autocommit,
     /// Its transaction.

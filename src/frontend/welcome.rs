@@ -13,6 +13,7 @@ use super::config::{AuthPlugin as ConfiguredPlugin, ListenerConfig, ListenerTls}
 use super::error_reply;
 use super::listener::Listener;
 use super::outcome::NotCarried;
+use super::own_connection::kept_attributes;
 use super::reading::{Reading, unwritable_charset};
 use super::registry::{Full, Shown};
 use super::request::Request;
@@ -198,6 +199,7 @@ async fn begin(
         reading: Reading::of(&state, collation, &default_mode),
         state: Arc::new(state),
         hint: Hint::default(),
+        attributes: kept_attributes(&accepted.attributes),
         observed_at: None,
         schema_changed_at: None,
         autocommit: Autocommit::On,

@@ -7,6 +7,7 @@ mod attributes;
 mod bulk;
 mod commands;
 mod compression;
+mod connection_attributes;
 mod encryption;
 mod endings;
 mod leavings;
