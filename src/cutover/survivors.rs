@@ -248,8 +248,8 @@ impl<'a> Lost<'a> {
         Ok(true)
     }
 
-    /// Lets `target`'s channel from the source follow `ahead` until it has all that one has. Returns whether it has, within `at_most`.
-    /// The channel keeps its account and its filters, and stands again afterwards.
+    /// Waits until `target` has all that `ahead` has, at most `at_most`; returns whether it has. Where it does not follow that one, its channel from
+    /// the source does so meanwhile. The channel keeps its account and its filters, and stands again afterwards.
     pub async fn feed(
         &self,
         target: InstanceId,
@@ -259,6 +259,11 @@ impl<'a> Lost<'a> {
     ) -> Result<bool, ServerError> {
         let position = self.server(ahead).await?.position().await?;
         let mut server = self.server(target).await?;
+        // It comes by itself where the target follows that one anyway. MariaDB has no second channel to the same server (1934), and MySQL's would stay
+        // turned there if this process were killed meanwhile, and nobody would know it for one from the source.
+        if self.follows(&mut server, ahead).await? {
+            return server.wait_for(&position, at_most).await;
+        }
         let InstanceAddress::Tcp(host, port) = &self.state.instance(ahead).address else { return Ok(false) };
         self.turn(&mut server, channel, host, *port).await?;
         let start = match server.family {
@@ -269,6 +274,18 @@ impl<'a> Lost<'a> {
         let has = server.wait_for(&position, at_most).await;
         server.execute(&stop(server.family, channel)).await?;
         has
+    }
+
+    /// Whether a server receives and applies through a channel of its own from `ahead`.
+    async fn follows(&self, server: &mut Server, ahead: InstanceId) -> Result<bool, ServerError> {
+        let ahead = || std::iter::once(self.state.instance(ahead));
+        let addresses = self.addresses_of(ahead()).await;
+        for channel in &server.channels().await? {
+            if is_running(channel) && self.leads_to_one_of(channel, ahead(), &addresses).await {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     async fn turn(&self, server: &mut Server, channel: &str, host: &str, port: u16) -> Result<(), ServerError> {
@@ -373,6 +390,12 @@ fn name_of(channel: &Channel) -> &str {
 /// Everything a channel has received, as a position.
 fn received_of(channel: &Channel) -> String {
     value(channel, &["Gtid_IO_Pos", "Retrieved_Gtid_Set"]).split_whitespace().collect()
+}
+
+/// Whether it receives and applies.
+fn is_running(channel: &Channel) -> bool {
+    let threads = [["Slave_IO_Running", "Replica_IO_Running"], ["Slave_SQL_Running", "Replica_SQL_Running"]];
+    threads.iter().all(|names| value(channel, names) == "Yes")
 }
 
 async fn state_of(server: &mut Server, channel: &Channel) -> Result<SourceChannel, ServerError> {

@@ -19,7 +19,7 @@ const FORCE: &str = "FORCE UNIT 'hz' TO 'bj' REASON 'lost'";
 const COUNT: &str = "SELECT COUNT(*) FROM shop.product WHERE name = 'received and not applied'";
 
 /// What a column says of bj's channel from hz.
-async fn channel(databases: &Databases, column: &str) -> String {
+pub async fn channel(databases: &Databases, column: &str) -> String {
     let mut root = databases.root("bj").await;
     let channels: Vec<Row> = root.query("SHOW ALL SLAVES STATUS").await.unwrap();
     let from_hz = channels.iter().find(|row| row.get::<String, _>("Connection_name").unwrap() == "from_hz");
