@@ -15,6 +15,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use super::mysql9::{follow, primary, shop_on};
 use super::rows::forget_rows;
 use super::{PATIENT, Turn, at_step};
+use crate::failures::program::Program;
 use crate::scenarios::expect::{by_column, error_of, rows, text_of, until, value, within};
 use crate::scenarios::node::{Node, UNITS};
 use crate::scenarios::world::marker;
@@ -117,6 +118,8 @@ impl Load {
                         Err(error) => panic!("{name}: {error}"),
                     }
                     if !alone {
+                        // So that some are open whenever a forbid comes: their COMMIT passes it.
+                        client.query_drop("DO SLEEP(0.03)").await.unwrap();
                         client.query_drop("COMMIT").await.unwrap_or_else(|error| panic!("{name}: {error}"));
                     }
                     if is_global {
@@ -388,6 +391,30 @@ async fn what_is_prepared_is_named_by_the_deadline_and_the_forbid_stays() {
     client.query_drop(WRITE_GLOBAL).await.unwrap();
 }
 
+#[tokio::test]
+async fn a_process_that_is_killed_while_it_fences_leaves_a_forbid_and_the_next_one_gives_the_scopes_back() {
+    let turn = Turn::wait().await;
+    let program = Program::start(turn.setup(PATIENT)).await;
+    let mut open = program.setup.client("hz").await;
+    open.query_drop("BEGIN").await.unwrap();
+    open.query_drop("INSERT INTO product (name) VALUES ('of a killed process')").await.unwrap();
+    let fence = "FORBID WRITES ON GLOBAL ZONE REASON 'copy' WAIT FENCED";
+    let fencing = begin_fencing(program.setup.console("hz").await, fence);
+    at_step(&mut program.setup.console("bj").await, "drain").await;
+    let (directory, setup) = program.kill();
+    within("the one who asked is told", PATIENCE, fencing).await.unwrap().unwrap_err();
+    let program = Program::start_in(directory, setup).await;
+    let (mut console, mut client) = (program.setup.console("hz").await, program.setup.client("bj").await);
+    assert_eq!(rows(&mut console, "SHOW FORBIDS").await.len(), 1);
+    assert_eq!(error_of(&mut client, WRITE_GLOBAL).await.0, 1290);
+    until("what was begun has ended", PATIENCE, async || rows(&mut console, "SHOW MOVES").await.is_empty()).await;
+    assert_eq!(only(rows(&mut console, fence).await)["instance"], "hz-main-1");
+    let count = "SELECT COUNT(*) FROM shop.product WHERE name = 'of a killed process'";
+    assert_eq!(value(&mut turn.databases.root("hz").await, count).await, "0");
+    rows(&mut console, "ALLOW WRITES ON GLOBAL ZONE").await;
+    client.query_drop(WRITE_GLOBAL).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_write_that_cannot_be_ended_is_named_by_the_deadline_and_the_forbid_stays() {
     let turn = Turn::wait().await;
@@ -403,7 +430,10 @@ async fn a_write_that_cannot_be_ended_is_named_by_the_deadline_and_the_forbid_st
     way.cut();
     let fence = "FORBID WRITES ON GLOBAL ZONE REASON 'copy' WAIT FENCED";
     let (_, text) = error_of(&mut console, fence).await;
-    println!("{session}: {text}");
+    assert!(
+        text.contains(&format!("1 older writes did not end in time (sessions {session}; SHOW SESSIONS)")),
+        "{text}"
+    );
     assert!(
         text.starts_with("it is forbidden, but not fenced: ") && text.contains("the forbid stays in force"),
         "{text}"

@@ -100,6 +100,12 @@ async fn c1_a_script_forbids_the_writes_of_a_unit_at_every_node_and_lifts_it() {
         assert_eq!(sent(client, cluster.turn.databases, read).await, Ok(vec![replica.clone()]));
     }
     script(&cluster, 1, &["allow", "--unit", "bj"]);
+    let told = script(&cluster, 1, &["--json", "forbid", "--unit", "bj", "--reason", "script 2", "--wait-fenced"]);
+    assert!(told.contains("\"instance\": \"bj-main-1\"") && told.contains("\"shut_out\": null"), "{told}");
+    for (client, _) in &mut clients {
+        assert_eq!(error_of(client, write).await.0, 1290);
+    }
+    script(&cluster, 0, &["allow", "--unit", "bj"]);
     for (client, _) in &mut clients {
         assert_eq!(sent(client, cluster.turn.databases, write).await, Ok(vec!["bj primary".to_owned()]));
     }

@@ -91,6 +91,37 @@ async fn the_lease_of_a_paused_node_is_waited_for_before_what_is_forbidden_is_fe
     shuts_a_paused_node_out(4, "", "its lease and its connections have ended").await;
 }
 
+/// No lease of a minute is waited for.
+const SHORT: &str = "acknowledge_deadline = \"300ms\"\ndrain_deadline = \"1s\"\nend_deadline = \"1s\"\nsilence_deadline = \"1s\"\n\
+                     catch_up_deadline = \"60s\"\nhold_deadline = \"60s\"\n";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_nothing_shuts_out_is_named_by_the_deadline_and_the_forbid_stays() {
+    let Some(cluster) = Cluster::start(1, 2, 60, SHORT).await else { return };
+    let mut open = cluster.client(1, "hz").await;
+    open.query_drop("BEGIN").await.unwrap();
+    open.query_drop("INSERT INTO product (name) VALUES ('of a paused node')").await.unwrap();
+    cluster.nodes[1].signal(Signal::STOP);
+    let mut console = cluster.console(0).await;
+    let (_, text) = error_of(&mut console, FENCE).await;
+    assert!(text.contains("it is forbidden, but not fenced: not acknowledged by n2#1"), "{text}");
+    let mut here = cluster.client(0, "bj").await;
+    assert_eq!(error_of(&mut here, WRITE_GLOBAL).await.0, 1290);
+    assert!(rows(&mut console, "SHOW MOVES").await.is_empty());
+    cluster.nodes[1].signal(Signal::CONT);
+    // What it has open is from before the forbid, and is waited for, or ended.
+    let mut told = Vec::new();
+    until("it is fenced", PATIENCE, async || {
+        told = begin_fencing(cluster.console(0).await, FENCE).await.unwrap().unwrap_or_default();
+        !told.is_empty()
+    })
+    .await;
+    assert_eq!((told[0]["instance"].as_str(), told[0]["shut_out"].as_str()), ("hz-main-1", "NULL"));
+    open.query_drop("COMMIT").await.unwrap_err();
+    rows(&mut console, "ALLOW WRITES ON GLOBAL ZONE").await;
+    here.query_drop(WRITE_GLOBAL).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_that_is_killed_while_it_fences_leaves_a_forbid_and_nothing_else() {
     let Some(mut cluster) = Cluster::start_with(1, 2, 4, PATIENT, "fence = \"connection\"\n").await else { return };
