@@ -61,7 +61,7 @@ struct Options {
     /// Oracle MySQL instead of MariaDB
     #[arg(long)]
     mysql: bool,
-    /// The group's fence; drawn from the seed where it is not given (on Oracle MySQL "connection": its servers here do not tell who holds a row)
+    /// The group's fence; drawn from the seed where it is not given (on Oracle MySQL "connection")
     #[arg(long, value_parser = FENCES)]
     fence: Option<String>,
     /// The round trip between the units, in milliseconds; drawn from the seed where it is not given

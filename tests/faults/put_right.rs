@@ -86,6 +86,8 @@ async fn begin_anew(world: &World, loss: Loss, role: Role, position: &str) -> Re
 
 /// The rows are set back at both servers of the unit, and everybody else takes the lost numbers for done.
 async fn undo_on_mysql(world: &World, loss: Loss, lost: &Changes) -> Result<(), String> {
+    // It was kept from what its primary wrote last, or its channel was stopped by the forced change.
+    world.run_at(loss.unit, Role::Replica, &["START REPLICA".to_owned()]).await?;
     let executed = world.value(loss.unit, Role::Primary, "SELECT @@GLOBAL.gtid_executed").await?.replace('\n', "");
     let wait = format!("SELECT WAIT_FOR_EXECUTED_GTID_SET('{executed}', 30)");
     if world.value(loss.unit, Role::Replica, &wait).await? != "0" {

@@ -131,6 +131,9 @@ impl World {
             fencing: Fencing::new(directory),
             disks: None,
         };
+        if !is_mariadb && fence != "connection" {
+            world.let_servers_tell_who_holds_rows().await?;
+        }
         world.disks = world.make_disks().await.inspect_err(|why| println!("NOT CHECKED: full disks: {why}")).ok();
         if !round_trip.is_zero() {
             world.put_apart(round_trip / 2).await?;
@@ -152,6 +155,17 @@ impl World {
         (0..NODES).for_each(|node| self.start_node(node));
         for node in 0..NODES {
             self.wait_for_node(node).await?;
+        }
+        Ok(())
+    }
+
+    /// MySQL tells it in its performance schema alone, without which the demo starts its servers.
+    async fn let_servers_tell_who_holds_rows(&self) -> Result<(), String> {
+        for unit in UNITS {
+            let mut killed = self.kill_primary(unit).await;
+            killed.start_with(&["--performance-schema=ON"]);
+            self.keep_revived(unit, killed);
+            self.wait_for_primary(unit).await?;
         }
         Ok(())
     }
