@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use futures_util::future::join_all;
 use tokio::time::{Instant, sleep};
 
 use super::force::{ForceError, ForceWish, PAUSE};
-use super::force_plan::{ForceSeen, ForceStep, may_follow_again, next_force_step, taken_over};
+use super::force_plan::{ForceSeen, ForceStep, SourceChannel, may_follow_again, next_force_step, taken_over};
 use super::progress::Took;
 use super::requests::MoveError;
 use super::run::Mover;
@@ -99,16 +100,19 @@ impl Mover {
                 ForceStep::Refuse => return Err(ForceError::SourceAnswers(source.name.clone()).into()),
                 ForceStep::Close => closed = Some(self.close_source(id, wish, source, left_behind).await?),
                 ForceStep::Unreachable(at) => return Err(ForceError::Unreachable(name(at)).into()),
-                ForceStep::StopReceiving(at) => {
-                    let channel = left[at].channel.clone().unwrap_or_default();
-                    lost.stop_receiving(left[at].id, &channel).await.map_err(ForceError::from)?;
+                // All that are alike at once: another unit is a distance away, and each look goes to all of them.
+                ForceStep::StopReceiving(_) => {
+                    let stopped =
+                        alike(&left, SourceChannel::Receives).map(|(id, channel)| lost.stop_receiving(id, channel));
+                    all_done(stopped).await?;
                 }
-                ForceStep::ApplyReceived(at) => {
-                    let channel = left[at].channel.clone().unwrap_or_default();
-                    let applied = lost.apply_received(left[at].id, &channel, self.deadlines.catch_up).await;
-                    if !applied.map_err(ForceError::from)? {
-                        return Err(ForceError::NotApplied(name(at)).into());
-                    }
+                ForceStep::ApplyReceived(_) => {
+                    let at_most = self.deadlines.catch_up;
+                    let applied = alike(&left, SourceChannel::Applies).map(async |(id, channel)| {
+                        let applied = lost.apply_received(id, channel, at_most).await.map_err(ForceError::from)?;
+                        if applied { Ok(()) } else { Err(ForceError::NotApplied(lost.state.instance(id).name.clone())) }
+                    });
+                    all_done(applied).await?;
                 }
                 ForceStep::Feed(at) => {
                     // Without a channel there is no account to follow anybody with.
@@ -120,9 +124,10 @@ impl Mover {
                         return Err(ForceError::NotFed(name(at)).into());
                     }
                 }
-                ForceStep::Park(at) => {
-                    let channel = left[at].channel.clone().unwrap_or_default();
-                    lost.park(left[at].id, &channel).await.map_err(ForceError::from)?;
+                ForceStep::Park(_) => {
+                    let standing = alike(&left, SourceChannel::Stands);
+                    let others = standing.filter(|(id, _)| lost.state.instance(*id).unit != lost.unit);
+                    all_done(others.map(|(id, channel)| lost.park(id, channel))).await?;
                 }
                 ForceStep::Publish(proof) => {
                     let position = Server::connect(lost.state.instance(target), &self.tools.account).await;
@@ -147,6 +152,20 @@ impl Mover {
         }
         Err(ForceError::Restless.into())
     }
+}
+
+/// The survivors that answer and whose channel from the source does the same, with its name.
+fn alike(left: &[Left], does: SourceChannel) -> impl Iterator<Item = (InstanceId, &str)> {
+    let alike = left.iter().filter(move |one| one.seen.answers && one.seen.channel == does);
+    alike.map(|one| (one.id, one.channel.as_deref().unwrap_or_default()))
+}
+
+/// Carries all out at once. Errors: the first one's, when all have ended: what a server still did behind our back would not be undone.
+async fn all_done<E>(steps: impl Iterator<Item = impl Future<Output = Result<(), E>>>) -> Result<(), ForceError>
+where
+    ForceError: From<E>,
+{
+    Ok(join_all(steps).await.into_iter().collect::<Result<(), E>>()?)
 }
 
 fn channel_of(left: &[Left], id: InstanceId) -> Option<String> {

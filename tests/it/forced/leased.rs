@@ -133,7 +133,10 @@ async fn g3_a_frozen_source_with_a_frozen_node_is_left_behind_without_a_word_and
     .await;
     assert_eq!(rows(&mut console, "SHOW QUARANTINES").await[0]["lost"], "nothing");
     // Who still believes in what was before finds every row closed, and opens none.
-    assert_eq!(databases.value("hz", Role::Primary, OPEN_ROWS).await, "0 of 10002");
+    until("every row is closed", PATIENCE, async || {
+        databases.value("hz", Role::Primary, OPEN_ROWS).await == "0 of 10002"
+    })
+    .await;
     let caller = options(port).user(Some("meridian_monitor")).pass(Some("monitorpw"));
     let late_opening = "CALL meridian.set_fence('main', 65536, 65536, 1, 1)";
     let error = Conn::new(caller).await.unwrap().query_drop(late_opening).await.unwrap_err();

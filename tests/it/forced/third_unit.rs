@@ -89,4 +89,9 @@ async fn a_target_gets_what_a_third_unit_has_without_its_channel_from_the_source
     assert!(told.contains("forced shards 0-4999 from hz to bj, the Global Zone from hz to bj"), "{told}");
     assert_eq!(databases.value("bj", Role::Primary, count).await, "1");
     assert_eq!(databases.channels("bj").await, ["from_sh"]);
+    let log = program.log();
+    let ended = log.lines().find(|line| line.contains("a forced change has ended")).unwrap();
+    for step in ["force: stop receiving", "force: park channels"] {
+        assert_eq!(ended.matches(step).count(), 1, "bj and sh at once: {ended}");
+    }
 }
