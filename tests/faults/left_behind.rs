@@ -162,14 +162,20 @@ async fn force(world: &World, loss: Loss) -> Result<String, String> {
     Err(format!("{} is not left behind within {PATIENCE:?}: {told:#?}", loss.unit))
 }
 
+/// Whether what is lost is going to be undone, so that nothing may come behind it. On MySQL always: a copy is made out of everybody's reach there,
+/// which [`super::put_right`] leaves to the tests of the runbook.
+fn is_undone(world: &World, loss: Loss) -> bool {
+    loss.rejoin == Rejoin::Undo || !world.is_mariadb
+}
+
 async fn bring_back(world: &World, loss: Loss, mut watched: Revived) -> Result<(), String> {
     if watched.is_gone() {
         // Whoever was started in its stead before; MySQL takes one that nobody waited for to be alive.
         drop(world.take_revived(loss.unit));
-        match loss.rejoin {
-            Rejoin::Clone => watched.start(),
-            Rejoin::Undo if world.is_mariadb => watched.start_with(&["--read-only=ON", "--skip-slave-start=ON"]),
-            Rejoin::Undo => watched.start_with(&["--super-read-only=ON", "--skip-replica-start=ON"]),
+        match is_undone(world, loss) {
+            false => watched.start(),
+            true if world.is_mariadb => watched.start_with(&["--read-only=ON", "--skip-slave-start=ON"]),
+            true => watched.start_with(&["--super-read-only=ON", "--skip-replica-start=ON"]),
         }
         world.keep_revived(loss.unit, watched);
         if loss.how == How::SplitOff {
@@ -180,7 +186,7 @@ async fn bring_back(world: &World, loss: Loss, mut watched: Revived) -> Result<(
     (0..NODES).for_each(|node| world.network.heal(node).unwrap());
     for (at, from) in channels(loss.unit) {
         // Nobody has a channel from it any more.
-        if at == loss.unit && loss.rejoin == Rejoin::Clone {
+        if at == loss.unit && !is_undone(world, loss) {
             start_channel(world, at, from).await?;
         }
     }
