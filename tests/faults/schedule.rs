@@ -173,6 +173,7 @@ async fn break_and_heal(world: &World, Planned { fault, lasts, .. }: Planned) ->
             world.kill_node(node);
             tokio::time::sleep(lasts).await;
             world.start_node(node);
+            return world.wait_for_node(node).await;
         }
         Fault::PauseNode(node) => {
             world.signal_node(node, Signal::STOP);

@@ -271,6 +271,7 @@ impl World {
     pub async fn wait_for_node(&self, node: usize) -> Result<(), String> {
         let deadline = Instant::now() + Duration::from_secs(60);
         while self.console(node).await.is_err() {
+            self.start_again(node);
             if Instant::now() > deadline {
                 let log = std::fs::read_to_string(self.log_of(node)).unwrap_or_default();
                 let tail: Vec<&str> = log.lines().rev().take(15).collect();
@@ -282,6 +283,18 @@ impl World {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         Ok(())
+    }
+
+    /// Starts a node again that did not find its store when it was started, as whoever supervises processes does. One that ended otherwise stays so.
+    fn start_again(&self, node: usize) {
+        let has_ended = |child: &mut Child| matches!(child.try_wait(), Ok(Some(_)));
+        let ended = self.nodes.lock().unwrap()[node].as_mut().is_some_and(has_ended);
+        let log = std::fs::read_to_string(self.log_of(node)).unwrap_or_default();
+        let last = log.lines().next_back().unwrap_or_default();
+        if ended && last.starts_with("meridian serve: the control store cannot be used") {
+            println!("          node {node} did not find its store and is started again");
+            self.start_node(node);
+        }
     }
 
     /// An operator's session. Errors: the driver's.
