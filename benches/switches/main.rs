@@ -223,6 +223,9 @@ async fn verdict(options: &Options, figures: &Figures, written: &[Written], plac
     println!();
     line("write, from its moment to its answer, all", &figures.between);
     line("slowest write of a switch", &figures.slowest);
+    let usual = percentile(&figures.between, 50);
+    let added: Vec<Duration> = figures.slowest.iter().map(|slowest| slowest.saturating_sub(usual)).collect();
+    line("the same, less the median of all writes", &added);
     line("slowest write of a switch with a node paused", &figures.while_paused);
     line("scopes closed, as the node says", &figures.closed);
     line("floor: 4 compare-and-swaps, watch, GTID wait", &figures.floor);
